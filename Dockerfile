@@ -1,0 +1,24 @@
+# The image that every part of the course runs in.
+ARG BASE=python:3.13-slim
+FROM ${BASE}
+
+# Debian's Python refuses a plain pip (PEP 668): an environment of its own works on every base.
+RUN python3 -m venv /opt/venv
+
+# Logs appear when they are written, and a clone that is mounted on /workshop stays free of files that belong to root.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+# Without a network: put the wheels into a folder wheels/ and build with --build-arg PIP_NO_INDEX=1.
+# The brackets make that folder a pattern, which may match nothing; the name of a folder would have to be there.
+ARG PIP_FIND_LINKS=/wheels
+ARG PIP_NO_INDEX
+COPY constraints.txt wheel[s] /wheels/
+RUN pip install --no-cache-dir -c /wheels/constraints.txt flask gunicorn
+
+WORKDIR /workshop
+COPY part1 part1
+COPY part2 part2
+COPY part3 part3
+
+# The plugin of part 3, as it is meant to be run: one process, with threads, on the socket where Docker looks for it.
+CMD ["gunicorn", "-c", "part3/gunicorn.conf.py"]
