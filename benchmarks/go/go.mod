@@ -1,0 +1,3 @@
+module ddd
+
+go 1.19

@@ -1,0 +1,1 @@
+"""The tool of the course: it plays Docker's side of the conversation with a plugin, and checks the answers."""

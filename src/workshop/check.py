@@ -1,0 +1,197 @@
+"""The verb `check`: which plugin, which part, once or at every save; what comes next."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workshop import learner, report, setup
+from workshop.process import command_for, private_folder
+from workshop.report import Result, say
+from workshop.subject import PluginUnderTest
+
+TITLES = {1: "A server on a socket", 2: "Discovery and activation", 3: "Volumes"}
+UNLOCKED = {
+    1: "A server listens where Docker looks for plugins.",
+    2: "Docker can activate your plugin.",
+    3: "Containers can trust your plugin with their files.",
+}
+
+
+class Usage(Exception):
+    """What was typed cannot be done: the text says why, and ends in a command."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was typed."""
+
+    part: int | None = None
+    plugin: str | None = None
+    run: str | None = None
+    socket: str | None = None
+    go_on: bool = False
+    watch: bool = False
+    junit: str | None = None
+    json: str | None = None
+    seed: int | None = None
+
+    @property
+    def own(self) -> bool:
+        """It is the learner's own work that is checked, so that its progress is kept."""
+        return not (self.plugin or self.run or self.socket)
+
+
+def main(options: Options) -> int:
+    """Check a plugin and print the report; return 0 (it passes), 1 (not yet) or 2 (what was typed cannot be done)."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the plugin under test is stopped on the way out
+    try:
+        file = plugin_file(options)
+        parts = parts_of(options)
+        if options.watch:
+            return watch(options, file, parts)
+        return once(options, file, parts)
+    except Usage as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+
+
+def plugin_file(options: Options) -> Path | None:
+    """Return the Python file to check, None for a command or a socket. Raises Usage."""
+    if sum(bool(given) for given in (options.plugin, options.run, options.socket)) > 1:
+        raise Usage("--plugin, --run and --socket each name a plugin: give one of them.")
+    if options.watch and (options.run or options.socket):
+        raise Usage("--watch looks at a file: give it with --plugin FILE.")
+    if options.run or options.socket:
+        return None
+    if options.own and setup.home() is None:
+        raise Usage("Name a plugin:   workshop check --socket /run/docker/plugins/NAME.sock")
+    file = Path(options.plugin) if options.plugin else learner.work() / "plugin.py"
+    if not file.is_file() and options.own:
+        raise Usage(f"There is no {report.shown_path(file)} yet. Begin with   ./workshop start")
+    if not file.is_file():
+        raise Usage(f"There is no file {file}: give --plugin the plugin's Python file.")
+    return file.resolve()
+
+
+def parts_of(options: Options) -> list[int]:
+    """Return the parts to check: the one that was asked for, or the learner's; of a plugin by others, 2 and 3."""
+    if options.part:
+        return [options.part]
+    return [max(learner.progress().part, 1)] if options.own else [2, 3]
+
+
+def once(options: Options, file: Path | None, parts: list[int]) -> int:
+    """Check the parts one after the other, and print as it goes; return 0 or 1."""
+    results: list[Result] = []
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    with private_folder() as folder:
+        command = [] if options.socket else command_for(str(file) if file else None, options.run)
+        socket = Path(options.socket) if options.socket else folder / "ddd.sock"
+        plugin = PluginUnderTest(command, socket, None if options.socket else folder / "root")
+        plugin.chance = random.Random(seed)
+        try:
+            for part in parts:
+                results += check_part(plugin, part, options.go_on, file)
+                if any(result.outcome == "FAIL" for result in results) and not options.go_on:
+                    break
+        finally:
+            plugin.close()
+    return conclude(options, parts, results, plugin, seed)
+
+
+def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
+    """Check one part, and print the report of each step as it comes."""
+    checks = report.steps(part)
+    print(say("head", f"Part {part} · {TITLES[part]}"), flush=True)
+    results = []
+    for result in report.run(plugin, checks, go_on, file):
+        results.append(result)
+        print("\n".join(report.lines_of(result)), flush=True)
+    passed = sum(result.outcome == "ok" for result in results)
+    print(f"  {passed} of {len(checks)} steps pass.")
+    return results
+
+
+def conclude(options: Options, parts: list[int], results: list[Result], plugin: PluginUnderTest, seed: int) -> int:
+    """Keep the progress, write the files, and print what comes next; return 0 or 1."""
+    failed = [result.step for result in results if result.outcome == "FAIL"]
+    name = options.plugin or options.run or options.socket or "work/plugin.py"
+    write(options.junit, lambda: report.junit(results, name))
+    write(options.json, lambda: report.as_json(results, name))
+    for line in plugin.advice:
+        print("\n".join(report.wrapped("  advice    ", line)))
+    if options.own:
+        learner.record(parts[0], {result.step: result.outcome == "ok" for result in results})
+    print("\n".join(next_step(options, parts, failed, seed)))
+    return 1 if failed else 0
+
+
+def next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
+    """Return the closing lines; the last one holds the command to type."""
+    tool = "./workshop" if setup.home() else "workshop"
+    if failed and options.own:
+        return [f"  Next      {tool} hint {failed[0]}"]
+    if failed:
+        how = next((f"--{o} '{v}'" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
+        return [f"  To repeat it with the same names:   {tool} check {how} --seed {seed}"]
+    if not options.own:
+        return [f"All steps pass. To see every exchange:   {tool} check --json FILE …"]
+    part = parts[0]
+    lines = [
+        say("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
+        f"  Compare   {tool} diff       with part{part}/",
+    ]
+    following = (
+        f"{tool} start {part + 1}    part {part + 1}" if part < 3 else f"{tool} tour --engine    the real Docker"
+    )
+    return [*lines, f"  Go on     {following}"]
+
+
+def write(path: str | None, text: Callable[[], str]) -> None:
+    """Write a report to a file. Raises Usage."""
+    if path:
+        try:
+            Path(path).write_text(text())
+        except OSError as error:
+            raise Usage(f"{path} cannot be written: {error.strerror}. Name another file.") from None
+
+
+def watch(options: Options, file: Path | None, parts: list[int]) -> int:
+    """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events."""
+    assert file
+    status = 1
+    try:
+        while True:
+            before = stamp(file)
+            status = once(options, file, parts)
+            print(f"\nWatching {report.shown_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
+            while stamp(file) in (before, None):
+                time.sleep(0.1)
+    except KeyboardInterrupt:
+        return status
+
+
+def stamp(file: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is saved; None while an editor has it away."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def accept(root: Path) -> int:
+    """Write the transcripts anew from what the tool says now, and show the difference. For authors of the course."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py"]
+    done = subprocess.run(command, cwd=root, env=os.environ | {"WORKSHOP_ACCEPT": "1"})
+    subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", "tests/transcripts"], cwd=root)
+    print("Look at each change, then   git add tests/transcripts")
+    return 1 if done.returncode else 0

@@ -1,0 +1,258 @@
+"""The verbs. What a verb needs is imported inside it, so that each starts at once."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from workshop import setup
+
+MARKS = ("slow", "engine", "browser")
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def cli(context: click.Context) -> int:
+    """Write a Docker volume plugin in Flask, step by step."""
+    if context.invoked_subcommand is None:
+        from workshop import learner
+
+        return learner.status()
+    return 0
+
+
+@cli.command()
+@click.option("--engine", is_flag=True, help="Do the same through docker and a real Docker Engine.")
+def tour(engine: bool) -> int:
+    """Show the three parts at work, exchange by exchange."""
+    from workshop.tour import main as play
+
+    return play(engine)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.option("--require", multiple=True, type=click.Choice(MARKS), help="Run these too: what cannot run is a failure.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(require: tuple[str, ...], arguments: tuple[str, ...]) -> int:
+    """Run the tests. All further ARGUMENTS go to pytest."""
+    root = setup.clone()
+    setup.extra("test")
+    for mark in require:
+        for name in setup.NEEDS[mark].extras:
+            setup.extra(name)
+        setup.machine(mark)
+    left_out = [] if _chosen(arguments, root) else [mark for mark in MARKS if mark not in require]
+    status = _pytest(root, [*_options(left_out, require), *arguments])
+    _name_left_out([mark for mark in left_out if _in_use(mark, root)])
+    return status
+
+
+def _chosen(arguments: tuple[str, ...], root: Path) -> bool:
+    """Whether the arguments say by themselves which tests to run: by -m, or by what lies in tests/."""
+    paths = [(root / argument.split("::")[0]).resolve() for argument in arguments if argument[:1] != "-"]
+    named = any(path.is_relative_to(root / "tests") and path.exists() for path in paths)
+    return named or any(re.match(r"-m(?!-)", argument) for argument in arguments)
+
+
+def _options(left_out: list[str], require: tuple[str, ...]) -> list[str]:
+    marks = ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
+    return marks + [word for mark in require for word in ("--require", mark)]
+
+
+def _pytest(root: Path, options: list[str]) -> int:
+    # pytest stops what it started when it is interrupted; a SIGTERM would end it on the spot. A script's background
+    # job starts with SIGINT ignored, and would pass that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    running = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=root)
+    before = signal.signal(signal.SIGTERM, lambda *_: running.send_signal(signal.SIGINT))
+    interrupted = False
+    while running.poll() is None:
+        try:
+            running.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+    signal.signal(signal.SIGTERM, before)
+    if running.returncode == 5:
+        click.echo("No test was run: nothing matches these arguments. All tests:  ./workshop test", err=True)
+    if running.returncode == 2:
+        return 130 if interrupted else 1
+    return {0: 0, 1: 1, 4: 2, 5: 1}.get(running.returncode, 3)
+
+
+def _in_use(mark: str, root: Path) -> bool:
+    return any(f"mark.{mark}" in path.read_text() for path in (root / "tests").rglob("*.py"))
+
+
+def _name_left_out(marks: list[str]) -> None:
+    if marks:
+        click.echo("\nLeft out, because of what these tests need:")
+    for mark in marks:
+        click.echo(f"    {mark:8}{setup.NEEDS[mark].why:40}./workshop test --require {mark}")
+
+
+@cli.command()
+@click.argument("part", required=False, type=click.IntRange(1, 3))
+@click.option("--plugin", metavar="FILE", help="Check this plugin in Python, instead of work/plugin.py.")
+@click.option("--run", metavar="COMMAND", help="Check a plugin in any language: it is told DDD_SOCKET and DDD_ROOT.")
+@click.option("--socket", metavar="PATH", help="Check a plugin that already runs.")
+@click.option("--all", "go_on", is_flag=True, help="Go on after a failure.")
+@click.option("--watch", is_flag=True, help="Check again at every save.")
+@click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
+@click.option("--json", metavar="FILE", help="Write the results as JSON, with every exchange.")
+@click.option("--seed", type=int, help="Repeat the names of an earlier check.")
+@click.option("--accept", is_flag=True, help="For authors: write the transcripts of tests/ anew.")
+def check(accept: bool, **options: Any) -> int:
+    """Check the steps of a part on your plugin, up to the first that fails."""
+    from workshop import check as verb
+
+    if accept:
+        setup.extra("test")
+        return verb.accept(setup.clone())
+    return verb.main(verb.Options(**options))
+
+
+@cli.command()
+@click.argument("part", required=False, type=int)
+def start(part: int | None) -> int:
+    """Put work/plugin.py where a part begins."""
+    from workshop import learner
+
+    return learner.start(part)
+
+
+@cli.command()
+@click.argument("step", required=False)
+def hint(step: str | None) -> int:
+    """Give the next hint for a step."""
+    from workshop import learner
+
+    return learner.hint(step)
+
+
+@cli.command()
+@click.argument("step", required=False)
+def diff(step: str | None) -> int:
+    """Show your plugin beside the part's."""
+    from workshop import learner
+
+    return learner.diff(step)
+
+
+@cli.group(invoke_without_command=True)
+@click.option("--plugin", metavar="FILE", help="Start this plugin in Python, and again when its file changes.")
+@click.option("--run", metavar="COMMAND", help="Start a plugin in any language.")
+@click.option("--socket", metavar="PATH", help="Listen to a plugin that already runs.")
+@click.option("--tcp", metavar="HOST:PORT", help="Listen here for a plugin over TCP, with --to.")
+@click.option("--to", metavar="HOST:PORT", help="Where the plugin over TCP is.")
+@click.option("--record", metavar="FILE", help="Write the conversation to a file, as JSON lines.")
+@click.option("--mask", is_flag=True, help="Do not show or write the values of options.")
+@click.option("--web", is_flag=True, help="Draw the conversation on a page, too.")
+@click.option("--port", type=int, default=0, help="The page's port on loopback; a free one by default.")
+def trace(**options: Any) -> int:
+    """Show what Docker and a plugin say to each other, as they say it."""
+    from workshop import trace as verb
+
+    if click.get_current_context().invoked_subcommand is None:
+        return verb.main(verb.Options(**options))
+    return 0
+
+
+@trace.command()
+@click.argument("file")
+def show(file: str) -> int:
+    """Show a conversation that was recorded."""
+    from workshop import trace as verb
+
+    return verb.show(file)
+
+
+@cli.command()
+@click.option("--pdf", is_flag=True, help="Make a PDF of each deck, too.")
+def slides(pdf: bool) -> int:
+    """Make the decks, as pages that need no network."""
+    from workshop import site
+
+    folder = setup.clone() / "site"
+    for name in ("docs", "browser") if pdf else ("docs",):
+        setup.extra(name)
+    if pdf:
+        setup.machine("browser")
+        site.pdf(folder)
+    else:
+        site.build_decks(folder)
+    click.echo(f"The decks are in {folder / 'decks'}. Open one in a browser; the letter S shows the speaker's view.")
+    click.echo("The whole course as a site:   ./workshop site")
+    return 0
+
+
+@cli.command()
+def site() -> int:
+    """Serve the course as a site on this machine."""
+    setup.extra("docs")
+    from workshop import site as pages
+
+    return pages.serve()
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def docker(arguments: tuple[str, ...]) -> int:
+    """Docker's commands of the course, for a machine without Docker."""
+    from workshop import practice
+
+    return practice.main(list(arguments))
+
+
+@cli.command()
+@click.option("--yes", is_flag=True, help="Remove the volumes and all that is in them without a question.")
+def clean(yes: bool) -> int:
+    """Remove what the course left on this machine."""
+    from workshop.clean import Places
+    from workshop.clean import main as tidy
+
+    def ask(question: str) -> bool:
+        return click.confirm(question)
+
+    return tidy(Places(), yes, ask if sys.stdin.isatty() else None)
+
+
+def main() -> NoReturn:
+    """Runs a verb, and exits: 0 pass, 1 not yet, 2 wrong usage, 3 our fault, 130 interrupted."""
+    sys.exit(_status())
+
+
+def _status() -> int:
+    name = "./workshop" if setup.home() else "workshop"
+    try:
+        return _number(cli.main(prog_name=name, standalone_mode=False))
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except setup.Lacking as lacking:
+        click.echo(lacking, err=True)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _our_fault(error)
+
+
+def _number(answer: Any) -> int:
+    return answer if isinstance(answer, int) else 0
+
+
+def _our_fault(error: Exception) -> int:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    click.echo(f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", err=True)
+    click.echo("This is our fault, not yours. Please send the line above, and what you typed,", err=True)
+    click.echo("to the project's issue tracker; until then, see what works with:  ./workshop test", err=True)
+    return 3

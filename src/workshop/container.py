@@ -1,0 +1,183 @@
+"""A command of this machine with volumes at their place: in a mount namespace of its own, which is no container.
+
+The command sees the machine's files and, where the volumes are to be, those of the volumes. Where the machine has no
+folder of that name, none is made on it: what stands above it is laid out anew, of links into the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from workshop.daemon import Bound
+
+UNABLE = """This machine lets nobody give a command a view of its own of the files:
+neither by bubblewrap nor by unshare. Volumes can be made and mounted all the same.
+Install bubblewrap, then try again:
+    sudo apt-get install bubblewrap"""
+
+
+class Unable(Exception):
+    """No mount namespace can be made here. The text says so, and ends in a command."""
+
+
+# A step of a layout: "tmpfs" (an empty folder), "bind" or "read" (a folder or file of the machine), "link".
+Step = tuple[str, str, str]
+
+
+def layout(bound: Sequence[Bound]) -> list[Step]:
+    """Return the steps that put volumes at their place, from an empty root on."""
+    places = [os.path.normpath(each.destination) for each in bound]
+    folders = sorted({nearest(place) for place in places if not os.path.isdir(place)})
+    steps = [("bind", "/", "/"), *(step for folder in folders for step in laid_out(folder))]
+    kinds = ["read" if each.read_only else "bind" for each in bound]
+    sources = [os.path.realpath(each.source) for each in bound]
+    # the volume of /data before the one of /data/inner
+    return steps + sorted(zip(kinds, sources, places, strict=True), key=lambda step: step[2])
+
+
+def nearest(place: str) -> str:
+    """Return the nearest folder above a place that the machine has."""
+    folder = os.path.dirname(place)
+    return os.path.realpath(folder) if os.path.isdir(folder) else nearest(folder)
+
+
+def laid_out(folder: str) -> Iterator[Step]:
+    """Yield the steps that put an empty folder over one of the machine's, and what is in that one into it."""
+    yield ("tmpfs", "", folder)
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_symlink():
+            yield ("link", os.readlink(entry.path), entry.path)
+        else:
+            yield ("bind", entry.path, entry.path)
+
+
+def by_bubblewrap(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
+    """Return the command line that runs a command so, by bubblewrap. Source: bwrap(1)."""
+    # with the first process of a namespace all that it started ends, too
+    words = ["bwrap", "--die-with-parent", "--unshare-pid"]
+    options = {"bind": "--dev-bind", "read": "--ro-bind"}
+    for kind, source, place in steps:
+        match kind:
+            case "tmpfs":
+                words += ["--tmpfs", place]
+            case "link":
+                words += ["--symlink", source, place]
+            case _:
+                words += [options[kind], source, place]
+    return [*words, "--chdir", "/", "--", *command]
+
+
+def by_unshare(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
+    """Return the same by unshare and mount: the root is laid out on a tmpfs above /mnt, and becomes the root."""
+    lines = ["set -e", "mount --make-rprivate /", "R=/mnt"]
+    for kind, source, place in steps:
+        source, target = shlex.quote(source), f'"$R"{shlex.quote(place)}'
+        match kind:
+            case "tmpfs":
+                lines.append(f"mount -t tmpfs tmpfs {target}")
+            case "link":
+                lines.append(f"ln -s {source} {target}")
+            case _:
+                make = f"if [ -d {source} ]; then mkdir -p {target}; else [ -e {target} ] || : > {target}; fi"
+                # what another user has closed cannot be bound, and would not be seen by the command anyway
+                lines += [make, f"mount --rbind {source} {target} || [ ! -r {source} ]"]
+        if kind == "read":
+            lines.append(f"mount -o remount,bind,ro {target}")
+    # the shell stays: the first process of a namespace does not take Ctrl-C, and the command is to take it
+    lines += ["set +e", 'chroot "$R" sh -c \'cd / && exec "$@"\' sh "$@"', "exit $?"]
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return [
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        *user,
+        "sh",
+        "-c",
+        "\n".join(lines),
+        "sh",
+        *command,
+    ]
+
+
+WAYS = {"bwrap": by_bubblewrap, "unshare": by_unshare}
+
+
+def way() -> str:
+    """Return "bwrap" or "unshare": what works here. Raises Unable."""
+    for program, words in WAYS.items():
+        trial = words([("bind", "/", "/"), ("tmpfs", "", "/mnt")], ["true"])
+        if shutil.which(program) and subprocess.run(trial, capture_output=True).returncode == 0:
+            return program
+    raise Unable(UNABLE)
+
+
+class NoCommand(Exception):
+    """The machine has no such program."""
+
+
+def start(command: Sequence[str], bound: Sequence[Bound], detached: bool = False) -> subprocess.Popen[bytes]:
+    """Start a command with volumes at their place. Raises Unable, NoCommand, FileNotFoundError (a volume's folder)."""
+    for each in bound:
+        if not os.path.exists(each.source):
+            raise FileNotFoundError(each.source)
+    if not shutil.which(command[0]):
+        raise NoCommand(command[0])
+    stream = subprocess.DEVNULL if detached else None
+    return subprocess.Popen(WAYS[way()](layout(bound), command), stdin=stream, stdout=stream, stderr=stream)
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a command, whatever Ctrl-C does to it; a SIGTERM to this program ends it. Return its exit status."""
+    before = signal.signal(signal.SIGTERM, lambda *_: end(process.pid))
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(KeyboardInterrupt):
+                process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process runs."""
+    try:
+        return pid > 0 and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def end(pid: int, patience: float = 10.0) -> None:
+    """End a process and all it started: by SIGTERM, and after so many seconds by SIGKILL, as docker stop does."""
+    limit = time.monotonic() + patience
+    tell(pid, signal.SIGTERM if patience else signal.SIGKILL)
+    while lives(pid) and time.monotonic() < limit:
+        time.sleep(0.02)
+    tell(pid, signal.SIGKILL)
+    while lives(pid):
+        time.sleep(0.02)
+
+
+def tell(pid: int, number: int) -> None:
+    """Send a signal to a process and all it started; the youngest gets it first."""
+    for each in [*reversed(children(pid)), pid]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, number)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have."""
+    try:
+        found = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [each for child in found for each in (child, *children(child))]

@@ -1,0 +1,73 @@
+"""Where the practice daemon lives: its folder, and its record on disk."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import IO
+
+from workshop.discovery import Places
+from workshop.store import Record
+
+
+class Unreadable(Exception):
+    """The record is broken; the text ends in the command that removes it."""
+
+
+def home() -> Path:
+    """Return the practice daemon's folder: WORKSHOP_PRACTICE, or one in this user's state folder."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(os.environ.get("WORKSHOP_PRACTICE") or Path(state, "docker-plugin-workshop", "practice")).absolute()
+
+
+def places(folder: Path) -> Places:
+    """Return the practice daemon's own folders for plugins, which are there afterwards."""
+    own = Places(folder / "plugins", (folder / "specs",))
+    for each in (own.sockets, *own.specs):
+        each.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return own
+
+
+class DiskRecord(Record):
+    """The record in a file. While a verb is at work others wait: each sees what the last has left."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.file = folder / "record.json"
+        self.lock: IO[str] | None = None
+        self.depth = 0
+
+    def __enter__(self) -> Record:
+        self.depth += 1
+        if self.depth == 1:
+            self.lock = open(self.file.with_suffix(".lock"), "w")
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+            try:
+                self.load()
+            except Unreadable:
+                self.lock.close()
+                self.depth = 0
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+        if self.depth == 0 and self.lock:
+            aside = self.file.with_suffix(".new")
+            aside.write_text(json.dumps(self.data, indent=1))
+            aside.rename(self.file)
+            self.lock.close()
+
+    def load(self) -> None:
+        """Read what the last verb has left. Raises Unreadable."""
+        if not self.file.exists():
+            return
+        try:
+            self.data |= json.loads(self.file.read_text())
+        except ValueError:
+            where = shlex.quote(str(self.file))
+            raise Unreadable(f"The practice daemon cannot read its own record. Remove it:\n    rm {where}") from None

@@ -1,0 +1,188 @@
+"""Start a plugin under test and stop it: a Python file, a command, or a socket that is already there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from workshop.wire import Address, Exchange, exchange, request
+
+
+class NotReady(Exception):
+    """The plugin ended, or did not listen in time; the text says which, with its last lines."""
+
+
+class Plugin:
+    """A plugin under test. command is empty for one that already runs: then it can be called, and no more."""
+
+    patience = 10.0
+    """How long to wait for a start, an answer or an end, in seconds."""
+
+    def __init__(self, command: Sequence[str], socket_path: Path, root: Path | None) -> None:
+        self.command = list(command)
+        self.socket = socket_path
+        self.root = root
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = Path(tempfile.mkstemp(prefix="plugin-", suffix=".log")[1]) if command else Path(os.devnull)
+
+    def environment(self) -> dict[str, str]:
+        """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has."""
+        return os.environ | {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), "PYTHONUNBUFFERED": "1"}
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the program in a process group of its own. Its output goes to a file, because a pipe fills up."""
+        with open(self.log, "ab") as log:
+            return subprocess.Popen(
+                self.command,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def start(self) -> Plugin:
+        """Start the plugin and wait until its socket accepts. Raises NotReady."""
+        self.process = self.launch()
+        deadline = time.monotonic() + self.patience
+        while not accepts(self.socket):
+            if self.process.poll() is not None:
+                raise NotReady(f"The plugin ended with status {self.process.returncode} before it listened.")
+            if time.monotonic() > deadline:
+                raise NotReady(f"The plugin did not listen at {self.socket} within {self.patience:.0f} s.")
+            time.sleep(0.005)
+        return self
+
+    def exit_status(self, wait: float = 0) -> int | None:
+        """Return the plugin's exit status, None while it runs; one that is just dying gets so many seconds for it."""
+        if self.process is None:
+            return None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(wait)
+        return None
+
+    def signal(self, number: int) -> int:
+        """Send a signal to the plugin and all it started; return its exit status (negative: the signal that ended it).
+
+        One that has not ended in time is killed.
+        """
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+        try:
+            return self.process.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait(self.patience)
+
+    def stop(self) -> int:
+        """End the plugin as an operator does, with SIGTERM; return its exit status."""
+        return self.signal(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """End the plugin as a power cut does: it can clean up nothing."""
+        return self.signal(signal.SIGKILL)
+
+    def listens(self) -> list[str]:
+        """Return what the plugin, or a program that it started, listens on: paths of sockets, and "TCP port N"."""
+        if self.process is None:
+            return []
+        inodes = {inode for pid in session(self.process.pid) for inode in sockets_of(pid)}
+        return [where for inode, where in listening().items() if inode in inodes]
+
+    def close(self) -> None:
+        """End the plugin if it runs, and remove the file of its output."""
+        if self.process and self.process.poll() is None:
+            self.stop()
+        if self.command:
+            self.log.unlink(missing_ok=True)
+
+    def output(self) -> str:
+        """Return what the plugin has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def call(
+        self,
+        endpoint: str,
+        body: dict[str, object] | bytes | None = None,
+        shape: str = "28",
+        method: str = "POST",
+        content_type: str = "",
+    ) -> Exchange:
+        """Call an endpoint as a Docker Engine of that shape does; another method and type are for other callers."""
+        sent = request(endpoint, body, shape, method=method, content_type=content_type)
+        return exchange(self.address(), endpoint, sent, self.patience)
+
+    def address(self) -> Address:
+        """Return where the plugin listens."""
+        return Address(path=str(self.socket))
+
+
+def session(leader: int) -> list[str]:
+    """Return the processes of a session, which is the plugin and all that it started."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(int(pid)) == leader:
+                found.append(pid)
+    return found
+
+
+def sockets_of(pid: str) -> Iterator[str]:
+    """Yield the kernel's numbers of the sockets that a process has open."""
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            link = os.readlink(f"/proc/{pid}/fd/{number}")
+            if link.startswith("socket:["):
+                yield link[8:-1]
+
+
+def listening() -> dict[str, str]:
+    """Return all listening sockets of this machine by the kernel's number: the path, or "TCP port N".
+
+    Source: the kernel's Documentation/networking/proc_net_tcp, and proc(5) for /proc/net/unix.
+    """
+    found = {}
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        _, _, _, flags, _, _, inode, *path = line.split(maxsplit=7)
+        if int(flags, 16) & 0x10000 and path:
+            found[inode] = path[0]
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.exists() else []:
+            fields = line.split()
+            if fields[3] == "0A":
+                found[fields[9]] = f"TCP port {int(fields[1].rpartition(':')[2], 16)}"
+    return found
+
+
+def accepts(path: Path) -> bool:
+    """Tell whether somebody listens on the socket at path."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(1)
+        try:
+            caller.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def command_for(plugin: str | None, run: str | None) -> list[str]:
+    """Return the command line for --plugin FILE or --run 'COMMAND'."""
+    return shlex.split(run) if run else [sys.executable, str(Path(plugin or "").resolve())]
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="ddd-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

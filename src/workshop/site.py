@@ -1,0 +1,241 @@
+"""The site and its decks, both made from slides/: a hook of mkdocs (see mkdocs.yml), and what the verbs call."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from workshop import course, deck, setup
+from workshop.course import CourseError, Slide
+from workshop.deck import listing
+
+ORDER = ("intro", "part1", "part2", "part3", "end")
+"""The files of slides/ in the order of the day."""
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+def slide_files() -> list[Path]:
+    """Return the files of slides/ in the order of the day."""
+    return [course.folder() / f"{name}.md" for name in ORDER]
+
+
+# What mkdocs calls, by these names
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add a page and a deck for each file of slides/."""
+    File = import_module("mkdocs.structure.files").File
+    with told():
+        for path in slide_files():
+            files.append(File.generated(config, f"{path.stem}.md", content=page(path)))
+            files.append(File.generated(config, f"decks/{path.stem}.html", content=deck.page(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead a link to the README to the page that says the same (the site ends at docs/), and fill in the agenda."""
+    with told():
+        return markdown.replace("](../README.md)", "](index.md)").replace("<!-- agenda -->", agenda())
+
+
+def on_page_content(text: str, page: Any, **_: Any) -> str:
+    """Give every picture its text."""
+    with told():
+        return deck.pictures(text, page.file.src_uri)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Leave out the 3 MB that draw pictures where there is none."""
+    if 'class="mermaid"' in output:
+        return output
+    return re.sub(r'<script src="[^"]*mermaid\.min\.js"></script>', "", output)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell what is wrong with the course as mkdocs tells errors: a sentence, no traceback."""
+    try:
+        yield
+    except CourseError as error:
+        raise import_module("mkdocs.exceptions").PluginError(str(error)) from None
+
+
+def agenda() -> str:
+    """Return the day as a table in Markdown: what, how long, and its slides. Raises CourseError."""
+    rows, day = ["| | minutes | slides |", "|---|---|---|"], 0
+    for path in slide_files():
+        title, minutes = course.front_matter(path)
+        rows.append(f"| [{title}]({path.name}) | {minutes} | [slides](decks/{path.stem}.html) |")
+        day += minutes
+    return "\n".join([*rows, f"| **all, without breaks** | **{day}** | |"])
+
+
+# A page for each file of slides/
+
+
+def page(path: Path) -> str:
+    """Return the page of a slides file as Markdown. Raises CourseError."""
+    title, minutes = course.front_matter(path)
+    slides = list(enumerate(course.slides(path), start=1))
+    name = path.stem
+    blocks = [f"---\ntitle: {title}\n---"]
+    blocks += [part_of_page(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
+    blocks.insert(2, f"[Show the slides](decks/{name}.html){{ .md-button }} **{minutes} minutes**\n{{: .begin }}")
+    number = int(name[4:]) if re.fullmatch(r"part[1-9]", name) else 0
+    if number:
+        blocks += [*comparison(number), whole(number)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
+    """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
+    title = deck.heading(slide)
+    step = f'<span class="step">{slide.step}</span> ' if slide.step else ""
+    level = "#" if first else "##"
+    meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
+    text = deck.HEADING.sub("", slide.text, count=1)
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, with_code(text), with_code(slide.more)]
+    return "\n\n".join([*filter(None, map(str.strip, parts)), *hints(slide)])
+
+
+def minutes_text(minutes: int) -> str:
+    return f"{minutes} minute{'s' * (minutes != 1)}"
+
+
+def with_code(text: str) -> str:
+    """Return text with the code itself in the place of each line !CODE. Raises CourseError."""
+    return deck.CODE.sub(lambda found: fenced(found[1], course.snippet(found[1])), text)
+
+
+def fenced(title: str, source: str) -> str:
+    return f'\n````python title="{title.replace(":", " · ")}"\n{source.rstrip()}\n````\n'
+
+
+def hints(slide: Slide) -> list[str]:
+    """Return the hints folded away, so that each is opened on purpose."""
+    return [
+        f'<details class="hint"><summary>Hint {number} of {len(slide.hints)}</summary>\n{plain(hint)}\n</details>'
+        for number, hint in enumerate(slide.hints, start=1)
+    ]
+
+
+def plain(text: str) -> str:
+    """Return the text of a hint as HTML. Hints are written for the terminal: what is indented there is code."""
+    found = []
+    for is_code, blocks in groupby(text.split("\n\n"), lambda block: block.startswith("    ")):
+        if is_code:
+            source = re.sub(r"^ {4}", "", "\n\n".join(blocks).rstrip(), flags=re.MULTILINE)
+            found.append(code_block("".join(listing.lines(source))))
+        else:
+            found += [f"<p>{html.escape(block.strip())}</p>" for block in blocks]
+    return "\n".join(found)
+
+
+def code_block(lines: str) -> str:
+    # an empty line would end the HTML for Markdown, and the code with it
+    return f'<div class="highlight"><pre><code>{lines}</code></pre></div>'
+
+
+def comparison(number: int) -> list[str]:
+    """Return what the part adds to the one before, with a reason beside each change. Raises CourseError."""
+    if number == 1:
+        return []
+    changes = listing.changes(number, setup.clone())
+    rows = [
+        f'<section class="change"><h3 id="new-{change.name}"><code>{change.name}</code></h3>'
+        f'<p class="why">{html.escape(change.reason)}</p>{code_block(change.html)}</section>'
+        for change in changes
+    ]
+    head = f"## From part {number - 1} to part {number}, and why {{ #new }}"
+    said = f"Every change from `part{number - 1}/plugin.py` to `part{number}/plugin.py`. What is not shown has stayed."
+    return [head, said, "\n".join(rows)]
+
+
+def whole(number: int) -> str:
+    """Return the part's file, folded away."""
+    source = (setup.clone() / f"part{number}" / "plugin.py").read_text()
+    block = code_block("".join(listing.lines(source)))
+    return f'<details class="whole"><summary>part{number}/plugin.py, the whole file</summary>\n{block}\n</details>'
+
+
+# What the verbs call
+
+
+def build(folder: Path) -> None:
+    """Build the site into a folder. Raises CourseError with what mkdocs says where that fails."""
+    done = subprocess.run([*mkdocs("build"), "--strict", "--quiet", "--site-dir", str(folder)], **surroundings())
+    if done.returncode:
+        raise CourseError(done.stdout.strip())
+
+
+def build_decks(folder: Path) -> list[Path]:
+    """Build the site, whose pages the slides lead to, into a folder, and return its decks. Raises CourseError."""
+    build(folder)
+    return [folder / "decks" / f"{name}.html" for name in ORDER]
+
+
+def pdf(folder: Path) -> list[Path]:
+    """Return each deck as a PDF beside it, built like build_decks. Raises CourseError, and Lacking without Chromium."""
+    found = shutil.which("chromium")
+    if not found:
+        raise setup.Lacking("A PDF is printed by Chromium. Install it:\n    sudo apt-get install chromium")
+    decks = build_decks(folder)
+    with import_module("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM + QUIET)
+        printed = [print_deck(browser, path) for path in decks]
+        browser.close()
+    return printed
+
+
+def print_deck(browser: Any, path: Path) -> Path:
+    """Return the PDF of a deck, made beside it."""
+    page = browser.new_page()
+    page.goto(f"{path.as_uri()}?print-pdf")
+    page.wait_for_selector(".reveal[data-painted]", state="attached")
+    page.wait_for_function("Reveal.isReady() && document.querySelector('.pdf-page')")
+    target = path.with_suffix(".pdf")
+    page.pdf(path=str(target), prefer_css_page_size=True, print_background=True)
+    page.close()
+    return target
+
+
+def serve() -> int:
+    """Serve the site until Ctrl-C, building it anew at every change; say where. Returns mkdocs' exit status."""
+    port = free_port()
+    print(f"The course is at http://127.0.0.1:{port}/ as soon as it is built. Ctrl-C ends it.", flush=True)
+    with suppress(KeyboardInterrupt):
+        return subprocess.call([*mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"], **surroundings(False))
+    return 0
+
+
+def free_port(wanted: int = 8000) -> int:
+    """Return a port of this machine that nobody has: the wanted one if it is free."""
+    for port in (wanted, 0):
+        with socket.socket() as listener, suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
+            return int(listener.getsockname()[1])
+    return wanted
+
+
+def mkdocs(verb: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "mkdocs", verb, "--config-file", str(setup.clone() / "mkdocs.yml")]
+
+
+def surroundings(capture: bool = True) -> dict[str, Any]:
+    """Return how mkdocs is run: without an advertisement of Material's, and with what it says kept if wanted."""
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if capture else {}
+    return {"cwd": setup.clone(), "env": os.environ | {"NO_MKDOCS_2_WARNING": "1"}, **kept}
