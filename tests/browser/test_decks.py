@@ -1,0 +1,197 @@
+"""The decks in a real Chromium: what stands on a slide is seen, from the last row too."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workshop import course, deck
+from workshop import site as maker
+
+from .site_fixtures import CONTRASTS, Chromium, chromium, machine, site
+
+pytestmark = pytest.mark.browser
+__all__ = ["chromium", "machine", "site"]
+
+LOWEST = """
+(slide) => {
+  const shown = [...slide.children].filter((e) => !e.matches('.page, .notes, .fragment'));
+  const box = slide.getBoundingClientRect();
+  const edges = shown.map((e) => e.getBoundingClientRect());
+  const wide = [...slide.querySelectorAll('*')].filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth);
+  return {
+    down: Math.max(...edges.map((e) => e.bottom - box.top)),
+    right: Math.max(...edges.map((e) => e.right - box.left)),
+    link: slide.querySelector('.page').getBoundingClientRect().top - box.top,
+    wide: wide.map((e) => e.className || e.tagName),
+  };
+}
+"""
+"""Returns how far down and right a slide reaches, in its own pixels, and where the link at its foot begins."""
+
+CUT = """
+() => [...document.querySelectorAll('.pdf-page')].filter((sheet) => {
+  const foot = sheet.querySelector('.page').getBoundingClientRect();
+  return [...sheet.querySelectorAll('section > *')].some((e) => {
+    const box = e.getBoundingClientRect();
+    if (e.matches('.page, .notes, .fragment')) return false;
+    return box.bottom > foot.top || box.left < 60 || box.right > 1240 || e.scrollHeight > e.clientHeight + 2;
+  });
+}).map((sheet) => sheet.querySelector('section').id)
+"""
+"""Returns the slides that do not fit their sheet of paper, with a margin around them."""
+
+each_deck = pytest.mark.parametrize("name", maker.ORDER)
+each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+def slides(page: Any) -> list[str]:
+    """Return the names of the slides of a deck."""
+    return [str(name) for name in page.evaluate("Reveal.getSlides().map((slide) => slide.id)")]
+
+
+def show(page: Any, name: str) -> None:
+    """Go to a slide, with none of its fragments shown."""
+    go = "(n) => { const i = Reveal.getIndices(document.getElementById(n)); Reveal.slide(i.h, i.v, -1) }"
+    page.evaluate(go, name)
+
+
+@each_deck
+def test_nothing_reaches_over_the_edge_of_a_slide(chromium: Chromium, site: Path, name: str) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html")
+    over = []
+    for slide in slides(page):
+        show(page, slide)
+        edges = page.eval_on_selector(f"#{slide}", LOWEST)
+        if edges["down"] > edges["link"] or edges["right"] > 1240 or edges["wide"]:
+            over.append((slide, edges))
+    page.context.close()
+    assert not over
+
+
+@each_deck
+@each_scheme
+def test_text_can_be_read_from_the_last_row(chromium: Chromium, site: Path, name: str, scheme: str) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html", scheme=scheme)
+    weak = []
+    for slide in slides(page):
+        show(page, slide)
+        weak += [(slide, text) for text in page.evaluate(CONTRASTS, f"#{slide}") if not readable(text)]
+    page.context.close()
+    assert not weak
+
+
+def readable(text: dict[str, Any]) -> bool:
+    """Tell whether a text has the contrast of WCAG AA for small type, and is large: code 24 pixels, the foot 20."""
+    least = 20 if text["text"] == "on the page" else 24
+    return bool(text["ratio"] >= 4.5 and text["size"] >= least)
+
+
+@each_deck
+def test_prose_is_set_in_28_pixels_or_more(chromium: Chromium, site: Path, name: str) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html")
+    sizes = page.eval_on_selector_all(
+        "section > p, section li, section td, section h2, .picture text",
+        "(all) => all.map((e) => parseFloat(getComputedStyle(e).fontSize))",
+    )
+    page.context.close()
+    assert min(sizes) >= 28
+
+
+@each_deck
+def test_every_slide_leads_to_its_place_on_the_page(chromium: Chromium, site: Path, name: str) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html")
+    links = page.eval_on_selector_all(".page", "(all) => all.map((a) => a.getAttribute('href'))")
+    page.context.close()
+    text = (site / f"{name}.html").read_text()
+    assert len(links) >= len(course.slides(course.folder() / f"{name}.md"))
+    for link in links:
+        file, _, anchor = link.partition("#")
+        assert file == f"../{name}.html"
+        assert f'id="{anchor}"' in text, link
+
+
+def test_every_picture_has_a_text(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "intro.html")
+    told = "(all) => all.map((p) => [p.role, p.ariaLabel, !!p.querySelector('svg')])"
+    said = page.eval_on_selector_all(".picture", told)
+    page.context.close()
+    assert said
+    for role, label, drawn in said:
+        assert (role, drawn) == ("img", True)
+        assert label and len(label) > 40
+    # what is not drawn by mermaid is given its text here, when there is any
+    assert not [
+        path.name for path in (site / "decks").glob("*.html") if re.search(r"<img(?![^>]*alt=.\w)", path.read_text())
+    ]
+
+
+def test_code_is_pointed_at_stretch_by_stretch(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "part1.html", "#/step-1-3-listen")
+    seen = []
+    steps = page.locator("#step-1-3-listen .fragment").count()
+    for _ in range(steps):
+        page.keyboard.press("Space")
+        lines = page.locator("#step-1-3-listen .spoken")
+        assert lines.count() and lines.last.is_visible()
+        seen += lines.all_inner_texts()
+    page.context.close()
+    assert steps > 1
+    assert "".join(seen).split() == course.snippet("part1/plugin.py:listen").split()
+
+
+def test_the_key_t_turns_light_into_dark(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "intro.html")
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.keyboard.press("t")
+    after = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.context.close()
+    assert before != after
+
+
+def test_the_speaker_view_has_notes_and_minutes(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "part1.html")
+    with page.context.expect_page() as opening:
+        page.keyboard.press("s")
+    notes = opening.value.locator(".speaker-controls-notes .value")
+    notes.get_by_text("Ask:").wait_for()
+    minutes = course.slides(course.folder() / "part1.md")[0].minutes
+    assert f"{minutes} min" in notes.inner_text()
+    assert opening.value.locator(".speaker-controls-pace, .speaker-controls-time").first.is_visible()
+    page.context.close()
+
+
+@each_deck
+def test_the_seconds_of_the_slides_are_the_minutes_of_the_deck(chromium: Chromium, site: Path, name: str) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html")
+    seconds = page.eval_on_selector_all("[data-timing]", "(all) => all.map((s) => Number(s.dataset.timing))")
+    page.context.close()
+    assert sum(seconds) == course.front_matter(course.folder() / f"{name}.md")[1] * 60
+
+
+@each_deck
+def test_on_paper_each_slide_is_one_page_and_nothing_is_cut(chromium: Chromium, site: Path, name: str) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html", "?print-pdf")
+    page.wait_for_selector(".pdf-page", state="attached")
+    cut = page.evaluate(CUT)
+    sheets = page.locator(".pdf-page").count()
+    page.context.close()
+    assert not cut
+    assert sheets == deck.page(course.folder() / f"{name}.md").count('<section id="')
+
+
+def test_a_pdf_is_made(chromium: Chromium, site: Path) -> None:
+    made = maker.print_deck(chromium.browser, site / "decks" / "end.html")
+    pages = made.read_bytes().count(b"/Type /Page\n")
+    made.unlink()
+    assert pages == len(course.slides(course.folder() / "end.md"))
+
+
+def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:
+    for name in maker.ORDER:
+        chromium.open(site / "decks" / f"{name}.html").context.close()
+    assert not chromium.left
+    assert not chromium.errors

@@ -1,0 +1,76 @@
+"""The site in a real Chromium: it fits a phone, can be read in light and dark, and asks no other machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .site_fixtures import CONTRASTS, Chromium, chromium, machine, site
+
+pytestmark = pytest.mark.browser
+__all__ = ["chromium", "machine", "site"]
+
+
+def pages(site: Path) -> list[Path]:
+    """Return the pages of the site."""
+    return sorted(site.glob("*.html"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_written_can_be_read(chromium: Chromium, site: Path, scheme: str) -> None:
+    weak = []
+    for path in pages(site):
+        page = chromium.open(path, scheme=scheme)
+        texts = page.evaluate(CONTRASTS, ".md-content, .md-main")
+        weak += [(path.name, text) for text in texts if text["ratio"] < 4.5 and text["text"] != "¶"]
+        page.context.close()
+    assert not weak
+
+
+def test_no_page_is_wider_than_a_phone(chromium: Chromium, site: Path) -> None:
+    wide = []
+    for path in pages(site):
+        page = chromium.open(path, width=390, height=800)
+        if page.evaluate("document.documentElement.scrollWidth") > 390:
+            wide.append(path.name)
+        page.context.close()
+    assert not wide
+
+
+def test_every_picture_is_drawn_and_has_a_text(chromium: Chromium, site: Path) -> None:
+    drawn = 0
+    for path in pages(site):
+        page = chromium.open(path)
+        assert page.locator("img:not([alt]), img[alt='']").count() == 0, path.name
+        for picture in page.locator(".picture").all():
+            picture.locator("div.mermaid").wait_for()
+            assert len(picture.get_attribute("aria-label")) > 40, path.name
+            drawn += 1
+        assert page.locator("pre.mermaid").count() == 0, path.name
+        page.context.close()
+    assert drawn
+
+
+def test_the_search_finds_what_is_on_a_page_without_a_server(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "index.html")
+    page.keyboard.press("/")
+    page.keyboard.type("mountinfo")
+    page.locator(".md-search-result__link").first.wait_for()
+    assert "part3.html" in page.locator(".md-search-result__link").first.get_attribute("href")
+    page.context.close()
+
+
+def test_the_palette_can_be_changed_by_keyboard(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "index.html")
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.locator("label.md-header__button[for^=__palette]:visible").press("Enter")
+    page.wait_for_function("(b) => getComputedStyle(document.body).backgroundColor !== b", arg=before)
+    page.context.close()
+
+
+def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:
+    for path in pages(site):
+        chromium.open(path).context.close()
+    assert not chromium.left
+    assert not chromium.errors

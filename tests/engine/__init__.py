@@ -1,0 +1,1 @@
+"""The course against a real Docker Engine: a private one, which leaves no trace on the machine."""

@@ -1,0 +1,112 @@
+"""The image, every part in a container as the course runs it, and compose.yaml."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .engine import Engine, answers, wait_for
+from .images import BUSYBOX, OURS, PYTHON_BASE, REPOSITORY, import_busybox
+from .plugins import ask
+
+pytestmark = pytest.mark.engine
+
+# as the slides have it; this machine's engine has no bridge, hence the network
+RUN_PART = """docker run --network none \
+    -it --rm --pid host -v /run/docker/plugins:/run/docker/plugins -v /var/lib/ddd:/var/lib/ddd \
+    -v "$PWD":/workshop -w /workshop {image} python part{part}/plugin.py"""
+
+
+@pytest.fixture(scope="module")
+def engine(image: Path) -> Iterator[Engine]:
+    """An engine with our image; each test brings its own plugin `ddd`, in a container."""
+    with Engine() as engine:
+        import_busybox(engine)
+        engine.docker("load", "--input", str(image))
+        yield engine
+
+
+@contextmanager
+def part_in_a_container(engine: Engine, part: int) -> Iterator[None]:
+    """Run a part on a terminal, as a reader does, until Ctrl-C: it must end well, and take its socket away."""
+    keyboard, terminal = pty.openpty()
+    try:
+        command = ["sh", "-c", RUN_PART.format(image=OURS, part=part)]
+        process = engine.spawn(command, input=terminal, output=terminal, folder=REPOSITORY)
+        os.close(terminal)
+
+        def ready() -> bool:
+            assert process.poll() is None, os.read(keyboard, 10_000).decode()
+            return answers(engine.plugins / "ddd.sock")
+
+        wait_for(ready, "the plugin in its container")
+        yield
+        os.write(keyboard, b"\x03")
+        assert process.wait(20) == 0
+        assert not (engine.plugins / "ddd.sock").exists()
+    finally:
+        os.close(keyboard)
+
+
+def test_the_image_has_the_packages_of_constraints_txt_on_a_base_that_refuses_a_plain_pip(engine: Engine) -> None:
+    assert engine.container(PYTHON_BASE, "sh", "-c", "ls /usr/lib/python3*/EXTERNALLY-MANAGED")
+    installed = engine.container(OURS, "pip", "freeze").split()
+    assert {package.split("==")[0] for package in installed} >= {"Flask", "gunicorn"}
+    assert set(installed) <= set((REPOSITORY / "constraints.txt").read_text().split())
+
+
+def test_part_1_greets_a_curl_in_a_second_container(engine: Engine) -> None:
+    with part_in_a_container(engine, 1):
+        curl = ["curl", "--silent", "--unix-socket", "/run/docker/plugins/ddd.sock", "http://ddd/"]
+        greeting = engine.container("-v", "/run/docker/plugins:/run/docker/plugins", PYTHON_BASE, *curl)
+        assert greeting.startswith("Hello! I am ddd")
+
+
+def test_part_2_is_found_and_activated_from_its_container(engine: Engine, name: str) -> None:
+    with part_in_a_container(engine, 2):
+        failed = engine.docker("volume", "create", "--driver=ddd", name, check=False)
+        assert "VolumeDriver.Create: " in failed.stderr
+        assert "ddd" in engine.output("info", "--format={{json .Plugins.Volume}}")
+
+
+def test_part_3_serves_other_containers_from_its_own(engine: Engine, name: str) -> None:
+    with part_in_a_container(engine, 3):
+        use(engine, name)
+
+
+def use(engine: Engine, name: str) -> None:
+    """A volume's life: written by one container, read by another, kept while a third has it, removed."""
+    volume = ["-v", f"{name}:/data", "--volume-driver=ddd"]
+    engine.container(*volume, BUSYBOX, "sh", "-c", "echo hello > /data/file")
+    assert engine.container(*volume, BUSYBOX, "cat", "/data/file") == "hello"
+    engine.docker("run", "--detach", "--network=none", f"--name=with-{name}", *volume, BUSYBOX, "sleep", "1000")
+    assert ask(engine, "VolumeDriver.Remove", Name=name)["Err"]
+    engine.docker("rm", "--force", f"with-{name}")
+    assert engine.output("volume", "rm", name) == name
+    assert not (engine.root / "volumes" / name).exists()
+
+
+def compose(engine: Engine) -> list[str]:
+    """The command of Docker Compose: a plugin of docker, or a program of its own. Without it the test is skipped."""
+    if engine.docker("compose", "version", check=False).returncode == 0:
+        return ["docker", "compose"]
+    if shutil.which("docker-compose"):
+        return ["docker-compose"]
+    pytest.skip("Docker Compose is not here: apt-get install docker-compose")
+
+
+def test_compose_brings_part_3_up_and_takes_it_down(engine: Engine, name: str) -> None:
+    command = [*compose(engine), "--project-name=course", f"--file={REPOSITORY}/compose.yaml"]
+    engine.run(*command, "up", "--detach", "--no-build")
+    wait_for(lambda: answers(engine.plugins / "ddd.sock"), "the plugin that compose started")
+    service = engine.run(*command, "ps", "--quiet").stdout.strip()
+    assert engine.output("inspect", "--format={{.HostConfig.PidMode}}", service) == "host"
+    use(engine, name)
+    engine.run(*command, "down")
+    assert not (engine.plugins / "ddd.sock").exists()

@@ -1,0 +1,223 @@
+"""`./workshop check`, as a learner and as the author of another plugin use it."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from mutants import MUTANTS
+from steps import STEPS
+
+from workshop import report
+from workshop.process import Plugin, private_folder
+from workshop.subject import PluginUnderTest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+WRONG = {mutant.name: mutant for mutant in MUTANTS}
+
+
+def check(*words: str, work: Path | None = None) -> subprocess.CompletedProcess[str]:
+    told = {"WORKSHOP_WORK": str(work)} if work else {}
+    command = [sys.executable, "-m", "workshop", "check", *words]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | told, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A learner's folder, with part 2 done."""
+    shutil.copy(ROOT / "part2" / "plugin.py", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def running() -> Iterator[Plugin]:
+    with private_folder() as folder:
+        plugin = Plugin([sys.executable, str(ROOT / "part3" / "plugin.py")], folder / "mine.sock", folder / "root")
+        yield plugin.start()
+        plugin.close()
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.02)
+
+
+def test_a_part_that_passes(work: Path) -> None:
+    done = check("2", work=work)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 steps pass." in done.stdout
+    assert "Achievement unlocked! Docker can activate your plugin." in done.stdout
+    assert done.stdout.rstrip().splitlines()[-1].startswith("  Go on     ./workshop start 3")
+
+
+def test_a_step_that_fails_ends_the_check_and_names_the_hint(work: Path) -> None:
+    done = check("3", work=work)
+    assert done.returncode == 1
+    assert "FAIL  3.1" in done.stdout and "3.2" not in done.stdout
+    assert done.stdout.rstrip().splitlines()[-1] == "  Next      ./workshop hint 3.1"
+
+
+def test_all_goes_on_after_a_failure(work: Path) -> None:
+    done = check("3", "--all", work=work)
+    assert done.stdout.count("FAIL") > 10
+    assert done.stdout.rstrip().splitlines()[-1] == "  Next      ./workshop hint 3.1"
+
+
+def test_a_report_fits_80_columns_and_is_plain_in_a_pipe(work: Path) -> None:
+    text = check("3", "--all", work=work).stdout
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert "\033" not in text
+
+
+def test_progress_is_kept_for_the_next_command(work: Path) -> None:
+    check("2", work=work)
+    command = [sys.executable, "-m", "workshop"]
+    told = os.environ | {"WORKSHOP_WORK": str(work)}
+    said = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True).stdout
+    assert "3 of  3 done" in said, said
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--plugin", "no.py"), "There is no file no.py"),
+        (("--plugin", "part1/plugin.py", "--run", "x"), "give one of them"),
+        (("--run", "x", "--watch"), "--watch looks at a file"),
+        (("7",), "7 is not in the range 1<=x<=3"),
+        (("--tea",), "No such option"),
+        (("2", "--plugin", "part2/plugin.py", "--json", "/nowhere/x"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_status_2(words: tuple[str, ...], sentence: str) -> None:
+    done = check(*words)
+    assert (done.returncode, sentence in done.stderr) == (2, True), done.stdout + done.stderr
+
+
+def test_without_a_plugin_of_ones_own_it_says_how_to_begin(tmp_path: Path) -> None:
+    done = check(work=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith("./workshop start")
+
+
+def test_a_plugin_that_runs_is_left_running(running: Plugin) -> None:
+    running.call("VolumeDriver.Create", {"Name": "precious", "Opts": {}})
+    done = check("--socket", str(running.socket))
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("  skip  ") == 2
+    assert [each["Name"] for each in running.call("VolumeDriver.List", {}).json["Volumes"]] == ["precious"]
+
+
+def test_a_socket_that_is_not_there_or_has_nobody_behind_it(tmp_path: Path) -> None:
+    place = tmp_path / "any.sock"
+    assert "There is no socket at" in check("--socket", str(place)).stdout
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+    done = check("--socket", str(place))
+    assert done.returncode == 1
+    assert "nobody listens: a plugin that was killed leaves its socket" in " ".join(done.stdout.split())
+
+
+def test_the_same_seed_gives_the_same_names(tmp_path: Path) -> None:
+    names = []
+    for seed in ("7", "7", "8"):
+        file = tmp_path / "out.json"
+        check("2", "--plugin", str(ROOT / "part2" / "plugin.py"), "--json", str(file), "--seed", seed)
+        (exchange,) = json.loads(file.read_text())["steps"][2]["exchanges"][:1]
+        names.append(exchange["request"].rpartition("\n{")[2])
+    assert names[0] == names[1] != names[2]
+
+
+def test_json_has_every_exchange_and_junit_every_step(tmp_path: Path) -> None:
+    wrong = tmp_path / "plugin.py"
+    wrong.write_text(WRONG["Implements is a text"].source())
+    done = check("2", "--plugin", str(wrong), "--json", str(tmp_path / "j"), "--junit", str(tmp_path / "x"), "--all")
+    assert done.returncode == 1
+    steps = json.loads((tmp_path / "j").read_text())["steps"]
+    assert (steps[0]["step"], steps[0]["outcome"]) == ("2.1", "FAIL")
+    assert steps[0]["diagnosis"] == "Implements is no list"
+    assert steps[0]["exchanges"][0]["request"].startswith("POST /Plugin.Activate HTTP/1.1\r\nHost: \r\n")
+    assert json.loads(steps[0]["exchanges"][0]["body"]) == {"Implements": "VolumeDriver"}
+    suite = ET.parse(tmp_path / "x").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
+    failure = suite.find("testcase/failure")
+    assert failure is not None and failure.text and "[plugin]" in failure.text
+
+
+def test_watch_checks_again_at_every_save(work: Path) -> None:
+    file, told = work / "plugin.py", os.environ | {"WORKSHOP_WORK": str(work), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "workshop", "check", "2", "--watch"]
+    with open(work / "said", "w") as said:
+        process = subprocess.Popen(command, cwd=ROOT, env=told, stdout=said)
+    text = (work / "said").read_text
+    wait_for(lambda: text().count("Watching") == 1, "the first check")
+    broken = file.read_text().replace('["VolumeDriver"]', '["volumedriver"]')
+    (work / "new").write_text(broken)
+    (work / "new").rename(file)  # as many editors save
+    wait_for(lambda: text().count("Watching") == 2, "the second check")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 1
+    assert "3 of 3 steps pass." in text().partition("Watching")[0]
+    assert "FAIL  2.1" in text().partition("Watching")[2]
+
+
+def test_a_check_that_is_ended_ends_the_plugin(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(100)\n")
+    command = [sys.executable, "-m", "workshop", "check", "1", "--plugin", str(plugin)]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    wait_for(lambda: bool((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()), "the plugin")
+    process.terminate()
+    process.wait(20)
+    pid = (tmp_path / "pid").read_text()
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the end of the plugin")
+
+
+def checked(command: list[str], step: str, folder: Path) -> report.Result:
+    plugin = PluginUnderTest(command, folder / "ddd.sock", folder / "root")
+    plugin.chance = random.Random(0)
+    try:
+        return report.run_step(plugin, step, STEPS[step], None)
+    finally:
+        plugin.close()
+
+
+def test_a_plugin_that_prints_a_lot_is_not_stopped_by_a_full_pipe(tmp_path: Path) -> None:
+    talker = tmp_path / "plugin.py"
+    text = (ROOT / "part2" / "plugin.py").read_text()
+    talker.write_text(text.replace("def activate():", "def activate():\n    print('x' * 10**6, file=sys.stderr)"))
+    with private_folder() as folder:
+        assert checked([sys.executable, str(talker)], "2.1", folder).outcome == "ok"
+
+
+def test_a_plugin_that_starts_slowly_is_waited_for(tmp_path: Path) -> None:
+    slow = tmp_path / "plugin.py"
+    slow.write_text("import time\ntime.sleep(1)\n" + (ROOT / "part2" / "plugin.py").read_text())
+    with private_folder() as folder:
+        assert checked([sys.executable, str(slow)], "2.1", folder).outcome == "ok"
+
+
+def test_keys_in_another_case_are_good_enough_for_docker(tmp_path: Path) -> None:
+    lower = tmp_path / "plugin.py"
+    lower.write_text((ROOT / "part2" / "plugin.py").read_text().replace('{"Implements"', '{"implements"'))
+    with private_folder() as folder:
+        assert checked([sys.executable, str(lower)], "2.1", folder).outcome == "ok"
+
+
+def test_an_unknown_cause_is_not_guessed_at() -> None:
+    from workshop.diagnose import Evidence, diagnose
+
+    found = diagnose(Evidence("2.9", "wanted rain"))
+    assert (found.key, found.why[:24]) == ("", "The cause is not known t")

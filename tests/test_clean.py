@@ -1,0 +1,256 @@
+"""./workshop clean, on folders of the test's own: with real sockets, and a small plugin behind one of them."""
+
+import json
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+
+import pytest
+
+from workshop import clean
+from workshop.clean import Places, main
+from workshop.setup import Lacking
+
+
+class Plugin(ThreadingMixIn, UnixStreamServer):
+    """A plugin that holds names, and forgets those it is asked to remove; with `volumes` None it has no endpoint."""
+
+    volumes: set[str] | None
+    kept: set[str]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Plugin
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        volumes = self.server.volumes
+        if volumes is None:
+            self.reply(404, {"Err": "no such endpoint"})
+        elif self.path == "/VolumeDriver.List":
+            self.reply(200, {"Volumes": [{"Name": name} for name in volumes], "Err": ""})
+        elif asked["Name"] in self.server.kept:
+            self.reply(409, {"Err": "a container has it"})
+        else:
+            volumes.remove(asked["Name"])
+            self.reply(200, {"Err": ""})
+
+    def reply(self, status: int, answer: object) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[Places]:
+    run = Path(tempfile.mkdtemp(prefix="ddd-"))  # short: a socket's path has at most 107 bytes
+    for folder in ("etc", "clone/part2"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "clone/part2/ddd-tcp.spec").write_text("tcp://127.0.0.1:8080\n")
+    (tmp_path / "clone/part2/ddd-tls.json").write_text('{"Addr": "https://127.0.0.1:8081"}\n')
+    yield Places(
+        run / "ddd.sock", tmp_path / "var", tmp_path / "etc", tmp_path / "certs", tmp_path / "clone", docker=None
+    )
+    shutil.rmtree(run)
+
+
+@contextmanager
+def plugin(path: Path, volumes: set[str] | None, kept: frozenset[str] = frozenset()) -> Iterator[None]:
+    with Plugin(str(path), Handler) as server:
+        server.volumes, server.kept = volumes, set(kept)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def stale(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def docker(folder: Path, script: str) -> str:
+    path = folder / "docker"
+    path.write_text(f"#!/bin/sh\necho \"$*\" >>'{folder}/calls'\n{script}")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_nothing_to_clean(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(places, yes=False, ask=None) == 0
+    assert capsys.readouterr().out == "Found nothing that the course left on this machine.\n"
+
+
+def test_a_socket_that_nobody_listens_on_goes(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    stale(places.socket)
+    assert main(places, yes=False, ask=None) == 0
+    assert not places.socket.exists()
+    assert f"Removed {places.socket}" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_socket_stays(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    places.socket.write_text("mine")
+    assert main(places, yes=True, ask=None) == 1
+    assert places.socket.read_text() == "mine"
+    assert capsys.readouterr().out.endswith(f"sudo rm -r '{places.socket}'\n")
+
+
+def test_without_a_terminal_volumes_stay(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    volumes = {"pear", "mango"}
+    spec = places.specs / "ddd-tcp.spec"
+    spec.write_text("tcp://127.0.0.1:8080\n")
+    with plugin(places.socket, volumes):
+        assert main(places, yes=False, ask=None) == 1
+    assert volumes == {"pear", "mango"}
+    assert spec.exists()
+    out = capsys.readouterr().out
+    assert out.startswith("Volumes of ddd: mango, pear.\nNothing was removed.")
+    assert out.endswith("./workshop clean --yes\n")
+
+
+@pytest.mark.parametrize(("answer", "left"), [(True, set()), (False, {"mango", "pear", "kiwi"})])
+def test_on_a_terminal_it_asks_first(places: Places, answer: bool, left: set[str]) -> None:
+    volumes, questions = {"mango", "pear", "kiwi"}, []
+
+    def ask(question: str) -> bool:
+        questions.append(question)
+        assert len(volumes) == 3
+        return answer
+
+    with plugin(places.socket, volumes):
+        assert main(places, yes=False, ask=ask) == 1  # the plugin still runs
+    assert questions == ["Remove these 3 volumes and all that is in them?"]
+    assert volumes == left
+
+
+def test_yes_removes_volumes_and_names_the_plugin(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    volumes = {"mango"}
+    with plugin(places.socket, volumes):
+        assert main(places, yes=True, ask=None) == 1
+        assert clean.state(places.socket) == "listening"
+    out = capsys.readouterr().out
+    assert volumes == set()
+    assert "Removed the volume mango." in out
+    assert f"A plugin listens on {places.socket}. End it with Ctrl-C" in out
+    assert main(places, yes=False, ask=None) == 0
+    assert not places.socket.exists()
+
+
+def test_a_volume_in_use_is_named_with_the_plugins_sentence(places: Places) -> None:
+    volumes = {"mango"}
+    with plugin(places.socket, volumes, kept=frozenset({"mango"})), pytest.raises(Lacking, match="a container has it"):
+        main(places, yes=True, ask=None)
+    assert volumes == {"mango"}
+
+
+def test_a_plugin_of_an_earlier_part_has_no_volumes(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    with plugin(places.socket, None):
+        assert main(places, yes=True, ask=None) == 1
+    assert capsys.readouterr().out.startswith(f"A plugin listens on {places.socket}.")
+
+
+def test_volumes_of_a_plugin_that_is_gone(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    (places.root / "volumes/mango/data").mkdir(parents=True)
+    stale(places.socket)
+    assert main(places, yes=True, ask=None) == 1
+    out = capsys.readouterr().out
+    assert "Volumes of ddd: mango." in out
+    assert "part3/plugin.py" in out
+    assert (places.root / "volumes/mango/data").exists()
+
+
+def test_specs_go_only_when_they_are_ours(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = places.specs / "ddd-tcp.spec", places.specs / "ddd-tls.json"
+    ours.write_text("tcp://127.0.0.1:8080")
+    theirs.write_text("{}")
+    assert main(places, yes=False, ask=None) == 1
+    assert not ours.exists()
+    assert theirs.read_text() == "{}"
+    assert capsys.readouterr().out.endswith(f"sudo rm '{theirs}'\n")
+
+
+def test_keys_go_and_what_is_not_a_key_stays(places: Places) -> None:
+    places.certs.mkdir()
+    for name in ("ca.pem", "server-key.pem", "notes.txt"):
+        (places.certs / name).touch()
+    assert main(places, yes=False, ask=None) == 1
+    assert [path.name for path in places.certs.iterdir()] == ["notes.txt"]
+    (places.certs / "notes.txt").unlink()
+    assert main(places, yes=False, ask=None) == 0
+    assert not places.certs.exists()
+
+
+def test_docker_is_asked_to_remove_what_it_may_know(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes = {"mango"}
+    with plugin(places.socket, volumes):
+        main(replace(places, docker=docker(tmp_path, "")), yes=True, ask=None)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call.split()[0] for call in calls] == ["version", "volume"]
+    assert calls[-1] == "volume rm -- mango"
+    assert volumes == {"mango"}  # the test's docker passes nothing on, and clean must not do it behind docker's back
+    assert "systemctl" not in capsys.readouterr().out  # not before the plugin is gone
+
+
+def test_a_volume_that_docker_keeps(places: Places, tmp_path: Path) -> None:
+    command = docker(tmp_path, '[ "$1" = version ] || { echo volume is in use >&2; exit 1; }')
+    with plugin(places.socket, {"mango"}), pytest.raises(Lacking, match="volume is in use"):
+        main(replace(places, docker=command), yes=True, ask=None)
+
+
+def test_docker_is_restarted_at_the_end(places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(replace(places, docker=docker(tmp_path, "")), yes=True, ask=None) == 0
+    assert capsys.readouterr().out.endswith("sudo systemctl restart docker\n")
+
+
+def test_docker_without_a_daemon_is_left_out(places: Places, tmp_path: Path) -> None:
+    volumes = {"mango"}
+    with plugin(places.socket, volumes):
+        main(replace(places, docker=docker(tmp_path, "exit 1")), yes=True, ask=None)
+    assert volumes == set()
+
+
+def test_docker_that_waits_for_a_plugin_is_not_waited_for(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(clean, "SECONDS", 1)
+    command = docker(tmp_path, '[ "$1" = version ] || { sleep 30; echo mango; }')
+    assert main(replace(places, docker=command), yes=True, ask=None) == 0
+    assert "systemctl" in capsys.readouterr().out
+
+
+def test_a_daemon_that_does_not_get_ready(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clean, "SECONDS", 0.1)
+    with pytest.raises(Lacking, match=r"part3/plugin\.py"):
+        main(replace(places, docker=docker(tmp_path, "exec sleep 600")), yes=True, ask=None)
+
+
+def test_volumes_that_docker_knows_of_a_plugin_that_is_gone(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stale(places.socket)
+    command = docker(tmp_path, '[ "$2" != ls ] || echo mango')
+    assert main(replace(places, docker=command), yes=True, ask=None) == 1
+    assert "Volumes of ddd: mango.\nOnly the plugin can remove them" in capsys.readouterr().out
+    assert "volume rm" not in (tmp_path / "calls").read_text()
+
+
+def test_the_folders_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DDD_SOCKET", raising=False)
+    assert Places().socket == Path("/run/docker/plugins/ddd.sock")
+    monkeypatch.setenv("DDD_SOCKET", "/tmp/other.sock")
+    assert (Places().socket, Places().docker) == (Path("/tmp/other.sock"), None)

@@ -1,0 +1,95 @@
+"""Every wrong plugin gets its diagnosis and no other, and the whole report is as it was read and accepted.
+
+`./workshop check --accept` writes the transcripts anew, and shows the difference.
+"""
+
+import os
+import random
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from mutants import MUTANTS, Mutant
+from programs import PROGRAMS, Program
+
+from workshop import report
+from workshop.diagnose import CAUSES
+from workshop.process import private_folder
+from workshop.subject import FRUIT, PluginUnderTest
+
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
+WRONG: list[Mutant | Program] = [*MUTANTS, *PROGRAMS]
+VARYING = [
+    (r"/tmp/ddd-\w+", "/tmp/ddd-…"),
+    (r"/tmp/outside-\w+", "/tmp/outside-…"),
+    (rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}", "mango-…"),
+    (r"[0-9a-f]{32}", "…"),
+    (r" +\d+ ms", " … ms"),
+    (r"port \d+|127\.0\.0\.1:\d+", "port …"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d+:,.]*", "(time)"),
+    (r"\[\d\d/\w+/\d{4} \d\d:\d\d:\d\d\]", "[time]"),
+    (r"process \d+", "process …"),
+    (r'File "/[^"]*/(\w+\.py)"', r'File "…/\1"'),
+    (r"(line) \d+(?=, in)", r"\1 …"),
+]
+
+
+def masked(text: str) -> str:
+    """Return a report without what differs from run to run."""
+    for pattern, instead in VARYING:
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+def transcript(wrong: Mutant | Program, folder: Path) -> tuple[str, str, str]:
+    """Check a wrong plugin; return the step that it fails, its diagnosis, and the report of that step."""
+    command, file = wrong.command(folder)
+    with private_folder() as private:
+        plugin = PluginUnderTest(command, private / "ddd.sock", private / "root")
+        plugin.patience = 2.0
+        plugin.chance = random.Random(0)
+        try:
+            *_, last = report.run(plugin, report.steps(int(wrong.part)), False, file)
+        finally:
+            plugin.close()
+    assert last.diagnosis, f"{wrong.name} passes"
+    return last.step, last.diagnosis.key, masked("\n".join(report.lines_of(last))) + "\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+def test_it_fails_at_its_step_with_its_diagnosis_and_report(
+    wrong: Mutant | Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "WIDTH", 10_000)  # where a line breaks depends on what varies
+    if wrong.needs and not shutil.which(wrong.needs):
+        pytest.skip(f"needs {wrong.needs}: apt-get install {wrong.needs}")
+    step, diagnosis, said = transcript(wrong, tmp_path)
+    accepted = TRANSCRIPTS / f"{re.sub(r'[^a-zA-Z0-9]+', '-', wrong.name)}.txt"
+    if "WORKSHOP_ACCEPT" in os.environ:
+        TRANSCRIPTS.mkdir(exist_ok=True)
+        accepted.write_text(said)
+    assert (step, diagnosis) == (wrong.step, wrong.diagnosis or wrong.name)
+    assert said == accepted.read_text()
+
+
+def test_every_cause_has_a_plugin_that_has_it() -> None:
+    assert set(CAUSES) - {wrong.diagnosis or wrong.name for wrong in WRONG} - ELSEWHERE == set()
+
+
+# what only a plugin that already runs can have: tests/test_check.py
+ELSEWHERE = {"no socket", "nobody behind the socket"}
+
+
+def test_no_transcript_is_left_over() -> None:
+    names = {re.sub(r"[^a-zA-Z0-9]+", "-", wrong.name) for wrong in WRONG}
+    assert {path.stem for path in TRANSCRIPTS.glob("*.txt")} == names
+
+
+@pytest.mark.parametrize("path", sorted(TRANSCRIPTS.glob("*.txt")), ids=lambda path: path.stem)
+def test_a_report_says_who_spoke_and_why(path: Path) -> None:
+    text = path.read_text()
+    assert "  Why       " in text
+    assert "[docker]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")

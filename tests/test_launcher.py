@@ -1,0 +1,375 @@
+"""./workshop, on the machines that people have. Most tests run it with a stub for Python, which makes a .venv of
+nothing and lets pip do what the test wants; the rest, marked slow, make a real one."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import pytest
+
+from workshop import cli, setup
+
+ROOT = Path(__file__).parents[1]
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+TOOLS = ("sh", "cat", "cp", "head", "id", "mkdir", "readlink", "rm", "tail", "setpriv")
+
+# `-c CODE` runs on the real Python, so that the launcher's own look at a version and its lock are the real ones.
+STUB = """#!/bin/sh
+case "$*" in
+"-m venv "*) mkdir -p "$3/bin" "$3/lib/python3/site-packages"; cp "$0" "$3/bin/python" ;;
+*"-m pip "*) echo "pip $*" >>"$PIP_CALLS"; cat "$PIP_WAITS" >&2; exit "$PIP_STATUS" ;;
+*"-m workshop"*) shift 3; for word; do printf '<%s>' "$word"; done ;;
+*) exec {python} "$@" ;;
+esac
+"""
+# The real Python, which takes itself for another: the launcher's question is the last argument.
+DIFFERENT = '#!/bin/sh\nexec {python} -c {change} "$2"\n'
+OLD = "import sys; sys.version_info = (3, 9, 2); exec(sys.argv[1])"
+BARE = "import sys; sys.modules['ensurepip'] = None; exec(sys.argv[1])"
+
+
+class Machine:
+    """A clone in a folder with a space, and a PATH on which only the test's own Python is found."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clone, self.bin = folder / "a clone", folder / "bin"
+        self.bin.mkdir()
+        for tool in TOOLS:
+            found = shutil.which(tool)
+            if found:
+                (self.bin / tool).symlink_to(found)
+        copy_clone(self.clone)
+        self.calls = folder / "pip-calls"
+        self.env = {"PATH": str(self.bin), "PIP_CALLS": str(self.calls), "PIP_WAITS": "/dev/null", "PIP_STATUS": "0"}
+
+    def program(self, name: str, text: str) -> Path:
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def python(self, name: str = "python3") -> Path:
+        return self.program(name, STUB.format(python=shlex.quote(sys.executable)))
+
+    def other_python(self, change: str, name: str = "python3") -> Path:
+        return self.program(name, DIFFERENT.format(python=shlex.quote(sys.executable), change=shlex.quote(change)))
+
+    def start(self, *words: str, env: Mapping[str, str] = {}, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*prefix, str(self.clone / "workshop"), *words], env={**self.env, **env}, cwd="/", text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, *words: str, env: Mapping[str, str] = {}, prefix: tuple[str, ...] = ()) -> tuple[int, str, str]:
+        running = self.start(*words, env=env, prefix=prefix)
+        out, err = running.communicate(timeout=60)
+        return running.returncode, out, err
+
+    def pth(self) -> list[str]:
+        return [path.read_text().strip() for path in self.clone.glob(".venv/lib/*/site-packages/workshop.pth")]
+
+
+def copy_clone(to: Path) -> None:
+    for folder in ("src", "slides"):
+        shutil.copytree(ROOT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("workshop", "pyproject.toml", "constraints.txt"):
+        shutil.copy2(ROOT / name, to)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_first_start_sets_up_and_the_second_only_runs_the_tool(machine: Machine) -> None:
+    machine.python()
+    status, out, err = machine.run("test", "-k", "two words")
+    assert (status, out) == (0, "<test><-k><two words>")
+    assert err.startswith("Setting up .venv (once") and err.count("\n") == 1
+    assert machine.pth() == [str(machine.clone / "src")]
+    assert machine.run("tour") == (0, "<tour>", "")
+    assert f"-c {machine.clone}/constraints.txt flask" in machine.calls.read_text()
+    assert len(machine.calls.read_text().splitlines()) == 1
+
+
+def test_a_link_to_the_launcher_starts_it(machine: Machine) -> None:
+    machine.python()
+    link = machine.bin / "workshop"
+    link.symlink_to(machine.clone / "workshop")
+    done = subprocess.run([link, "tour"], env=machine.env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "<tour>")
+    assert (machine.clone / ".venv").is_dir()
+
+
+def test_no_python(machine: Machine) -> None:
+    status, _, err = machine.run()
+    assert status == 1
+    assert err.startswith("The course needs Python 3.11 or newer.\n")
+    assert err.rstrip().endswith("PYTHON=/path/to/python3.13 ./workshop")
+
+
+def test_python_too_old_names_what_apt_has(machine: Machine) -> None:
+    machine.other_python(OLD)
+    machine.program("apt-cache", '#!/bin/sh\n[ "$*" = "show python3.11" ]\n')
+    status, _, err = machine.run()
+    assert status == 1
+    assert "needs Python 3.11 or newer, and python3 is 3.9." in err
+    assert err.rstrip().endswith("apt-get install python3.11 python3.11-venv")
+    assert not (machine.clone / ".venv").exists()
+
+
+def test_a_newer_python_beside_an_old_one_is_found_by_its_name(machine: Machine) -> None:
+    machine.other_python(OLD)
+    machine.program("python3.13", "#!/bin/sh\nexit 127\n")  # a shim that runs nothing
+    machine.python("python3.12")
+    assert machine.run("tour")[:2] == (0, "<tour>")
+
+
+def test_python_without_venv_names_the_package_of_that_version(machine: Machine) -> None:
+    machine.other_python(BARE)
+    machine.program("apt-get", "#!/bin/sh\n")
+    status, _, err = machine.run()
+    assert status == 1
+    assert err.rstrip().endswith(f"apt-get install python{VERSION}-venv")
+
+
+def test_python_without_venv_where_there_is_no_apt(machine: Machine) -> None:
+    machine.other_python(BARE)
+    status, _, err = machine.run()
+    assert status == 1
+    assert "apt" not in err
+    assert err.rstrip().endswith("./workshop")
+
+
+def test_the_variable_python_is_taken_alone(machine: Machine) -> None:
+    machine.python()
+    old = machine.other_python(OLD, "elsewhere")
+    status, _, err = machine.run(env={"PYTHON": str(old)})
+    assert status == 1
+    assert err.startswith(f"PYTHON={old} is Python 3.9, not Python 3.11 or newer.")
+    assert machine.run("tour", env={"PYTHON": str(machine.bin / "python3")})[:2] == (0, "<tour>")
+
+
+def test_a_moved_clone_gets_a_new_venv(machine: Machine) -> None:
+    machine.python()
+    machine.run()
+    machine.clone = machine.clone.rename(machine.clone.with_name("elsewhere"))
+    status, _, err = machine.run()
+    assert status == 0
+    assert err.startswith("This clone was moved")
+    assert machine.pth() == [str(machine.clone / "src")]
+    assert machine.run() == (0, "", "")
+
+
+def test_other_versions_get_a_new_venv(machine: Machine) -> None:
+    machine.python()
+    machine.run()
+    with (machine.clone / "constraints.txt").open("a") as constraints:
+        constraints.write("more==1.0\n")
+    assert machine.run()[2].startswith("Python or constraints.txt has changed")
+    (machine.clone / ".venv/bin/python").unlink()
+    assert machine.run()[2].startswith("Python or constraints.txt has changed")
+    assert machine.run() == (0, "", "")
+
+
+def test_a_failed_pip_shows_its_last_words_and_leaves_nothing_that_counts(machine: Machine, tmp_path: Path) -> None:
+    machine.python()
+    words = tmp_path / "words"
+    words.write_text("no route to host\n")
+    status, out, err = machine.run("tour", env={"PIP_STATUS": "1", "PIP_WAITS": str(words)})
+    assert (status, out) == (1, "")
+    assert "no route to host" in err
+    assert err.rstrip().endswith("PIP_FIND_LINKS=/path/to/wheels PIP_NO_INDEX=1 ./workshop")
+    assert machine.run()[2].startswith("The folder .venv is not complete")
+
+
+def test_a_venv_made_by_hand_or_half_made_is_made_again(machine: Machine) -> None:
+    machine.python()
+    leftover = machine.clone / ".venv/lib/python3/site-packages/flask"
+    leftover.mkdir(parents=True)
+    status, _, err = machine.run()
+    assert (status, leftover.exists()) == (0, False)
+    assert err.startswith("The folder .venv is not complete")
+
+
+@contextmanager
+def begun(gate: Path, launcher: subprocess.Popen[str]) -> Iterator[None]:
+    """Waits until the launcher's pip reads from the gate, and lets it go on at the end."""
+    while launcher.poll() is None:
+        try:
+            writer = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            time.sleep(0.01)
+            continue
+        yield
+        os.close(writer)
+        return
+    pytest.fail(f"The launcher ended before its pip began: {launcher.communicate()}")
+
+
+def test_a_set_up_that_is_killed_is_made_again(machine: Machine, tmp_path: Path) -> None:
+    machine.python()
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    running = machine.start(env={"PIP_WAITS": str(gate)})
+    with begun(gate, running):
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+    assert machine.run()[2].startswith("The folder .venv is not complete")
+    assert machine.run() == (0, "", "")
+
+
+def test_two_launchers_at_once_take_turns(machine: Machine, tmp_path: Path) -> None:
+    machine.python()
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    first = machine.start("first", env={"PIP_WAITS": str(gate)})
+    with begun(gate, first):
+        second = machine.start("second")
+        assert second.stderr is not None
+        assert second.stderr.readline() == "Another ./workshop is setting up .venv: waiting for it.\n"
+    assert first.communicate()[0] == "<first>"
+    assert second.communicate()[0] == "<second>"
+    assert len(machine.calls.read_text().splitlines()) == 1
+
+
+@pytest.fixture
+def locked_venv(machine: Machine) -> Iterator[Path]:
+    folder = machine.clone / ".venv"
+    (folder / "lib").mkdir(parents=True)
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+
+
+def test_a_venv_of_another_user(machine: Machine, locked_venv: Path) -> None:
+    machine.python()
+    powerless: tuple[str, ...] = ()
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root may write everywhere, and setpriv is missing. Type:  apt-get install util-linux")
+        powerless = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
+    status, _, err = machine.run(prefix=powerless)
+    assert status == 1
+    assert err.rstrip().endswith(f"sudo rm -rf '{locked_venv}'")
+
+
+@pytest.mark.slow
+def test_a_real_venv_runs_the_tool(tmp_path: Path) -> None:
+    clone = tmp_path / "a clone"
+    copy_clone(clone)
+    done = subprocess.run([clone / "workshop"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert "./workshop tour" in done.stdout
+    again = subprocess.run([clone / "workshop", "tuor"], capture_output=True, text=True, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "Setting up" not in again.stderr
+
+
+@pytest.mark.slow
+def test_no_network(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    copy_clone(clone)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    env |= {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    done = subprocess.run([clone / "workshop"], capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ERROR: Cannot install flask" in done.stderr
+    assert "PIP_FIND_LINKS" in done.stderr
+
+
+PYPROJECT = """
+[project]
+name = "docker-plugin-workshop"
+[project.optional-dependencies]
+serve = ["click>=8", "no-such-package"]
+test = ["pytest", "docker-plugin-workshop[serve]"]
+"""
+
+
+@pytest.fixture
+def small_clone(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    (tmp_path / "constraints.txt").write_text("PyTest==0.0.1\n")
+    for folder in ("tests", "part1"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "tests/test_it.py").write_text("import pytest\n\ndef test_yes(): pass\n\ndef test_no(): assert False\n")
+    return tmp_path
+
+
+def test_an_extra_made_of_extras(small_clone: Path) -> None:
+    wanted = setup.requirements("test", small_clone)
+    assert wanted == ["pytest", "click>=8", "no-such-package"]
+    assert setup.missing(wanted, small_clone) == ["pytest", "no-such-package"]
+
+
+def test_a_machine_without_the_engine_is_told_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "_has", lambda package, program: package != "docker.io")
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(setup.Lacking, match=r"sudo apt-get install -y --no-install-recommends docker\.io$"):
+        setup.machine("engine")
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [("-k yes", 0), ("-k no", 1), ("-k none", 1), ("--no-such-option", 2), ("tests/test_it.py::test_none", 2)],
+)
+def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) -> None:
+    assert cli._pytest(small_clone, ["-c", os.devnull, "-q", *options.split()]) == status
+
+
+@pytest.mark.parametrize(
+    ("typed", "options"),
+    [
+        ("-k part1 -x", ["-m", "not slow and not engine and not browser", "-k", "part1", "-x"]),
+        ("--require engine", ["-m", "not slow and not browser", "--require", "engine"]),
+        ("-m slow", ["-m", "slow"]),
+        ("tests/test_it.py::test_yes", ["tests/test_it.py::test_yes"]),
+        ("--require engine tests", ["--require", "engine", "tests"]),
+        ("--seed=1 --lf", ["-m", "not slow and not engine and not browser", "--seed=1", "--lf"]),
+    ],
+)
+def test_what_pytest_is_asked(
+    small_clone: Path, monkeypatch: pytest.MonkeyPatch, typed: str, options: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def pytest_stub(root: Path, options: list[str]) -> int:
+        asked.extend(options)
+        return 0
+
+    monkeypatch.setattr(setup, "clone", lambda: small_clone)
+    monkeypatch.setattr(setup, "extra", lambda name: None)
+    monkeypatch.setattr(setup, "machine", lambda mark: None)
+    monkeypatch.setattr(cli, "_pytest", pytest_stub)
+    cli.cli.main(["test", *typed.split()], standalone_mode=False)
+    assert asked == options
+
+
+@pytest.mark.parametrize(("words", "status"), [("", 0), ("tuor", 2), ("clean --al", 2), ("test --require x", 2)])
+def test_exit_status_of_the_tool(words: str, status: int) -> None:
+    done = subprocess.run([sys.executable, "-m", "workshop", *words.split()], capture_output=True, text=True)
+    assert done.returncode == status
+    assert "./workshop" in done.stdout + done.stderr
+
+
+def test_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    def broken() -> None:
+        raise KeyError("mango")
+
+    monkeypatch.setattr(cli, "cli", broken)
+    monkeypatch.setattr(sys, "argv", ["workshop"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 3
+    assert "KeyError: 'mango' (test_launcher.py:" in capsys.readouterr().err

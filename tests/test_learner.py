@@ -1,0 +1,241 @@
+"""The learner's verbs: what they print, what they keep, and what they never lose."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workshop import course, learner
+
+ROOT = Path(__file__).parent.parent
+FIRST = [step.id for step in course.part(1).steps]
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path / "w"))
+    return tmp_path / "w"
+
+
+@pytest.fixture
+def say(work: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a caller of a verb that returns what was printed, after what holds for every verb."""
+
+    def call(verb: Callable[..., int], *arguments: object, status: int = 0) -> str:
+        assert verb(*arguments) == status
+        printed = capsys.readouterr()
+        text = printed.out + printed.err
+        typed = text.replace(str(work), "work")
+        # a line of code in a diff is as long as it is
+        wide = [line for line in typed.splitlines() if len(line) > 80]
+        assert [line for line in wide if verb is not learner.diff or line[:1] not in "+- "] == []
+        assert "./workshop " in typed.rstrip().splitlines()[-1], typed
+        assert "\033" not in text
+        return typed
+
+    return call
+
+
+Say = Callable[..., str]
+
+
+def passed(part: int) -> None:
+    learner.record(part, {step.id: True for step in course.part(part).steps})
+
+
+def test_a_newcomer_gets_the_first_three_commands(say: Say) -> None:
+    text = say(learner.status)
+    commands = re.findall(r"^  (\./workshop \w+)", text, re.MULTILINE)
+    assert commands == ["./workshop tour", "./workshop start", "./workshop check"]
+    assert text.rstrip().endswith("./workshop tour")
+
+
+def test_status_marks_what_is_done_and_what_is_next(say: Say) -> None:
+    say(learner.start)
+    learner.record(1, {"1.1": True, "1.2": True, "1.3": False})
+    text = say(learner.status)
+    assert "  ok    1.2 " in text and "  next  1.3 " in text and "        1.4 " in text
+    assert re.search(r"Part 1 .* 2 of +8 done", text) and re.search(r"Part 3 .* 0 of 20 done", text)
+
+
+def test_status_after_a_part_names_the_next_and_at_the_end_the_diff(say: Say) -> None:
+    say(learner.start)
+    passed(1)
+    assert say(learner.status).rstrip().endswith("./workshop start 2")
+    for part in (2, 3):
+        say(learner.start, part)
+        passed(part)
+    assert say(learner.status).rstrip().endswith("./workshop diff")
+    assert "Achievement unlocked!" in say(learner.start)
+
+
+def test_a_step_that_fails_again_is_next(work: Path) -> None:
+    learner.record(1, dict.fromkeys(FIRST, True))
+    learner.record(1, {"1.1": True, "1.2": False})
+    upcoming = learner.next_step(learner.progress())
+    assert upcoming and upcoming.id == "1.2"
+
+
+def test_start_says_that_the_first_check_will_fail(say: Say, work: Path) -> None:
+    text = say(learner.start)
+    assert (work / "plugin.py").read_text() == learner.SKELETON
+    assert "will FAIL, at step 1.1" in text and "not a\nbroken install" in text
+    assert all(f"  {what} " in text for what in ("Python", "Flask", "Docker Engine", "Rights"))
+
+
+@pytest.mark.parametrize("part", [2, 3])
+def test_a_part_starts_where_the_one_before_ends(say: Say, work: Path, part: int) -> None:
+    say(learner.start, part)
+    assert (work / "plugin.py").read_bytes() == (ROOT / f"part{part - 1}" / "plugin.py").read_bytes()
+    assert learner.progress().part == part
+
+
+def test_start_goes_on_to_the_next_part(say: Say) -> None:
+    say(learner.start)
+    passed(1)
+    assert "Part 2 · " in say(learner.start)
+    assert learner.progress().part == 2
+
+
+def test_start_never_loses_a_file(say: Say, work: Path) -> None:
+    work.mkdir()
+    for count in (1, 2):
+        (work / "plugin.py").write_text(f"mine = {count}\n")
+        text = say(learner.start, 2)
+        assert f"Your earlier file is now work/plugin-{count}.py." in text
+        assert f"cp work/plugin-{count}.py work/plugin.py" in text
+    assert [(work / f"plugin-{count}.py").read_text() for count in (1, 2)] == ["mine = 1\n", "mine = 2\n"]
+
+
+def test_start_moves_a_link_aside_and_not_what_it_leads_to(say: Say, work: Path) -> None:
+    work.mkdir()
+    (work / "elsewhere.py").write_text("mine\n")
+    (work / "plugin.py").symlink_to("elsewhere.py")
+    say(learner.start, 1)
+    assert (work / "elsewhere.py").read_text() == "mine\n" and (work / "plugin-1.py").is_symlink()
+
+
+def test_start_again_leaves_what_is_the_same(say: Say, work: Path) -> None:
+    say(learner.start, 1)
+    assert "is as part 1 begins already" in say(learner.start, 1)
+    assert not (work / "plugin-1.py").exists()
+
+
+def test_start_without_a_part_leaves_work_under_way(say: Say, work: Path) -> None:
+    say(learner.start)
+    (work / "plugin.py").write_text("mine\n")
+    assert "stays as it is" in say(learner.start)
+    assert (work / "plugin.py").read_text() == "mine\n"
+
+
+def test_start_forgets_what_was_passed_of_the_part(say: Say) -> None:
+    passed(1)
+    passed(2)
+    say(learner.start, 2)
+    assert learner.progress().passed == FIRST
+
+
+@pytest.mark.parametrize(
+    ("verb", "wrong", "there"),
+    [(learner.start, 9, "1, 2 and 3"), (learner.hint, "9.1", "1.1 to 1.8"), (learner.diff, "x", "1.1 to 1.8")],
+)
+def test_wrong_usage_names_what_there_is(say: Say, verb: Callable[..., int], wrong: object, there: str) -> None:
+    assert there in say(verb, wrong, status=2)
+
+
+def test_hints_rise_and_the_fourth_offers_the_diff(say: Say) -> None:
+    for depth, hint in enumerate(course.step("1.1").hints, start=1):
+        text = say(learner.hint)
+        assert f"Hint {depth} of 3" in text and hint.splitlines()[0] in text
+    assert say(learner.hint).rstrip().endswith("./workshop diff 1.1")
+    assert "Hint 1 of 3" in say(learner.hint, "3.4")
+
+
+def test_hints_are_for_the_first_step_that_is_not_done(say: Say) -> None:
+    learner.record(1, {"1.1": True, "1.2": False})
+    assert "Step 1.2 · " in say(learner.hint)
+
+
+@pytest.mark.parametrize("step", [step.id for part in course.parts() for step in part.steps])
+def test_every_hint_and_diff_fits_and_ends_in_a_command(say: Say, step: str) -> None:
+    say(learner.start, int(step[0]))
+    for _ in range(4):
+        say(learner.hint, step)
+    say(learner.diff, step)
+
+
+def test_diff_shows_only_the_functions_of_the_step(say: Say, work: Path) -> None:
+    work.mkdir()
+    (work / "plugin.py").write_text('def greet():\n    return "Hi!"\n\n\ndef serve():\n    pass\n')
+    text = say(learner.diff, "1.2")
+    assert '-    return "Hi!"' in text and "+++ part1/plugin.py:greet" in text
+    assert "serve" not in text and "listen" not in text
+
+
+def test_diff_of_a_step_names_what_is_missing_and_what_is_the_same(say: Say, work: Path) -> None:
+    work.mkdir()
+    (work / "plugin.py").write_text("mine = 1\n")
+    assert "There is no function greet in yours" in say(learner.diff, "1.2")
+    (work / "plugin.py").write_text((ROOT / "part1" / "plugin.py").read_text())
+    assert "part1/plugin.py:greet is the same in yours" in say(learner.diff, "1.2")
+
+
+def test_diff_without_a_step_is_of_the_whole_file(say: Say) -> None:
+    say(learner.start, 2)
+    assert "+def activate():" in say(learner.diff)
+
+
+def test_diff_of_what_cannot_be_compared(say: Say, work: Path) -> None:
+    assert "There is no work/plugin.py yet" in say(learner.diff, status=1)
+    work.mkdir()
+    (work / "plugin.py").write_text("def greet(:\n")
+    assert "plugin.py:1: this is not Python" in say(learner.diff, "1.2", status=1)
+
+
+def test_diff_is_coloured_on_a_terminal_but_for_no_color(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    learner.print_diff(["+one", "-two", " three"])
+    monkeypatch.setenv("NO_COLOR", "1")
+    learner.print_diff(["+one"])
+    assert capsys.readouterr().out == "\033[32m+one\033[0m\n\033[31m-two\033[0m\n three\n+one\n"
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "7",
+    '{"part": 9}',
+    '{"part": "1"}',
+    '{"what": 1}',
+    '{"passed": [1]}',
+    '{"hints": {"1.1": "x"}}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_progress_begins_afresh_and_says_so_once(say: Say, work: Path, text: str) -> None:
+    work.mkdir()
+    (work / "plugin.py").write_text("mine\n")
+    (work / ".progress.json").write_text(text)
+    assert "begins afresh" in say(learner.status)
+    assert "begins afresh" not in say(learner.status)
+    assert (work / "plugin.py").read_text() == "mine\n"
+
+
+def test_bytes_that_are_no_text_are_a_damaged_progress(say: Say, work: Path) -> None:
+    work.mkdir()
+    (work / ".progress.json").write_bytes(b"\xff\xfe")
+    assert "begins afresh" in say(learner.status)
+
+
+def test_progress_is_kept_in_one_file(work: Path) -> None:
+    learner.record(2, {"2.1": True, "2.2": False})
+    assert json.loads((work / ".progress.json").read_text()) == {"part": 2, "passed": ["2.1"], "hints": {}}
+    assert os.listdir(work) == [".progress.json"]

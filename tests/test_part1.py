@@ -1,0 +1,77 @@
+"""The steps of part 1: a server on a Unix socket."""
+
+import os
+import signal
+import socket
+import stat
+
+from workshop.process import accepts
+from workshop.subject import PluginUnderTest, process
+
+
+def test_1_1_a_socket_that_somebody_answers(plugin: PluginUnderTest) -> None:
+    """The plugin listens on its socket."""
+    assert plugin.socket.is_socket(), f"wanted a socket at {plugin.socket}"
+    assert accepts(plugin.socket), f"wanted somebody to listen at {plugin.socket}"
+
+
+def test_1_2_a_greeting(plugin: PluginUnderTest) -> None:
+    """The plugin greets who calls at /, with GET and with POST."""
+    for method in ("GET", "POST"):
+        answer = plugin.call("", method=method)
+        assert answer.status == 200 and answer.text.strip(), f"wanted 200 and a greeting for {method} /, got {answer}"
+
+
+def test_1_3_closed_to_other_users(plugin: PluginUnderTest) -> None:
+    """Only the plugin's owner may use the socket: whoever can call a plugin can have any volume."""
+    mode = stat.S_IMODE(plugin.socket.stat().st_mode)
+    assert not mode & 0o007, f"wanted a socket that is closed to other users, not mode {mode:04o}"
+
+
+def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
+    """A caller who says nothing keeps nobody waiting: Docker calls on several connections at once."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(str(plugin.socket))
+        answer = plugin.call("", method="GET")
+    assert answer.status == 200, f"wanted a greeting while another caller is silent, got {answer}"
+
+
+@process
+def test_1_5_ends_when_asked(plugin: PluginUnderTest) -> None:
+    """SIGTERM and Ctrl-C end the plugin, and it takes its socket away."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        status = plugin.running().signal(number)
+        assert status == 0, f"wanted exit status 0 after {number.name}, not {status}"
+        assert not plugin.socket.exists(), (
+            f"wanted the socket gone after {number.name}: Docker waits 15 s for a dead one"
+        )
+
+
+@process
+def test_1_6_a_stale_socket_is_replaced(plugin: PluginUnderTest) -> None:
+    """After a kill -9 the plugin starts again, though its old socket is still there."""
+    plugin.leave_a_stale_socket()
+    plugin.running()
+
+
+@process
+def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
+    """A second plugin on the same socket ends with a sentence; the first one goes on."""
+    before = plugin.running().socket.stat()
+    status = plugin.second()
+    assert status == 1, f"wanted the second plugin to end with status 1, not {status}"
+    assert "Traceback" not in plugin.output(), f"wanted a sentence, not\n{plugin.output()}"
+    assert os.path.samestat(before, plugin.socket.stat()), "wanted the first plugin's socket to stay"
+    assert accepts(plugin.socket), "wanted the first plugin to go on listening"
+
+
+@process
+def test_1_8_a_file_is_left_alone(plugin: PluginUnderTest) -> None:
+    """Where a file is in the socket's place, the plugin ends with a sentence, and the file stays as it was."""
+    plugin.down().socket.write_text("a letter to grandmother")
+    status = plugin.second()
+    letter = plugin.socket.read_text() if plugin.socket.is_file() else None
+    plugin.socket.unlink()
+    assert letter == "a letter to grandmother", "wanted the file to stay as it was"
+    assert status == 1, f"wanted the plugin to end with status 1, not {status}"
+    assert "Traceback" not in plugin.output(), f"wanted a sentence, not\n{plugin.output()}"

@@ -1,0 +1,298 @@
+"""The site and the decks: made from slides/ and the parts, and never with a hole in them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from workshop import course, deck, setup
+from workshop import site as maker
+from workshop.course import CourseError
+from workshop.deck import listing
+
+ROOT = Path(__file__).parent.parent
+FRONT = "---\ntitle: Fruit\nminutes: 5\n---\n"
+PARTS = (1, 2, 3)
+
+
+def needs(mark: str, *modules: str) -> pytest.MarkDecorator:
+    lacking = ", ".join(name for name in modules if importlib.util.find_spec(name) is None)
+    return pytest.mark.skipif(bool(lacking), reason=f"No {lacking} here: ./workshop test --require {mark}")
+
+
+needs_mkdocs = needs("slow", "mkdocs", "material")
+needs_pygments = needs("slow", "pygments", "markdown", "pymdownx")
+
+
+@pytest.fixture
+def slides(tmp_path: Path) -> Path:
+    """A slides file of the test's own, with one slide."""
+    path = tmp_path / "fruit.md"
+    path.write_text(FRONT + "!SLIDE\n!MINUTES 5\n## Mango\n\nSweet.\n")
+    return path
+
+
+def add(path: Path, text: str) -> Path:
+    path.write_text(path.read_text() + text)
+    return path
+
+
+@pytest.mark.parametrize("make", [maker.page, deck.page], ids=["page", "deck"])
+@needs_pygments
+def test_code_that_is_gone_fails_the_build(slides: Path, make: object) -> None:
+    assert callable(make)
+    assert make(slides)
+    add(slides, "!CODE part1/plugin.py:gone\n")
+    with pytest.raises(CourseError, match="there is no function gone here: mend the line !CODE"):
+        make(slides)
+
+
+def test_a_slide_without_a_heading_fails_the_build(slides: Path) -> None:
+    add(slides, "!SUB\nNo heading.\n")
+    with pytest.raises(CourseError, match=r"fruit\.md:10: the slide does not begin with a heading"):
+        maker.page(slides)
+
+
+def test_a_picture_without_a_text_fails_the_build() -> None:
+    picture = '<pre class="mermaid"><code>graph TD\n{}a--&gt;b</code></pre>'
+    assert 'aria-label="An arrow"' in deck.pictures(picture.format("accDescr: An arrow\n"), "here")
+    with pytest.raises(CourseError, match="here: a picture has no text: add a line"):
+        deck.pictures(picture.format(""), "here")
+
+
+@pytest.mark.parametrize("name", maker.ORDER)
+def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
+    path = course.folder() / f"{name}.md"
+    slides = course.slides(path)
+    assert sum(slide.minutes for slide in slides) == course.front_matter(path)[1]
+    assert not [slide.where for slide in slides if not slide.minutes]
+
+
+def test_every_file_of_slides_has_its_place_in_the_day() -> None:
+    assert sorted(maker.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
+
+
+@needs_pygments
+def test_everything_stands_on_the_page(slides: Path) -> None:
+    add(slides, "!MORE\nAnd round.\n!NOTE\nAsk: who?\n!HINT\nLook *here* <now>:\n\n    eat(mango)\n")
+    text = maker.page(slides)
+    for wanted in ("Sweet.", "And round.", "Hint 1 of 1", "Look *here* &lt;now&gt;:", "decks/fruit.html"):
+        assert wanted in text
+    assert "Ask: who?" not in text
+    assert re.search(r"<pre><code>.*eat.*mango.*</code></pre>", text, re.DOTALL)
+
+
+@needs_pygments
+def test_a_deck_has_the_notes_and_no_more(slides: Path) -> None:
+    add(slides, "!MORE\nAnd round.\n!NOTE\nAsk: who?\n!SUB\n!MINUTES 1\n## Below\n!SLIDE\n!MINUTES 1\n## Right\n")
+    text = deck.page(slides)
+    assert "And round." not in text
+    assert re.search(r'<aside class="notes">.*5 min.*Ask: who\?.*</aside>', text, re.DOTALL)
+    assert re.findall(r'<section( id="[^"]*")?', text) == ["", ' id="slide-1"', ' id="slide-2"', "", ' id="slide-3"']
+
+
+def sources(number: int) -> str:
+    return (ROOT / f"part{number}" / "plugin.py").read_text()
+
+
+@pytest.mark.parametrize("number", PARTS)
+def test_a_presenter_points_at_every_line_once(number: int) -> None:
+    for name, source in course.functions(sources(number)).items():
+        told = [line for a, b in listing.stretches(source) for line in range(a, b + 1)]
+        assert told == list(range(1, len(source.splitlines()) + 1)), name
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """A copy of the parts, to spoil."""
+    for number in PARTS:
+        shutil.copytree(ROOT / f"part{number}", tmp_path / f"part{number}")
+    return tmp_path
+
+
+@pytest.mark.parametrize("number", [2, 3])
+@needs_pygments
+def test_every_change_from_part_to_part_has_its_reason(number: int) -> None:
+    for change in listing.changes(number, ROOT):
+        assert len(change.reason) > 20 and change.reason.endswith((".", "?")), change.name
+        assert "<ins>" in change.html or "<del>" in change.html, change.name
+
+
+def test_a_change_without_a_reason_fails_the_build(parts: Path) -> None:
+    add(parts / "part2" / "plugin.py", "\n\ndef peel():\n    pass\n")
+    with pytest.raises(CourseError, match=r"part 2 changes peel, and \[part2\] does not say why"):
+        listing.changes(2, parts)
+
+
+def test_a_reason_without_a_change_fails_the_build(parts: Path) -> None:
+    shutil.copy(parts / "part2" / "plugin.py", parts / "part1" / "plugin.py")
+    with pytest.raises(CourseError, match=r"has a reason for .*, which does not change there"):
+        listing.changes(2, parts)
+
+
+@needs_pygments
+def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
+    before, after = "def eat():\n    bite()\n", "def eat():\n    peel()\n    bite()\n"
+    shown = listing.diff(before, after)
+    assert re.sub(r"<(?!/?(ins|del)\b)[^>]*>", "", shown) == "def eat():\n<ins>    peel()\n</ins>    bite()\n"
+
+
+def test_the_agenda_sums_the_minutes_of_the_day() -> None:
+    minutes = [course.front_matter(path)[1] for path in maker.slide_files()]
+    table = maker.agenda()
+    assert f"**{sum(minutes)}**" in table
+    assert [int(found) for found in re.findall(r"\| (\d+) \|", table)] == minutes
+
+
+def test_every_test_that_the_protocol_names_is_there() -> None:
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "protocol.md").read_text())
+    there = {
+        name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    assert len(named) > 20
+    assert not set(named) - there
+
+
+# What takes longer: the whole site
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the site."""
+    folder = tmp_path_factory.mktemp("site")
+    before = time.monotonic()
+    maker.build(folder)
+    (folder / "seconds").write_text(str(time.monotonic() - before))
+    return folder
+
+
+@pytest.mark.slow
+@needs_mkdocs
+def test_the_site_is_built_in_ten_seconds_without_a_warning(built: Path) -> None:
+    assert float((built / "seconds").read_text()) < 10
+    for name in maker.ORDER:
+        assert (built / f"{name}.html").is_file()
+        assert (built / "decks" / f"{name}.html").is_file()
+
+
+@pytest.mark.slow
+@needs_mkdocs
+@needs("slow", "properdocs")
+def test_properdocs_builds_the_same_site(built: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "properdocs", "build", "--strict", "--quiet"]
+    command += ["--config-file", str(ROOT / "mkdocs.yml"), "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    there = {path.relative_to(built) for path in built.rglob("*.html")}
+    assert {path.relative_to(tmp_path / "site") for path in (tmp_path / "site").rglob("*.html")} == there
+
+
+class Page(HTMLParser):
+    """What a page leads to, and what can be led to in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.names: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.names |= {given["id"] or ""} if "id" in given else set()
+        if link := given.get("href") or given.get("src"):
+            self.links.append(link)
+
+
+@pytest.mark.slow
+@needs_mkdocs
+def test_every_link_leads_somewhere_and_none_leads_away(built: Path) -> None:
+    pages = {path: Page(path.read_text()) for path in built.rglob("*.html") if path.name != "404.html"}
+    lost = [(path.name, link) for path, page in pages.items() for link in page.links if not leads(path, link, pages)]
+    assert not lost
+    assert sum(len(page.links) for page in pages.values()) > 500
+
+
+def leads(path: Path, link: str, pages: dict[Path, Page]) -> bool:
+    """Tell whether a link of a page leads to a file of the site, and to a place that is there."""
+    if link == "data:,":
+        return True
+    file, _, name = link.partition("#")
+    target = (path.parent / file).resolve() if file else path
+    if target.is_dir():
+        target /= "index.html"
+    return target.is_file() and (not name or name.removeprefix("/") in pages[target].names)
+
+
+@pytest.mark.slow
+@needs_mkdocs
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        ("[nowhere](gone.md)", "gone.md"),
+        ("[nowhere](part1.md#gone)", "does not contain an anchor '#gone'"),
+        ("```mermaid\ngraph TD\n  a-->b\n```", "operators.md: a picture has no text"),
+    ],
+    ids=["page", "anchor", "picture"],
+)
+def test_a_hole_in_a_page_fails_the_build(tmp_path: Path, spoilt: str, said: str) -> None:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("vendor"))
+    add(tmp_path / "docs" / "operators.md", f"\n\n{spoilt}\n")
+    settings = (ROOT / "mkdocs.yml").read_text().replace("hooks: [src", f"hooks: [{ROOT}/src")
+    (tmp_path / "mkdocs.yml").write_text(re.sub(r"^watch:.*\n", "", settings, flags=re.MULTILINE))
+    command = [sys.executable, "-P", "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=quiet, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+@pytest.mark.slow
+@needs_mkdocs
+def test_the_site_is_served_where_it_says_until_ctrl_c() -> None:
+    command = [sys.executable, "-P", "-c", "from workshop import site; raise SystemExit(site.serve())"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as serving:
+        assert serving.stdout
+        address = re.search(r"http://127\.0\.0\.1:\d+/", serving.stdout.readline())
+        assert address
+        try:
+            assert "What do Docker and a plugin say" in fetched(address[0] + "index.html")
+        finally:
+            os.killpg(serving.pid, signal.SIGINT)  # as a terminal does
+        assert serving.wait(10) == 0
+
+
+def fetched(address: str, seconds: float = 20) -> str:
+    """Return a page, as soon as somebody serves it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=seconds) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+def test_without_chromium_the_pdf_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(setup.Lacking, match=r"apt-get install chromium$"):
+        maker.pdf(tmp_path)
+
+
+def test_the_vendored_files_have_their_licences_and_name_no_map() -> None:
+    for folder in (ROOT / "docs" / "vendor").iterdir():
+        assert "Permission is hereby granted" in (folder / "LICENSE").read_text(), folder.name
+        for path in folder.glob("*.js"):
+            assert "sourceMappingURL=" not in path.read_text()[-300:], path.name

@@ -1,0 +1,46 @@
+"""The tour, as somebody reads it who has just cloned the repository."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    done = subprocess.run([sys.executable, "-m", "workshop", "tour"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_each_part_ends_with_an_achievement_and_a_command(text: str) -> None:
+    parts = text.split("\nPart ")[1:]
+    assert [part[0] for part in parts] == ["1", "2", "3"]
+    for part in parts:
+        assert "Read it:   " in part.partition("\nAchievement unlocked! ")[2], part
+
+
+def test_it_shows_what_docker_says_in_its_order(text: str) -> None:
+    asked = [line.split()[2].removeprefix("/") for line in text.splitlines() if line.startswith("  [docker]  POST")]
+    create = ["Plugin.Activate", "VolumeDriver.Capabilities", "VolumeDriver.Get", "VolumeDriver.Create"]
+    run = ["VolumeDriver.Get", "VolumeDriver.Get", "VolumeDriver.Mount", "VolumeDriver.Get", "VolumeDriver.Unmount"]
+    remove = ["VolumeDriver.Get", "VolumeDriver.Get", "VolumeDriver.Remove"]
+    assert asked == [*create, *create, "VolumeDriver.Get", *run, *run, *remove]
+
+
+def test_the_second_container_reads_what_the_first_wrote(text: str) -> None:
+    assert "\nhello\n" in text
+
+
+def test_it_fits_80_columns_and_has_no_colour_in_a_pipe(text: str) -> None:
+    # what docker itself would print stays on its line
+    wide = [line for line in text.splitlines() if len(line) > 80]
+    assert all(line.startswith("Error response from daemon: ") for line in wide), wide
+    assert "\033" not in text
+
+
+def test_it_ends_with_a_command(text: str) -> None:
+    assert text.rstrip().splitlines()[-1].endswith("./workshop test")

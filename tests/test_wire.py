@@ -1,0 +1,79 @@
+"""What is sent, to the byte, and how an answer is read: as Docker would."""
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from workshop.wire import Address, Exchange, exchange, request
+
+
+def test_a_call_of_docker_20() -> None:
+    assert request("VolumeDriver.Create", {"Name": "mango", "Opts": {}}, "20.10") == (
+        b"POST /VolumeDriver.Create HTTP/1.1\r\nHost: \r\nUser-Agent: Go-http-client/1.1\r\nContent-Length: 27\r\n"
+        b'Accept: application/vnd.docker.plugins.v1.2+json\r\n\r\n{"Name":"mango","Opts":{}}\n'
+    )
+
+
+def test_a_call_of_docker_28_without_a_body() -> None:
+    assert request("Plugin.Activate", None, "28") == (
+        b"POST /Plugin.Activate HTTP/1.1\r\nHost: plugin.moby.localhost\r\nUser-Agent: Go-http-client/1.1\r\n"
+        b"Content-Length: 0\r\nAccept: application/vnd.docker.plugins.v1.2+json\r\n\r\n"
+    )
+
+
+def test_json_is_escaped_as_go_does() -> None:
+    assert request("x", {"Name": "<ä&>"}).endswith('{"Name":"\\u003cä\\u0026\\u003e"}\n'.encode())
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "ok", "err"),
+    [
+        (200, b'{"Err": ""}', True, ""),
+        (200, b'{"Err": null}', True, ""),
+        (200, b"{} and more", True, ""),
+        (200, b'{"Err": "no"}', False, "no"),
+        (200, b"[]", False, ""),
+        (200, b"hello", False, ""),
+        (200, b"", False, ""),
+        (201, b"{}", False, ""),
+        (500, b'{"Err": "no"}', False, "no"),
+        (200, b'{"err": "no"}', False, "no"),
+    ],
+)
+def test_what_docker_takes_for_success(status: int, body: bytes, ok: bool, err: str) -> None:
+    answer = Exchange("x", b"", status=status, body=body)
+    assert (answer.ok, answer.err) == (ok, err)
+
+
+def answering(path: Path, sent: bytes) -> None:
+    """Listen at path, take one call, send these bytes and close."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def answer() -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(sent)
+
+    threading.Thread(target=answer, daemon=True).start()
+
+
+@pytest.mark.parametrize(
+    ("sent", "failure"),
+    [
+        (b"", "the connection was closed without an answer"),
+        (b"Hello!\n", "the answer is not HTTP: 'Hello!\\n'"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "no answer: IncompleteRead(2 bytes read, 7 more expected)"),
+    ],
+)
+def test_an_answer_that_is_none(tmp_path: Path, sent: bytes, failure: str) -> None:
+    answering(tmp_path / "s", sent)
+    answer = exchange(Address(path=str(tmp_path / "s")), "x", request("x"))
+    assert (answer.status, answer.failure) == (0, failure)
+
+
+def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
+    assert exchange(Address(path=str(tmp_path / "s")), "x", request("x")).failure == "there is no socket"
