@@ -30,7 +30,6 @@ VARYING = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d+:,.]*", "(time)"),
     (r"\[\d\d/\w+/\d{4} \d\d:\d\d:\d\d\]", "[time]"),
     (r"process \d+", "process …"),
-    (r'File "/[^"]*/(\w+\.py)"', r'File "…/\1"'),
     (r"(line) \d+(?=, in)", r"\1 …"),
 ]
 

@@ -161,8 +161,10 @@ def wanted(text: str) -> str:
 
 
 def printed(log: str, file: Path | None) -> list[str]:
-    """Return the last lines of what the plugin printed, without colours and carets, and with its file's short name."""
+    """Return the last lines of what the plugin printed, without colours and carets, and with short names of files."""
     plain = re.sub(r"\033\[[0-9;]*m", "", log).replace(str(file), shown_path(file) if file else "None")
+    # where a package lies says nothing, and would push what its line does out of sight
+    plain = re.sub(r'File "/[^"]*/([^/"]+/[^/"]+)"', r'File "…/\1"', plain)
     kept = [line for line in plain.strip().splitlines() if line.strip(" ~^")]
     return [f"    {shortened(printable(line), 72)}" for line in kept[-6:]]
 
