@@ -64,7 +64,7 @@ def watched(browser: Browser) -> Iterator[Callable[..., Watched]]:
     made: list[Watched] = []
 
     def make(**options: object) -> Watched:
-        made.append(Watched(browser.new_context(**options)))  # type: ignore[arg-type]
+        made.append(Watched(browser.new_context(**options)))
         return made[-1]
 
     yield make
