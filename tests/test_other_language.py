@@ -73,12 +73,12 @@ def test_it_leaves_the_volumes_of_others_alone(running: Plugin) -> None:
     [
         ('[]string{"VolumeDriver"}', '[]string{"volumedriver"}', "test_2_1_"),
         ("	w.WriteHeader(status)\n", "", "test_2_3_"),
-        ('object{"Name": entry.Name(), ', 'object{"Title": entry.Name(), ', "test_3_5_"),
-        ("if len(lines) <= len", "if true || len(lines) <= len", "test_3_12_"),
+        ("type volume struct{ Name, ", "type volume struct{ Title, ", "test_3_5_"),
+        ("lines = lines[:len(lines)-1]", "lines = nil", "test_3_12_"),
         ("regexp.MustCompile(`^[", "regexp.MustCompile(`^[.", "test_3_14_"),
         (
             "	listener := listen()\n",
-            '	os.RemoveAll(volumes + "/")\n	os.Mkdir(volumes, 0o700)\n	listener := listen()\n',
+            "	os.Rename(volumes, newAside())\n	os.Mkdir(volumes, 0o700)\n	syscall.Stat(volumes, &beganWith)\n	listener := listen()\n",
             "test_3_19_",
         ),
     ],
