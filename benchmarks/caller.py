@@ -1,7 +1,7 @@
 """A client that costs next to nothing: it sends bytes that are ready, and keeps its connection as Docker does.
 
-h2load and its like send one body again and again; Create, Mount, Unmount and Remove need another body in each call. This
-client adds about the same few hundredths of a millisecond to every figure, whichever plugin answers.
+h2load and its like send one body again and again; Create, Mount, Unmount and Remove need another body in each call.
+This client adds about the same few hundredths of a millisecond to every figure, whichever plugin answers.
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from caller import Caller, at_once, to_engine, to_plugin
@@ -96,6 +95,11 @@ def plugins(kinds: dict[str, list[str]], folder: Path, root: Path | None = None)
     return {kind: Plugin(command, folder / f"{kind}.sock", root or folder / kind) for kind, command in kinds.items()}
 
 
+def new_names(count: int) -> list[str]:
+    """Return names that no volume has."""
+    return [f"bench-{secrets.token_hex(4)}" for _ in range(count)]
+
+
 def requests(verb: str, names: list[str]) -> list[bytes]:
     """Return a request for each name."""
     if verb in ("Activate", "Capabilities", "List"):
@@ -114,7 +118,8 @@ def one_by_one(root: Path, caller: Caller, verbs: tuple[str, ...], calls: int) -
 
     The next call waits until the files of a removed volume are gone: Remove answers before they are.
     """
-    names, times = [f"bench-{secrets.token_hex(4)}" for _ in range(calls)], {}
+    names = new_names(calls)
+    times: dict[str, list[float]] = {}
     for verb in verbs:
         times[verb] = []
         for asked in requests(verb, names):
@@ -126,9 +131,8 @@ def one_by_one(root: Path, caller: Caller, verbs: tuple[str, ...], calls: int) -
 
 def all_at_once(root: Path, callers: list[Caller], calls: int) -> dict[str, float]:
     """Do the same on several connections; return how many calls were answered in a second."""
-    names, found = [f"bench-{secrets.token_hex(4)}" for _ in range(calls)], {}
-    for verb in VERBS:
-        found[verb] = at_once(callers, requests(verb, names))
+    names = new_names(calls)
+    found = {verb: at_once(callers, requests(verb, names)) for verb in VERBS}
     settled(root)
     return found
 
@@ -149,7 +153,7 @@ def over_the_socket(kinds: dict[str, list[str]], size: Size, figures: Figures) -
                     figures.add("throughput", verb, kind, [rates[verb]])
         for kind, plugin in under_test.items():
             assert plugin.process
-            figures.add("memory", "PSS", kind, [sum(map(memory, session(plugin.process.pid)))])
+            figures.add("memory", "memory", kind, [sum(map(memory, session(plugin.process.pid)))])
         for each in (caller for callers_of_one in many.values() for caller in callers_of_one):
             each.close()
 
@@ -171,7 +175,7 @@ def start_up(kinds: dict[str, list[str]], size: Size, figures: Figures) -> None:
                 begun = time.perf_counter()
                 plugin.process = plugin.launch()
                 first_answer(plugin)
-                figures.add("start", "first answer", kind, [(time.perf_counter() - begun) * 1000])
+                figures.add("start", "start", kind, [(time.perf_counter() - begun) * 1000])
                 plugin.close()
 
 
@@ -266,7 +270,7 @@ def through_the_engine(kinds: dict[str, list[str]], size: Size, figures: Figures
 
 def volumes_of(docker: Caller, driver: str, calls: int) -> dict[str, list[float]]:
     """Make volumes and remove them; return what the engine took for it, in milliseconds."""
-    names = [f"bench-{secrets.token_hex(4)}" for _ in range(calls)]
+    names = new_names(calls)
     made = [docker.call(to_engine("POST", "/volumes/create", {"Name": name, "Driver": driver})) for name in names]
     seen = [docker.call(to_engine("GET", f"/volumes/{name}")) for name in names]
     gone = [docker.call(to_engine("DELETE", f"/volumes/{name}")) for name in names]

@@ -8,9 +8,10 @@ import os
 
 from gunicorn.workers.gthread import ThreadWorker
 
-ours = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "part3", "gunicorn.conf.py")
-with open(ours) as file:
-    exec(compile(file.read(), ours, "exec"), globals() | {"__file__": ours}, globals())
+# gunicorn's own settings are variables of its file: here they are those of part 3, and what follows
+__file__ = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "part3", "gunicorn.conf.py")
+with open(__file__) as file:
+    exec(compile(file.read(), __file__, "exec"))
 
 profile = cProfile.Profile()
 
