@@ -255,17 +255,17 @@ $ sudo ./workshop bench --docs
 
 {about}
 
-All plugins are measured in one run, in turn, round after round. A figure is a median, with the quartiles behind it: half
-of all calls lie between them. A ratio is the middle of the rounds' ratios: what else the machine does meanwhile slows all
-of them, and changes ratios little. Both plugins write to the disk what Create and Remove have answered (fsync), and read
-for Remove who has which mounts; Docker's local driver does neither.
+All plugins are measured in one run, in turn, round after round. A figure is a median, with the quartiles behind it:
+half of all calls lie between them. A ratio is the middle of the rounds' ratios: what else the machine does meanwhile
+slows all of them, and changes ratios little. Both plugins write to the disk what Create and Remove have answered
+(fsync), and read for Remove who has which mounts; Docker's local driver does neither.
 """
 
 WHERE = """## Where the time goes
 
-A profile of part 3 under gunicorn: milliseconds a call, each function with all that it calls, from the first byte of the
-call to the last one of the answer. The profiler makes small functions look dearer than they are: read the proportions.
-Not in it is the way of a call from the connection to a thread.
+A profile of part 3 under gunicorn: milliseconds a call, each function with all that it calls, from the first byte of
+the call to the last one of the answer. The profiler makes small functions look dearer than they are: read the
+proportions. Not in it is the way of a call from the connection to a thread.
 """
 
 

@@ -349,14 +349,35 @@ def user_by_kernel(folder):
     with open(f"/proc/self/fdinfo/{folder}") as file:
         mount_number = re.search(r"mnt_id:\s*(\d+)", file.read())[1]
     place = place_in(mount_table("self")[mount_number], os.readlink(f"/proc/self/fd/{folder}"))
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        table = mount_table(pid, about=os.path.basename(place[1]))
+    for pid, table in mount_tables(about=os.path.basename(place[1])):
         for parent, device, root, point in table.values():
             if within((device, root), place):
                 return f"process {pid} has it mounted at {point}"
             if parent in table and within(place_in(table[parent], point), place):
                 return f"something is mounted in it, at {point}"
     return None
+
+
+def mount_tables(about):
+    """Yield what each process has mounted; of those that see the same mounts one is enough: reading them is slow."""
+    known = set()
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        view = view_of(pid)
+        if view in known:
+            continue
+        yield pid, mount_table(pid, about)
+        # a process that has ended meanwhile, or gone elsewhere, speaks for no other
+        if view and view == view_of(pid):
+            known.add(view)
+
+
+def view_of(pid):
+    """Return what processes that see the same mounts have in common; None where it cannot be known."""
+    try:
+        root = os.stat(f"/proc/{pid}/root")
+        return os.readlink(f"/proc/{pid}/ns/mnt"), os.readlink(f"/proc/{pid}/root"), root.st_dev, root.st_ino
+    except OSError:
+        return None
 
 
 def mount_table(pid, about=""):

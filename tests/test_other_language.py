@@ -78,7 +78,8 @@ def test_it_leaves_the_volumes_of_others_alone(running: Plugin) -> None:
         ("regexp.MustCompile(`^[", "regexp.MustCompile(`^[.", "test_3_14_"),
         (
             "	listener := listen()\n",
-            "	os.Rename(volumes, newAside())\n	os.Mkdir(volumes, 0o700)\n	syscall.Stat(volumes, &beganWith)\n	listener := listen()\n",
+            "	os.Rename(volumes, newAside())\n	os.Mkdir(volumes, 0o700)\n"
+            "	syscall.Stat(volumes, &beganWith)\n	listener := listen()\n",
             "test_3_19_",
         ),
     ],

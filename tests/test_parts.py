@@ -5,6 +5,7 @@ import difflib
 import itertools
 import json
 import os
+import shlex
 import shutil
 import signal
 import stat
@@ -350,8 +351,10 @@ def elsewhere(script: str, *words: object) -> Iterator[None]:
     if process.stdout.readline() != b"ready\n":
         process.communicate()
         pytest.skip("needs the right to mount: sudo ./workshop test")
-    yield
-    process.communicate(b"\n")
+    try:
+        yield
+    finally:
+        process.communicate(b"\n")
 
 
 @pytest.mark.parametrize(
@@ -376,6 +379,26 @@ def test_remove_is_refused_while_the_kernel_shows_a_mount(ddd: Plugin, tmp_path:
         assert answer.err.startswith("Volume mango is in use: "), answer
     assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
     assert (tmp_path / "there" / "precious").exists()
+
+
+CHROOTED = """
+import os, sys
+if os.fork():
+    os.chroot(sys.argv[1])
+    print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_that_sees_less_does_not_speak_for_another(ddd: Plugin, tmp_path: Path) -> None:
+    create(ddd)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "empty").mkdir()
+    # of two processes in one namespace, the one whose mounts are read first has another root, and sees no volume
+    script = f'mount --bind "$1/data" "$2"; exec {shlex.quote(sys.executable)} -c {shlex.quote(CHROOTED)} "$3"'
+    with elsewhere(script, volume(ddd), tmp_path / "there", tmp_path / "empty"):
+        assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).status == 409
+    assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
 
 
 def test_the_mount_of_a_neighbour_is_nobodys_business(ddd: Plugin, tmp_path: Path) -> None:

@@ -548,6 +548,12 @@ func pidNamespace() string {
 // A mounted is a line of mountinfo: its parent's number, which folder of which device, and where.
 type mounted struct{ parent, device, root, point string }
 
+// A view is a mount namespace, and the root from which a process sees it.
+type view struct {
+	namespace, root string
+	device, inode   uint64
+}
+
 var (
 	mountNumber = regexp.MustCompile(`mnt_id:\s*(\d+)`)
 	unescape    = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
@@ -572,9 +578,14 @@ func userByKernel(folder int) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	known := map[view]bool{}
 	for _, process := range processes {
 		pid := process.Name()
 		if pid[0] < '0' || pid[0] > '9' {
+			continue
+		}
+		sees := viewOf(pid)
+		if known[sees] {
 			continue
 		}
 		table, err := mountTable(pid, filepath.Base(place))
@@ -591,8 +602,25 @@ func userByKernel(folder int) (string, error) {
 				}
 			}
 		}
+		if sees != (view{}) && sees == viewOf(pid) {
+			known[sees] = true
+		}
 	}
 	return "", nil
+}
+
+// viewOf returns what all processes that see the same mounts have in common; a zero view where it cannot be known.
+func viewOf(pid string) view {
+	var top syscall.Stat_t
+	namespace, err := os.Readlink("/proc/" + pid + "/ns/mnt")
+	if err != nil {
+		return view{}
+	}
+	root, err := os.Readlink("/proc/" + pid + "/root")
+	if err != nil || syscall.Stat("/proc/"+pid+"/root", &top) != nil {
+		return view{}
+	}
+	return view{namespace, root, top.Dev, top.Ino}
 }
 
 // mountTable returns what a process has mounted; nothing when it has ended, or no mount speaks of a file called about.
