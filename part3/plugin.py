@@ -160,8 +160,9 @@ def remove():
         os.rename(name, gone, src_dir_fd=volumes)
         os.fsync(volumes)
     # Docker waits a minute for an answer, Podman 5 seconds: the files go after it
-    threading.Thread(target=delete, args=[gone], daemon=True).start()
-    return answer({"Err": ""})
+    done = answer({"Err": ""})
+    done.call_on_close(threading.Thread(target=delete, args=[gone], daemon=True).start)
+    return done
 
 
 def body():
