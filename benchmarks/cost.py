@@ -41,18 +41,19 @@ sys.path.insert(0, str(ROOT / "tests"))  # the engine that the tests start
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured."""
+    """How much is measured: rounds, and in each of them calls of each endpoint."""
 
     rounds: int
     calls: int
     starts: int
     containers: int
     volumes: int
+    growth: int
     engine: bool
 
 
-FULL = Size(rounds=15, calls=24, starts=7, containers=12, volumes=100_000, engine=True)
-QUICK = Size(rounds=2, calls=8, starts=1, containers=0, volumes=1_000, engine=False)
+FULL = Size(rounds=10, calls=20, starts=5, containers=8, volumes=100_000, growth=3, engine=True)
+QUICK = Size(rounds=1, calls=4, starts=1, containers=0, volumes=100, growth=1, engine=False)
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
@@ -147,7 +148,7 @@ def over_the_socket(kinds: dict[str, list[str]], size: Size, figures: Figures) -
             for kind, plugin in under_test.items():
                 assert plugin.root
                 times = one_by_one(plugin.root, callers[kind], VERBS, size.calls)
-                rates = all_at_once(plugin.root, many[kind], size.calls * 4)
+                rates = all_at_once(plugin.root, many[kind], size.calls * 2)
                 for verb in VERBS if turn else ():  # the first round warms up
                     figures.add("serial", verb, kind, times[verb])
                     figures.add("throughput", verb, kind, [rates[verb]])
@@ -200,7 +201,7 @@ def growth(kinds: dict[str, list[str]], size: Size, figures: Figures) -> None:
         for count, root in roots.items():
             make_volumes(root, count)
         os.sync()
-        for _ in range(max(2, size.rounds // 3)):
+        for _ in range(size.growth):
             for kind in kinds:
                 for count, root in roots.items():
                     with_volumes(kind, plugins(kinds, folder, root)[kind], count, size, figures)

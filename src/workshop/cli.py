@@ -210,15 +210,16 @@ def docker(arguments: tuple[str, ...]) -> int:
 
 
 @cli.command()
-@click.option("--docs", is_flag=False, flag_value="docs", metavar="[FOLDER]", help="Write cost.md and cost.svg, too.")
+@click.option("--docs", is_flag=False, flag_value="", metavar="[FOLDER]", help="Write docs/cost.md and cost.svg, too.")
 @click.option("--quick", is_flag=True, help="Measure little, and no engine: only to see that it works.")
-def bench(docs: str | None, quick: bool) -> int:
+def bench(docs: str | None, quick: bool) -> NoReturn:
     """Measure what part 3 costs, beside a plugin in Go and Docker's own driver."""
     root = setup.clone()
     setup.extra("serve")
-    options = [*(["--docs", docs] if docs else []), *(["--quick"] if quick else [])]
-    running = subprocess.run([sys.executable, str(root / "benchmarks" / "cost.py"), *options], cwd=root)
-    return 0 if running.returncode == 0 else 3
+    options = ["--quick"] if quick else []
+    if docs is not None:
+        options += ["--docs", docs or str(root / "docs")]
+    os.execv(sys.executable, [sys.executable, str(root / "benchmarks" / "cost.py"), *options])
 
 
 @cli.command()
