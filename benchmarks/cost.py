@@ -357,7 +357,7 @@ def machine() -> dict[str, str]:
         "Python": platform.python_version(),
         **{name.capitalize(): number for name, number in version.items()},
         "processes": str(len(processes)),
-        "mounts of each": str(len(Path("/proc/self/mountinfo").read_text().splitlines())),
+        "mounts": str(len(Path("/proc/self/mountinfo").read_text().splitlines())),
     }
     if shutil.which("go"):
         said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout

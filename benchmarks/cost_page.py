@@ -137,7 +137,10 @@ def number(value: float) -> str:
 
 def with_spread(found: Spread | None) -> str:
     """Return a median with its quartiles."""
-    return f"{number(found[1])} ({number(found[0])} – {number(found[2])})" if found else "–"
+    if found is None:
+        return "–"
+    low, middle, high = map(number, found)
+    return middle if low == high else f"{middle} ({low} – {high})"
 
 
 def rows(figures: Figures, group: str, whats: list[tuple[str, str]], to: str = "go") -> list[list[str]]:
@@ -237,9 +240,9 @@ def table(figures: Figures) -> str:
 
 def about(figures: Figures) -> str:
     """Describe the machine."""
-    said = ", ".join(f"{name} {value}" for name, value in figures.machine.items())
+    told = ", ".join(f"{name} {value}" for name, value in figures.machine.items())
     lacking = f" Without a Docker Engine: {figures.without_engine}." if figures.without_engine else ""
-    return f"One run on a machine with: {said}.{lacking}"
+    return f"Measured in one run on a machine with: {told}.{lacking}"
 
 
 # the page
@@ -275,7 +278,7 @@ def page(figures: Figures) -> str:
     for title, text, cells in sections(figures):
         blocks.append(f"## {title}\n\n{text + chr(10) * 2 if text else ''}{markdown(cells)}")
         if title == "Targets":
-            blocks.append(f"![{describe(figures)}](cost.svg)\n")
+            blocks.append("![What a call costs, in milliseconds: the figures are in the tables](cost.svg)\n")
     blocks.append(WHERE)
     for verb, functions in figures.profiles.items():
         cells = [["function", "ms"], *[[f"`{name}`", f"{spent:.3f}"] for name, spent in functions]]
@@ -359,15 +362,11 @@ def mark(kind: str, across: list[float], y: float) -> str:
 
 def legend(figures: Figures) -> str:
     """Return which mark is whose."""
-    kinds = [
-        kind
-        for kind in MARKS
-        if figures.kinds("serial", "Get").count(kind) or kind in figures.kinds("engine", "create")
-    ]
-    items = []
-    for place, kind in enumerate(kinds):
-        x = 24 + place * 192
-        items.append(mark(kind, [x, x, x], 24) + f'<text x="{x + 14}" y="29">{NAMES[kind]}</text>')
+    items, x = [], 24
+    for kind in MARKS:
+        if kind in figures.kinds("serial", "Get") + figures.kinds("engine", "create"):
+            items.append(mark(kind, [x, x, x], 24) + f'<text x="{x + 14}" y="29">{NAMES[kind]}</text>')
+            x += 46 + round(7.6 * len(NAMES[kind]))
     return "\n".join(items)
 
 

@@ -187,7 +187,7 @@ def asked(key):
 
 def mountpoint(name):
     """Return the folder that a container is given."""
-    return os.path.join(VOLUMES, name, "data")
+    return f"{VOLUMES}/{name}/data"
 
 
 @contextlib.contextmanager

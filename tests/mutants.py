@@ -226,14 +226,14 @@ MUTANTS = [
     Mutant(
         "Mountpoint relative",
         "3.6",
-        '    return os.path.join(VOLUMES, name, "data")',
-        '    return os.path.join("volumes", name, "data")',
+        'return f"{VOLUMES}/{name}/data"',
+        'return f"volumes/{name}/data"',
     ),
     Mutant(
         "Mountpoint not there",
         "3.6",
-        '    return os.path.join(VOLUMES, name, "data")',
-        '    return os.path.join(VOLUMES, name, "files")',
+        'return f"{VOLUMES}/{name}/data"',
+        'return f"{VOLUMES}/{name}/files"',
         "Mountpoint is not there",
     ),
     Mutant(
