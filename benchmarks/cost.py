@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from caller import Caller, at_once, to_engine, to_plugin
@@ -52,7 +53,7 @@ class Size:
     engine: bool
 
 
-FULL = Size(rounds=10, calls=20, starts=5, containers=8, volumes=100_000, growth=3, engine=True)
+FULL = Size(rounds=14, calls=20, starts=5, containers=10, volumes=100_000, growth=5, engine=True)
 QUICK = Size(rounds=1, calls=4, starts=1, containers=0, volumes=100, growth=1, engine=False)
 
 
@@ -199,7 +200,7 @@ def growth(kinds: dict[str, list[str]], size: Size, figures: Figures) -> None:
     with private_folder() as folder:
         roots = {10: folder / "few", size.volumes: folder / "many"}
         for count, root in roots.items():
-            make_volumes(root, count)
+            make_volumes(root, [f"volume-{number:06}" for number in range(count)])
         os.sync()
         for _ in range(size.growth):
             for kind in kinds:
@@ -208,12 +209,11 @@ def growth(kinds: dict[str, list[str]], size: Size, figures: Figures) -> None:
         subprocess.run(["rm", "-rf", *roots.values()], check=True)
 
 
-def make_volumes(root: Path, count: int) -> None:
+def make_volumes(root: Path, names: list[str]) -> None:
     """Make volumes as the plugins would, without them."""
-    for number in range(count):
-        volume = root / "volumes" / f"volume-{number:06}"
-        os.makedirs(volume / "data")
-        os.mkdir(volume / "mounts")
+    for name in names:
+        os.makedirs(root / "volumes" / name / "data")
+        os.mkdir(root / "volumes" / name / "mounts")
 
 
 def with_volumes(kind: str, plugin: Plugin, count: int, size: Size, figures: Figures) -> None:
@@ -312,27 +312,25 @@ def calls_of_a_run(engine: Any) -> list[str]:
 
 
 def profiles(size: Size, figures: Figures) -> None:
-    """Profile the plugin under gunicorn, one endpoint at a time."""
+    """Watch the plugin under gunicorn, one endpoint at a time."""
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "benchmarks" / "profiled.conf.py")]
     for verb in ("Create", "Get", "Remove"):
+        names = new_names(size.calls * 20)
         with private_folder() as folder:
             plugin = Plugin(command, folder / "ddd.sock", folder / "root")
-            os.environ["PROFILE"] = str(folder / "profile")
-            names, calls = [f"bench-{number}" for number in range(size.calls * 10)], size.calls * 10
+            os.environ["PROFILE"] = str(folder)
+            if verb != "Create":
+                make_volumes(folder / "root", names)
             with running(plugin) as caller:
-                for asked in requests("Create", names) if verb != "Create" else []:
-                    caller.call(asked)
-                caller.close()
-                plugin.stop()
-                plugin.start()
-                for asked in requests(verb, names):
-                    caller.call(asked)
-            figures.profiles[verb] = top(folder / "profile", calls)
+                times = [caller.call(asked) for asked in requests(verb, names)]
+            inside: list[float] = json.loads((folder / "times").read_text())
+            figures.inside[verb] = (median(times[::2]), median(inside))
+            figures.profiles[verb] = top(folder / "profile", len(times) // 2)
             plugin.close()
 
 
 def top(file: Path, calls: int) -> list[tuple[str, float]]:
-    """Return the functions in which a call spends most of its time, with all that they call, in ms a call."""
+    """Return the functions in which a call spends most of its time, with all that they call, in milliseconds."""
     stats: Any = pstats.Stats(str(file))
     spent = [(name_of(*place), found[3] * 1000 / calls) for place, found in stats.stats.items()]
     return sorted(spent, key=lambda each: -each[1])[:24]

@@ -38,6 +38,7 @@ class Figures:
     groups: dict[str, dict[str, dict[str, list[list[float]]]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     profiles: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    inside: dict[str, tuple[float, float]] = field(default_factory=dict)
     without_engine: str = ""
 
     def add(self, group: str, what: str, kind: str, figures: list[float]) -> None:
@@ -264,11 +265,14 @@ slows all of them, and changes ratios little. Both plugins write to the disk wha
 (fsync), and read for Remove who has which mounts; Docker's local driver does neither.
 """
 
+MISSED = """Where a target is missed, [the profile](#where-the-time-goes) shows where the time goes.
+"""
+
 WHERE = """## Where the time goes
 
-A profile of part 3 under gunicorn: milliseconds a call, each function with all that it calls, from the first byte of
-the call to the last one of the answer. The profiler makes small functions look dearer than they are: read the
-proportions. Not in it is the way of a call from the connection to a thread.
+A profile of part 3 under gunicorn, one call at a time: milliseconds a call, each function with all that it calls. The
+profiler makes small functions look dearer than they are: read the proportions. It watches the thread that answers; the
+way of a call from gunicorn's main thread to that one, and back, is not in it.
 """
 
 
@@ -278,11 +282,14 @@ def page(figures: Figures) -> str:
     for title, text, cells in sections(figures):
         blocks.append(f"## {title}\n\n{text + chr(10) * 2 if text else ''}{markdown(cells)}")
         if title == "Targets":
+            blocks += [MISSED] if any("missed" in each.verdict for each in targets(figures)) else []
             blocks.append("![What a call costs, in milliseconds: the figures are in the tables](cost.svg)\n")
     blocks.append(WHERE)
     for verb, functions in figures.profiles.items():
+        caller, thread = figures.inside[verb]
+        watched = f"Without the profiler {number(caller)} ms for the caller, {number(thread)} ms of them in the thread."
         cells = [["function", "ms"], *[[f"`{name}`", f"{spent:.3f}"] for name, spent in functions]]
-        blocks.append(f"### {verb}\n\n{markdown(cells)}")
+        blocks.append(f"### {verb}\n\n{watched}\n\n{markdown(cells)}")
     return "\n".join(blocks)
 
 

@@ -1,10 +1,14 @@
-"""Part 3 under gunicorn, with a profile of all that a worker thread does: gunicorn -c benchmarks/profiled.conf.py
+"""Part 3 under gunicorn, watched: every other call is timed, the others are profiled.
 
-The figures go to the file that PROFILE names when the server ends. Calls have to come one after the other.
+    gunicorn -c benchmarks/profiled.conf.py
+
+Calls have to come one after the other. When the server ends, the folder that PROFILE names has both.
 """
 
 import cProfile
+import json
 import os
+import time
 
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -14,21 +18,27 @@ with open(__file__) as file:
     exec(compile(file.read(), __file__, "exec"))
 
 profile = cProfile.Profile()
+times = []
 
 
-class Profiled(ThreadWorker):
+class Watched(ThreadWorker):
     """gunicorn's own worker, watched from the first byte of a call to the last one of its answer."""
 
     def handle(self, conn):
-        profile.enable()
+        profiled, begun = len(times) % 2, time.perf_counter()
+        if profiled:
+            profile.enable()
         try:
             return super().handle(conn)
         finally:
             profile.disable()
+            times.append((time.perf_counter() - begun) * 1000)
 
 
-worker_class = Profiled
+worker_class = Watched
 
 
 def worker_exit(server, worker):
-    profile.dump_stats(os.environ["PROFILE"])
+    profile.dump_stats(os.path.join(os.environ["PROFILE"], "profile"))
+    with open(os.path.join(os.environ["PROFILE"], "times"), "w") as file:
+        json.dump(times[::2], file)
