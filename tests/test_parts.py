@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from workshop.process import Plugin, accepts, private_folder
-from workshop.wire import MEDIA_TYPE, Exchange
+from workshop.wire import MEDIA_TYPE, Exchange, request
 
 PARTS = Path(__file__).parent.parent
 SERVERS = {
@@ -477,6 +477,18 @@ def test_gunicorn_stays_on_its_socket_when_told_to_reload(folder: Path) -> None:
     assert plugin.stop() == 0
     assert not plugin.socket.exists()
     plugin.close()
+
+
+def test_gunicorn_answers_one_more_caller_than_it_has_threads(folder: Path) -> None:
+    plugin = plugin_of(SERVERS["gunicorn"], folder).start()
+    with contextlib.ExitStack() as stack:
+        stack.callback(plugin.close)
+        callers = [stack.enter_context(plugin.address().connect(10)) for _ in range(16)]
+        for caller in callers:
+            caller.sendall(request("VolumeDriver.Capabilities", {}) * 300)
+        assert plugin.call("VolumeDriver.Capabilities", {}).ok
+        answered = [caller.recv(1 << 20).count(b"HTTP/1.1 200") for caller in callers]
+        assert max(answered) < 150, answered  # nobody's calls have all gone first
 
 
 def test_the_spec_files_say_what_the_course_says() -> None:
