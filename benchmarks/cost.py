@@ -27,7 +27,7 @@ from statistics import median
 from typing import Any
 
 from caller import Caller, at_once, to_engine, to_plugin
-from cost_page import Figures, draw, page, table
+from cost_page import Figures, draw, number, page, table
 
 from workshop.process import Plugin, private_folder, session
 
@@ -200,12 +200,13 @@ def growth(kinds: dict[str, list[str]], size: Size, figures: Figures) -> None:
     with private_folder() as folder:
         roots = {10: folder / "few", size.volumes: folder / "many"}
         for count, root in roots.items():
-            make_volumes(root, [f"volume-{number:06}" for number in range(count)])
+            make_volumes(root, [f"volume-{each:06}" for each in range(count)])
         os.sync()
         for _ in range(size.growth):
             for kind in kinds:
                 for count, root in roots.items():
                     with_volumes(kind, plugins(kinds, folder, root)[kind], count, size, figures)
+        watch(f"List of {number(size.volumes)}", [to_plugin("List")] * 8, roots[size.volumes], figures)
         subprocess.run(["rm", "-rf", *roots.values()], check=True)
 
 
@@ -252,7 +253,8 @@ def through_the_engine(kinds: dict[str, list[str]], size: Size, figures: Figures
             engine.spawn(command, told, folder=ROOT)
             wait_for(lambda kind=kind: answers(engine.plugins / f"{kind}.sock"), kind)  # type: ignore[misc]
         docker = Caller(engine.socket)
-        figures.machine["Docker Engine"] = engine.output("version", "--format={{.Server.Version}}")
+        version = engine.output("version", "--format={{.Server.Version}}")
+        figures.machine.append(f"Docker Engine {version.partition('+')[0]}")
         for turn in range(size.rounds + 1):
             for driver in [*kinds, "local"]:
                 times = volumes_of(docker, driver, size.calls)
@@ -287,9 +289,9 @@ def run(engine: Path, driver: str) -> float:
     docker, waiter = Caller(engine), Caller(engine)
     begun = time.perf_counter()
     docker.call(to_engine("POST", "/containers/create", wanted))
-    number = json.loads(docker.answer.partition(b"\r\n\r\n")[2])["Id"]
-    waiter.send(to_engine("POST", f"/containers/{number}/wait?condition=removed"))
-    docker.call(to_engine("POST", f"/containers/{number}/start"))
+    container = json.loads(docker.answer.partition(b"\r\n\r\n")[2])["Id"]
+    waiter.send(to_engine("POST", f"/containers/{container}/wait?condition=removed"))
+    docker.call(to_engine("POST", f"/containers/{container}/start"))
     waiter.receive()
     took = (time.perf_counter() - begun) * 1000
     docker.close()
@@ -313,20 +315,26 @@ def calls_of_a_run(engine: Any) -> list[str]:
 
 def profiles(size: Size, figures: Figures) -> None:
     """Watch the plugin under gunicorn, one endpoint at a time."""
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "benchmarks" / "profiled.conf.py")]
     for verb in ("Create", "Get", "Remove"):
         names = new_names(size.calls * 20)
         with private_folder() as folder:
-            plugin = Plugin(command, folder / "ddd.sock", folder / "root")
-            os.environ["PROFILE"] = str(folder)
             if verb != "Create":
                 make_volumes(folder / "root", names)
-            with running(plugin) as caller:
-                times = [caller.call(asked) for asked in requests(verb, names)]
-            inside: list[float] = json.loads((folder / "times").read_text())
-            figures.inside[verb] = (median(times[::2]), median(inside))
-            figures.profiles[verb] = top(folder / "profile", len(times) // 2)
-            plugin.close()
+            watch(verb, requests(verb, names), folder / "root", figures)
+
+
+def watch(what: str, asked: list[bytes], root: Path, figures: Figures) -> None:
+    """Make calls, one after the other, and keep where their time goes."""
+    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "benchmarks" / "profiled.conf.py")]
+    with private_folder() as folder:
+        plugin = Plugin(command, folder / "ddd.sock", root)
+        os.environ["PROFILE"] = str(folder)
+        with running(plugin) as caller:
+            times = [caller.call(each) for each in asked]
+        inside: list[float] = json.loads((folder / "times").read_text())
+        figures.inside[what] = (median(times[::2]), median(inside))
+        figures.profiles[what] = top(folder / "profile", len(times) // 2)
+        plugin.close()
 
 
 def top(file: Path, calls: int) -> list[tuple[str, float]]:
@@ -345,21 +353,19 @@ def name_of(file: str, line: int, function: str) -> str:
 # the whole
 
 
-def machine() -> dict[str, str]:
+def machine() -> list[str]:
     """Describe this machine without a name."""
-    version = {package: metadata.version(package) for package in ("flask", "werkzeug", "gunicorn")}
-    processes = [name for name in os.listdir("/proc") if name.isdecimal()]
-    found = {
-        "cores": str(len(os.sched_getaffinity(0))),
-        "kernel": ".".join(platform.release().split("-")[0].split(".")[:2]),
-        "Python": platform.python_version(),
-        **{name.capitalize(): number for name, number in version.items()},
-        "processes": str(len(processes)),
-        "mounts": str(len(Path("/proc/self/mountinfo").read_text().splitlines())),
-    }
+    found = [
+        f"{len(os.sched_getaffinity(0))} cores",
+        f"Linux {'.'.join(platform.release().split('-')[0].split('.')[:2])}",
+        f"{len([name for name in os.listdir('/proc') if name.isdecimal()])} processes",
+        f"{len(Path('/proc/self/mountinfo').read_text().splitlines())} mounts",
+        f"Python {platform.python_version()}",
+        *[f"{name} {metadata.version(name)}" for name in ("Flask", "Werkzeug", "gunicorn")],
+    ]
     if shutil.which("go"):
         said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout
-        found["Go"] = said.strip().removeprefix("go")
+        found.append(f"Go {said.strip().removeprefix('go')}")
     return found
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import math
+import textwrap
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
@@ -33,7 +35,7 @@ Spread = tuple[float, float, float]
 class Figures:
     """What a run measured: group -> what -> plugin -> a list of figures for each round."""
 
-    machine: dict[str, str]
+    machine: list[str]
     many: int = 100_000
     groups: dict[str, dict[str, dict[str, list[list[float]]]]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -241,9 +243,8 @@ def table(figures: Figures) -> str:
 
 def about(figures: Figures) -> str:
     """Describe the machine."""
-    told = ", ".join(f"{name} {value}" for name, value in figures.machine.items())
     lacking = f" Without a Docker Engine: {figures.without_engine}." if figures.without_engine else ""
-    return f"Measured in one run on a machine with: {told}.{lacking}"
+    return textwrap.fill(f"Measured in one run on a machine with {', '.join(figures.machine)}.{lacking}", 118)
 
 
 # the page
@@ -253,8 +254,8 @@ INTRO = """# What it costs
 Part 3's plugin, beside one in Go that does the same work (`benchmarks/go`), and beside Docker's own local driver. This
 page is made by a command, on your machine too:
 
-```console
-$ sudo ./workshop bench --docs
+```sh
+sudo ./workshop bench --docs
 ```
 
 {about}
@@ -307,7 +308,8 @@ MARKS = {
     "go": ("#22662b", '<path d="M{x} {top} l7 11 h-14 z"/>'),
     "local": ("#51606f", '<path d="M{x} {top} l6.5 5.5 l-6.5 5.5 l-6.5 -5.5 z"/>'),
 }
-ROW, LEFT, WIDTH, TOP = 34, 190, 560, 78
+STEPS = [digit * 10.0**power for power in range(-4, 6) for digit in (1, 2, 5)]
+ROW, LEFT, WIDTH, TOP = 34, 200, 560, 64
 
 
 def drawn(figures: Figures) -> list[tuple[str, str, str]]:
@@ -331,14 +333,14 @@ def draw(figures: Figures) -> str:
     """Return docs/cost.svg: a row for each call, a mark for each plugin, a line between its quartiles."""
     lines = drawn(figures)
     everything = [spread for group, what, _ in lines for kind in MARKS if (spread := figures.spread(group, what, kind))]
-    low = 10 ** math.floor(math.log10(min(spread[0] for spread in everything)))
-    high = 10 ** math.ceil(math.log10(max(spread[2] for spread in everything)))
+    low = max(step for step in STEPS if step <= min(spread[0] for spread in everything))
+    high = min(step for step in STEPS if step >= max(spread[2] for spread in everything))
     height = TOP + ROW * len(lines) + 44
 
     def across(time: float) -> float:
         return LEFT + WIDTH * math.log(time / low) / math.log(high / low)
 
-    body = [legend(figures), *scale(low, high, height, across)] if everything else []
+    body = [legend(figures), scale([step for step in STEPS if low <= step <= high], height, across)]
     for row, (group, what, name) in enumerate(lines):
         y = TOP + ROW * row + ROW / 2
         body.append(f'<text x="{LEFT - 14}" y="{y + 5}" text-anchor="end">{html.escape(name)}</text>')
@@ -377,20 +379,11 @@ def legend(figures: Figures) -> str:
     return "\n".join(items)
 
 
-def scale(low: float, high: float, height: int, across: object) -> list[str]:
-    """Return a line for 1, 2 and 5 of each power of ten."""
-    assert callable(across)
-    steps = [low * 10**power * digit for power in range(round(math.log10(high / low))) for digit in (1, 2, 5)]
-    found = []
-    for step in [*steps, high]:
+def scale(steps: list[float], height: int, across: Callable[[float], float]) -> str:
+    """Return a line for each step of the scale."""
+    found = [f'<text x="{LEFT - 14}" y="{height - 18}" text-anchor="end" font-size="13">milliseconds</text>']
+    for step in steps:
         x = f"{across(step):.1f}"
         found.append(f'<path d="M{x} {TOP - 6} V{height - 40}" stroke="#d8d3c6"/>')
-        found.append(
-            f'<text x="{x}" y="{height - 18}" text-anchor="middle" font-size="13">{number_of_scale(step)}</text>'
-        )
-    return [*found, f'<text x="{LEFT - 14}" y="{height - 18}" text-anchor="end" font-size="13">milliseconds</text>']
-
-
-def number_of_scale(value: float) -> str:
-    """Return a step of the scale: 0.2, 5, 100."""
-    return f"{value:g}"
+        found.append(f'<text x="{x}" y="{height - 18}" text-anchor="middle" font-size="13">{step:g}</text>')
+    return "\n".join(found)

@@ -27,7 +27,7 @@ def cost_page() -> ModuleType:
 @pytest.fixture
 def figures(cost_page: ModuleType) -> Any:
     """Figures of a run in which Python takes three times as long as Go, and nothing grows."""
-    found = cost_page.Figures({"cores": "2"})
+    found = cost_page.Figures(["2 cores"])
     groups = ("serial", "engine", "with 10 volumes", "with 100000 volumes")
     for group in groups:
         for what in (*cost_page.VERBS, "create", "inspect", "remove", "run"):
