@@ -30,10 +30,12 @@ def watched(self, conn):
     if profiled:
         profile.enable()
     try:
-        return handle(self, conn)
+        kept = handle(self, conn)
     finally:
         profile.disable()
+    if kept is True:  # a call was answered: the connection was not only tried, or closed
         times.append((time.perf_counter() - begun) * 1000)
+    return kept
 
 
 ThreadWorker.handle = watched
