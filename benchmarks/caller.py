@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ class Caller:
         """Send a request."""
         if self.connection is None:
             self.connection = socket.socket(socket.AF_UNIX)
+            # a limit of the kernel's: Python's own would cost a poll before each call
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 60, 0))
             self.connection.connect(self.path)
         self.connection.sendall(asked)
 

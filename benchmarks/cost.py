@@ -111,7 +111,10 @@ def requests(verb: str, names: list[str]) -> list[bytes]:
 
 def settled(root: Path) -> None:
     """Return when the files of removed volumes are deleted."""
-    while os.listdir(root / "aside"):
+    deadline = time.monotonic() + 60
+    while left := os.listdir(root / "aside"):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"A plugin does not delete what it has removed: {left[:3]} in {root / 'aside'}")
         time.sleep(0.001)
 
 
@@ -176,9 +179,11 @@ def start_up(kinds: dict[str, list[str]], size: Size, figures: Figures) -> None:
             for kind, plugin in plugins(kinds, folder).items():
                 begun = time.perf_counter()
                 plugin.process = plugin.launch()
-                first_answer(plugin)
-                figures.add("start", "start", kind, [(time.perf_counter() - begun) * 1000])
-                plugin.close()
+                try:
+                    first_answer(plugin)
+                    figures.add("start", "start", kind, [(time.perf_counter() - begun) * 1000])
+                finally:
+                    plugin.close()
 
 
 def first_answer(plugin: Plugin) -> None:
@@ -187,7 +192,8 @@ def first_answer(plugin: Plugin) -> None:
         with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
             caller = Caller(plugin.socket)
             caller.call(to_plugin("Activate"))
-            return caller.close()
+            caller.close()
+            return
         time.sleep(0.001)
     raise RuntimeError(f"A plugin ended before it answered:\n{plugin.output()}")
 

@@ -67,6 +67,14 @@ def test_what_was_not_measured_is_neither_met_nor_missed(cost_page: ModuleType, 
     assert "Through Docker Engine" not in cost_page.page(figures)
 
 
+def test_without_go_there_are_no_ratios(cost_page: ModuleType, figures: Any) -> None:
+    for kinds in (kinds for group in figures.groups.values() for kinds in group.values()):
+        del kinds["go"]
+    assert verdicts(cost_page, figures)["Get over the socket, gunicorn to Go"] == "not measured"
+    assert "to Go |" not in cost_page.page(figures).partition("## One call at a time")[2]
+    assert "plugin in Go" not in cost_page.draw(figures)
+
+
 def test_the_share_of_a_container_is_the_sum_of_the_calls(cost_page: ModuleType, figures: Any) -> None:
     calls, share = cost_page.share_of_a_run(figures, "go")
     one = figures.middle("serial", "Get", "go")
