@@ -62,7 +62,7 @@ def log_call(response):
 
 def quoted(text):
     """Return a text short, and on one line whatever is in it: a volume's name is anything that was sent."""
-    return json.dumps(text[:100]).replace("\x7f", "\\u007f")
+    return json.dumps(text[:100])
 
 
 def name_call(record):
