@@ -12,7 +12,7 @@ from .engine import Engine
 from .images import BUSYBOX
 from .plugins import Part, ask
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.parametrize("server", ["gunicorn"], indirect=True, scope="session")]
 
 # Podman looks for its plugins here, and nowhere else. The runtime is the one that Docker Engine brings; its own limits
 # are more than root in a container may set.
@@ -36,6 +36,7 @@ class Podman:
         self.engine = engine
         (engine.folder / "containers.conf").write_text(SETTINGS)
         self("import", str(engine.folder / "busybox.tar"), BUSYBOX)
+        self("volume", "reload")  # what it knew before may be gone
 
     def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `podman` with these arguments."""
@@ -89,16 +90,26 @@ def test_each_uses_what_the_other_has_made(engine: Engine, podman: Podman, name:
     assert not (engine.root / "volumes" / name).exists()
 
 
-def test_podman_knows_what_docker_has_made_when_it_is_told_the_name(engine: Engine, podman: Podman, name: str) -> None:
+def test_podman_learns_what_docker_has_made_and_removed_when_it_is_told_to(
+    engine: Engine, podman: Podman, name: str
+) -> None:
     engine.docker("volume", "create", "--driver=ddd", name)
     assert name not in names(podman.output("volume", "ls", "--quiet"))
-    assert podman.output("volume", "create", "--driver=ddd", name) == name
+    podman("volume", "reload")
     assert name in names(podman.output("volume", "ls", "--quiet"))
-    assert engine.output("volume", "rm", name) == name
-    # one volume that is gone, and Podman lists none, until it is told to forget it
-    for command in (["ls"], ["rm", name]):
-        assert f"There is no volume {name}." in podman.refused("volume", *command)
+    engine.docker("volume", "rm", name)
+    # one volume that is gone, and it lists none at all
+    assert f"There is no volume {name}." in podman.refused("volume", "ls")
+    podman("volume", "reload")
     assert name not in names(podman.output("volume", "ls", "--quiet"))
+
+
+def test_podman_prunes_the_volumes_of_plugins_too(engine: Engine, podman: Podman, name: str) -> None:
+    podman("volume", "create", "--driver=ddd", "--label=for=prune", name)
+    engine.docker("volume", "prune", "--force")
+    assert ask(engine, "VolumeDriver.Get", Name=name)["Err"] == ""
+    assert podman.output("volume", "prune", "--force", "--filter=label=for=prune") == name
+    assert ask(engine, "VolumeDriver.Get", Name=name)["Err"]
 
 
 def test_docker_cannot_remove_what_a_container_of_podman_has(engine: Engine, podman: Podman, name: str) -> None:
