@@ -108,5 +108,9 @@ def test_compose_brings_part_3_up_and_takes_it_down(engine: Engine, name: str) -
     service = engine.run(*command, "ps", "--quiet").stdout.strip()
     assert engine.output("inspect", "--format={{.HostConfig.PidMode}}", service) == "host"
     use(engine, name)
+    assert f'endpoint="VolumeDriver.Remove" volume="{name}" ' in engine.docker("logs", service).stderr
+    engine.run(*command, "stop")
+    assert engine.output("inspect", "--format={{.State.ExitCode}}", service) == "0"
+    assert not (engine.plugins / "ddd.sock").exists()
     engine.run(*command, "down")
     assert not (engine.plugins / "ddd.sock").exists()
