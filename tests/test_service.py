@@ -1,5 +1,6 @@
 """Part 3 as operators run it: gunicorn's log of the calls, the systemd units, and a socket that somebody else holds."""
 
+import http.client
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
@@ -281,6 +283,46 @@ def test_calls_that_come_while_it_is_started_again_are_answered(activated: Activ
         calls = [callers.submit(activated.call, "VolumeDriver.Get", {"Name": "mango"}) for _ in range(4)]
         activated.start()
         assert all(call.result().ok for call in calls)
+
+
+class Kept(http.client.HTTPConnection):
+    """A connection that is kept from call to call, as Docker keeps its own, and made anew when the plugin says so."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("ddd", timeout=20)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(str(self.path))
+
+
+@slow
+def test_no_call_is_lost_while_it_is_started_again(activated: Activated) -> None:
+    create(activated.start())
+    ended = threading.Event()
+
+    def ask() -> int:
+        """Ask again and again, and return how often; each call has to be answered."""
+        connection, asked = Kept(activated.socket), 0
+        while not ended.is_set():
+            connection.request("POST", "/VolumeDriver.Get", '{"Name": "mango"}')
+            assert b"mango" in connection.getresponse().read()
+            asked += 1
+        connection.close()
+        return asked
+
+    with ThreadPoolExecutor(4) as callers:
+        calls = [callers.submit(ask) for _ in range(4)]
+        try:
+            for _ in range(3):
+                wait_for(lambda: activated.call("VolumeDriver.Get", {"Name": "mango"}).ok)
+                assert activated.stop() == 0
+                activated.start()
+        finally:
+            ended.set()
+        assert all(call.result() > 3 for call in calls)
 
 
 @slow
