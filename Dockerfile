@@ -2,6 +2,9 @@
 ARG BASE=python:3.13-slim
 FROM ${BASE}
 
+# curl, to ask a plugin from a second container. A base that has it needs no network for this.
+RUN command -v curl || { apt-get update && apt-get install --yes --no-install-recommends curl && rm -r /var/lib/apt/lists; }
+
 # Debian's Python refuses a plain pip (PEP 668): an environment of its own works on every base.
 RUN python3 -m venv /opt/venv
 
