@@ -107,10 +107,10 @@ def fences(text: str) -> Iterator[tuple[int, str, list[str]]]:
             content.append(line.removeprefix(opened["indent"]))
 
 
-def read_steps(number: int, content: Sequence[str]) -> Iterator[Step]:
-    """Yield the steps of a block whose fence is at the line `number`."""
-    step = Step(number, "")
-    for number, line in enumerate(content, start=number + 1):
+def read_steps(begin: int, content: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps of a block whose fence is at the line `begin`."""
+    step = Step(begin + 1, "")
+    for number, line in enumerate(content, start=begin + 1):
         if line.startswith("$ ") or line == INTERRUPT:
             if step.typed or step.shown:
                 yield step
@@ -124,20 +124,25 @@ def read_steps(number: int, content: Sequence[str]) -> Iterator[Step]:
 
 
 def mark_servers(found: Sequence[Block]) -> None:
-    """Tell the commands that a ^C ends from those that end by themselves. Raises BlockError where neither can be."""
+    """Tell the commands that a ^C ends from those that end by themselves. Raises BlockError where this cannot be."""
     last: dict[int, Step] = {}
     for block in found:
         if not block.steps:
             raise BlockError(f"{block.file}:{block.line}: nothing is typed in this block: put `$ ` before a command.")
         for step in block.steps if not block.reason else ():
+            server, where = last.get(block.terminal), f"{block.file}:{step.line}"
             if step.typed not in ("", INTERRUPT):
+                if server and server.stays:
+                    raise BlockError(
+                        f"{where}: the command of line {server.line} still runs here: end it with a line ^C."
+                    )
                 last[block.terminal] = step
                 continue
-            server = last.get(block.terminal)
             if not server:
-                raise BlockError(f"{block.file}:{step.line}: no command runs in terminal {block.terminal} here.")
+                raise BlockError(f"{where}: no command runs in terminal {block.terminal} here.")
             if not set(server.shown) - {"…"}:
-                raise BlockError(f"{block.file}:{server.line}: a ^C ends this: show below it what it prints when ready.")
+                where = f"{block.file}:{server.line}"
+                raise BlockError(f"{where}: a ^C ends this command: show below it what it prints when it is ready.")
             server.stays = True
             if step.typed == INTERRUPT:
                 del last[block.terminal]
@@ -195,7 +200,6 @@ class Terminal:
         self.raw = b""
         """What it has printed since the last command was typed."""
         self.past = ""
-        self.server: Step | None = None
         self.compared = 0
         """How many characters of the server's output have been compared."""
 
@@ -285,18 +289,11 @@ class Terminals:
             self.interrupt(terminal, step)
         elif not step.typed:
             self.more(terminal, step.shown)
-        elif terminal.server:
-            raise BlockError(f"the command of line {terminal.server.line} still runs here: end it with a line ^C")
-        else:
+        elif step.stays:
             terminal.type(step.typed)
-            self.first(terminal, step)
-
-    def first(self, terminal: Terminal, step: Step) -> None:
-        """Wait for the end of a command, or for a server to be ready. Raises BlockError."""
-        if step.stays:
-            terminal.server = step
             self.more(terminal, step.shown)
         else:
+            terminal.type(step.typed)
             self.wait(terminal.ended, "the command ends (a server needs a ^C in a later block)")
             compare(terminal, step.shown)
 
@@ -322,7 +319,6 @@ class Terminals:
             raise BlockError(f"the command has ended with status {terminal.ended()}, before the ^C")
         terminal.type(INTERRUPT)
         self.wait(terminal.ended, "the command ends after ^C")
-        terminal.server = None
         if step.shown:
             compare(terminal, ["…", *step.shown])
 
@@ -335,7 +331,7 @@ class Terminals:
         while not condition():
             terminals = {terminal.keyboard: terminal for terminal in self.all.values()}
             ready, _, _ = select.select(terminals, [], [], max(0, limit - time.monotonic()))
-            if not ready:
+            if not ready or time.monotonic() > limit:
                 raise BlockError(f"waited {self.seconds:g} s, in vain, until {what}{why()}")
             for keyboard in ready:
                 terminals[keyboard].read()
