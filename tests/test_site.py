@@ -102,6 +102,21 @@ def test_a_deck_has_the_notes_and_no_more(slides: Path) -> None:
     assert re.findall(r'<section( id="[^"]*")?', text) == ["", ' id="slide-1"', ' id="slide-2"', "", ' id="slide-3"']
 
 
+@pytest.mark.parametrize(
+    ("info", "caption"),
+    [("", ""), (" terminal 2", "In a second terminal"), (" not run: it never ends", "")],
+    ids=["first terminal", "second terminal", "not run"],
+)
+@needs_pygments
+def test_a_block_of_commands_says_which_terminal_it_is_for(info: str, caption: str) -> None:
+    block = f"Type:\n\n```console{info}\n$ docker ps\nCONTAINER ID\n```\n"
+    shown = deck.markdown(block, "here")
+    assert re.findall(r'<span class="filename">([^<]*)</span>', shown) == [caption] * bool(caption)
+    assert '<span class="gp">$ </span>' in shown and '<span class="go">CONTAINER ID</span>' in shown
+    assert "not run" not in shown and "terminal 2" not in shown
+    assert maker.on_page_markdown(block) == deck.consoles(block)
+
+
 def sources(number: int) -> str:
     return (ROOT / f"part{number}" / "plugin.py").read_text()
 
