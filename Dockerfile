@@ -11,7 +11,7 @@ RUN python3 -m venv /opt/venv
 # Logs appear when they are written, and a clone that is mounted on /workshop stays free of files that belong to root.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
-# Without a network: put the wheels into a folder wheels/ and build with --build-arg PIP_NO_INDEX=1.
+# Without a network, on a base with curl: put the wheels into a folder wheels/ and build with --build-arg PIP_NO_INDEX=1.
 # The brackets make that folder a pattern, which may match nothing; the name of a folder would have to be there.
 ARG PIP_FIND_LINKS=/wheels
 ARG PIP_NO_INDEX
