@@ -87,6 +87,13 @@ def test_a_slide_has_what_stands_on_it(tmp_path: Path) -> None:
     assert two.code == ["part2/plugin.py:answer"] and two.where.endswith("fruit.md:7")
 
 
+def test_a_slide_is_cut_first_where_it_says_so(tmp_path: Path) -> None:
+    kept, cut = read(tmp_path, "# Kept\n!SUB\n!MINUTES 2\n!CUT\n## Cut\n")
+    assert (kept.cut, cut.cut, cut.text) == (False, True, "## Cut")
+    with pytest.raises(CourseError, match="nothing stands behind !CUT, not 'first'"):
+        read(tmp_path, "!CUT first\n")
+
+
 @pytest.mark.parametrize("fence", ["```", "~~~~", "```console"])
 def test_a_mark_in_a_code_fence_is_text(tmp_path: Path, fence: str) -> None:
     closing = re.sub(r"\w", "", fence)

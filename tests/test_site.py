@@ -102,6 +102,14 @@ def test_a_deck_has_the_notes_and_no_more(slides: Path) -> None:
     assert re.findall(r'<section( id="[^"]*")?', text) == ["", ' id="slide-1"', ' id="slide-2"', "", ' id="slide-3"']
 
 
+@needs_pygments
+def test_the_notes_say_what_to_cut_first(slides: Path) -> None:
+    assert "Cut this first" not in deck.page(slides)
+    add(slides, "!SUB\n!MINUTES 1\n!CUT\n## Below\n")
+    assert deck.page(slides).count("Cut this first") == 1
+    assert "Cut" not in maker.page(slides)
+
+
 @pytest.mark.parametrize(
     ("info", "caption"),
     [("", ""), (" terminal 2", "In a second terminal"), (" not run: it never ends", "")],

@@ -93,6 +93,7 @@ def section(name: str, kind: str, seconds: int, content: str) -> str:
 def aside(slide: Slide) -> str:
     """Return what only the presenter sees."""
     minutes = f"<p><strong>{slide.minutes} min</strong> {html.escape(slide.title)}</p>"
+    minutes += "<p><strong>Cut this first</strong> when time is short.</p>" if slide.cut else ""
     return f'<aside class="notes">{minutes}{markdown(slide.notes, slide.where)}</aside>'
 
 
