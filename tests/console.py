@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 FENCE = re.compile(r"(?P<indent> *)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 INFO = re.compile(r"console(?: terminal (?P<terminal>[23])| not run: (?P<reason>\S.*))?")
@@ -269,12 +270,15 @@ class Terminals:
         inside: Callable[[list[str]], list[str]] = lambda command: command,
         seconds: float = SECONDS,
         at_a_desk: AtADesk = lambda command, output: output,
+        instead: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self.env = os.environ if env is None else env
         self.inside = inside
         self.seconds = seconds
         self.at_a_desk = at_a_desk
+        self.instead = instead
+        """What is done for commands that cannot be typed here."""
         self.all: dict[int, Terminal] = {}
 
     def __enter__(self) -> Terminals:
@@ -311,6 +315,10 @@ class Terminals:
         elif step.stays:
             terminal.type(step.typed)
             self.more(terminal, step.shown)
+        elif step.typed.removeprefix("sudo ") in self.instead:
+            terminal.past = terminal.everything() + f"$ {step.typed}\n"
+            terminal.raw = b""
+            self.instead[step.typed.removeprefix("sudo ")]()
         else:
             terminal.type(step.typed)
             self.wait(terminal.ended, "the command ends (a server needs a ^C in a later block)")
