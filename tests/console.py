@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 FENCE = re.compile(r"(?P<indent> *)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 INFO = re.compile(r"console(?: terminal (?P<terminal>[23])| not run: (?P<reason>\S.*))?")
@@ -41,6 +42,8 @@ PS1='\036$?\037' PS2=
 """
 """What bash reads first. Root needs no sudo, which would lose the way to the engine."""
 COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_=>])")
+AtADesk = Callable[[str, str], str]
+"""Returns what a command prints without what only this machine makes it say."""
 SECONDS = 90.0
 """How long a command may take. Docker alone waits 15 s for a plugin that is gone."""
 
@@ -172,11 +175,22 @@ def plain(output: str) -> str:
 
 def difference(shown: Sequence[str], output: str) -> str:
     """Return the first line of the text that has not come, beside what has."""
-    right = max(n for n in range(len(shown) + 1) if pattern(shown[:n]).match(output))
-    come = pattern(shown[:right]).match(output)
-    rest = output[come.end() if come else 0 :].splitlines()
+    right, rest = so_far(shown, output)
     wanted = shown[right] if right < len(shown) else "(the end)"
     return f"    in the text:     {wanted}\n    in the terminal: {rest[0] if rest else '(the end)'}"
+
+
+def so_far(shown: Sequence[str], output: str) -> tuple[int, list[str]]:
+    """Return how many lines of the text have come, and the lines of the output that come after them."""
+    right = max(n for n in range(len(shown) + 1) if pattern(shown[:n]).match(output))
+    come = pattern(shown[:right]).match(output)
+    return right, output[come.end() if come else 0 :].splitlines()
+
+
+def hopeless(shown: Sequence[str], output: str) -> bool:
+    """Tell whether nothing that may still come makes the text true: a line stands in the place of another."""
+    right, rest = so_far(shown, output)
+    return right < len(shown) and "…" not in shown[: right + 1] and len(rest) > 1
 
 
 # Typing
@@ -185,11 +199,14 @@ def difference(shown: Sequence[str], output: str) -> str:
 class Terminal:
     """One bash on a pty, which writes nothing into the folder that it starts in."""
 
-    def __init__(self, inside: Callable[[list[str]], list[str]], folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, inside: Callable[[list[str]], list[str]], folder: Path, env: Mapping[str, str], at_a_desk: AtADesk
+    ) -> None:
         setup = folder.parent / "bashrc"
         setup.write_text(SETUP)
         # the pty becomes the terminal that Ctrl-C comes from, also in another namespace
         bash = ["setsid", "--ctty", "bash", "--noprofile", "--rcfile", str(setup), "--noediting", "-i"]
+        self.at_a_desk = at_a_desk
         self.keyboard, screen = pty.openpty()
         settings = termios.tcgetattr(screen)
         settings[3] &= ~termios.ECHO  # what is typed is known
@@ -200,6 +217,7 @@ class Terminal:
         self.raw = b""
         """What it has printed since the last command was typed."""
         self.past = ""
+        self.command = ""
         self.compared = 0
         """How many characters of the server's output have been compared."""
 
@@ -209,7 +227,7 @@ class Terminal:
             os.write(self.keyboard, b"\x03")
             return
         self.past = self.everything() + f"$ {command}\n"
-        self.raw, self.compared = b"", 0
+        self.raw, self.command, self.compared = b"", command, 0
         os.write(self.keyboard, f"{command}\n".encode())
 
     def read(self) -> None:
@@ -226,7 +244,7 @@ class Terminal:
 
     def output(self) -> str:
         """Return what has come since the last command, as a reader sees it."""
-        return plain(PROMPT.split(self.raw.decode(errors="replace"), maxsplit=1)[0])
+        return self.at_a_desk(self.command, plain(PROMPT.split(self.raw.decode(errors="replace"), maxsplit=1)[0]))
 
     def everything(self) -> str:
         """Return all that stands in the terminal."""
@@ -251,11 +269,16 @@ class Terminals:
         env: Mapping[str, str] | None = None,
         inside: Callable[[list[str]], list[str]] = lambda command: command,
         seconds: float = SECONDS,
+        at_a_desk: AtADesk = lambda command, output: output,
+        instead: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self.env = os.environ if env is None else env
         self.inside = inside
         self.seconds = seconds
+        self.at_a_desk = at_a_desk
+        self.instead = instead
+        """What is done for commands that cannot be typed here."""
         self.all: dict[int, Terminal] = {}
 
     def __enter__(self) -> Terminals:
@@ -278,7 +301,7 @@ class Terminals:
 
     def opened(self, number: int) -> Terminal:
         """Return a new terminal, which asks for a command."""
-        terminal = self.all[number] = Terminal(self.inside, self.folder, self.env)
+        terminal = self.all[number] = Terminal(self.inside, self.folder, self.env, self.at_a_desk)
         self.wait(terminal.ended, "bash asks for a command")
         terminal.raw = b""
         return terminal
@@ -292,6 +315,10 @@ class Terminals:
         elif step.stays:
             terminal.type(step.typed)
             self.more(terminal, step.shown)
+        elif step.typed.removeprefix("sudo ") in self.instead:
+            terminal.past = terminal.everything() + f"$ {step.typed}\n"
+            terminal.raw = b""
+            self.instead[step.typed.removeprefix("sudo ")]()
         else:
             terminal.type(step.typed)
             self.wait(terminal.ended, "the command ends (a server needs a ^C in a later block)")
@@ -306,11 +333,15 @@ class Terminals:
         def rest() -> str:
             return f"\n{difference(shown, terminal.output()[terminal.compared :])}"
 
-        self.wait(lambda: come() or terminal.ended(), "what is shown has come", rest)
+        def wrong() -> bool:
+            return hopeless(shown, terminal.output()[terminal.compared :])
+
+        self.wait(lambda: come() or wrong() or terminal.ended(), "what is shown has come", rest)
         found = come()
         if terminal.ended():
             raise BlockError(f"the command has ended with status {terminal.ended()}, before the ^C")
-        assert found
+        if not found:
+            raise BlockError(f"something else has come:{rest()}")
         terminal.compared = found.end()
 
     def interrupt(self, terminal: Terminal, step: Step) -> None:
