@@ -84,9 +84,8 @@ def new_engine() -> Engine:
 def left_behind(engine: Engine) -> list[str]:
     """Return what a text has left on the machine, the image `ddd` apart."""
     containers = engine.output("ps", "--all", "--format={{.Names}}").split()
-    folders = [engine.plugins, engine.etc, engine.specs, engine.root / "volumes"]
-    files = [path for folder in folders if folder.exists() for path in folder.iterdir() if path != engine.specs]
-    return [*containers, *map(str, files)]
+    kinds = [engine.plugins.glob("*"), engine.specs.glob("*"), engine.etc.glob("ddd*"), engine.root.glob("volumes/*")]
+    return [*containers, *(str(path) for paths in kinds for path in paths)]
 
 
 def reset(engine: Engine) -> None:
