@@ -79,6 +79,13 @@ def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     assert not [slide.where for slide in slides if not slide.minutes]
 
 
+@pytest.mark.parametrize("name", maker.ORDER)
+def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
+    slides = course.slides(course.folder() / f"{name}.md")
+    prompts = [(slide.where, line) for slide in slides for line in slide.notes.split("\n") or [""]]
+    assert not [where for where, line in prompts if not re.match(r"(Ask|Demo|Note): ", line)]
+
+
 def test_every_file_of_slides_has_its_place_in_the_day() -> None:
     assert sorted(maker.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
 
@@ -100,6 +107,29 @@ def test_a_deck_has_the_notes_and_no_more(slides: Path) -> None:
     assert "And round." not in text
     assert re.search(r'<aside class="notes">.*5 min.*Ask: who\?.*</aside>', text, re.DOTALL)
     assert re.findall(r'<section( id="[^"]*")?', text) == ["", ' id="slide-1"', ' id="slide-2"', "", ' id="slide-3"']
+
+
+@needs_pygments
+def test_the_notes_say_what_to_cut_first(slides: Path) -> None:
+    assert "Cut this first" not in deck.page(slides)
+    add(slides, "!SUB\n!MINUTES 1\n!CUT\n## Below\n")
+    assert deck.page(slides).count("Cut this first") == 1
+    assert "Cut" not in maker.page(slides)
+
+
+@pytest.mark.parametrize(
+    ("info", "caption"),
+    [("", ""), (" terminal 2", "In a second terminal"), (" not run: it never ends", "")],
+    ids=["first terminal", "second terminal", "not run"],
+)
+@needs_pygments
+def test_a_block_of_commands_says_which_terminal_it_is_for(info: str, caption: str) -> None:
+    block = f"Type:\n\n```console{info}\n$ docker ps\nCONTAINER ID\n```\n"
+    shown = deck.markdown(block, "here")
+    assert re.findall(r'<span class="filename">([^<]*)</span>', shown) == [caption] * bool(caption)
+    assert '<span class="gp">$ </span>' in shown and '<span class="go">CONTAINER ID</span>' in shown
+    assert "not run" not in shown and "terminal 2" not in shown
+    assert maker.on_page_markdown(block) == deck.consoles(block)
 
 
 def sources(number: int) -> str:

@@ -46,9 +46,10 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead a link to the README to the page that says the same (the site ends at docs/), and fill in the agenda."""
+    """Fill in the agenda, and lead a link to the README to the page that says the same: the site ends at docs/."""
     with told():
-        return markdown.replace("](../README.md)", "](index.md)").replace("<!-- agenda -->", agenda())
+        text = deck.consoles(markdown).replace("](../README.md)", "](index.md)")
+        return text.replace("<!-- agenda -->", agenda())
 
 
 def on_page_content(text: str, page: Any, **_: Any) -> str:

@@ -69,6 +69,18 @@ def test_the_palette_can_be_changed_by_keyboard(chromium: Chromium, site: Path) 
     page.context.close()
 
 
+def test_what_is_copied_is_what_is_typed(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "part1.html")
+    block = page.locator("code", has_text="--user 1000").first
+    assert block.inner_text().startswith("$ ") and "\n> " in block.inner_text() and "curl: (7)" in block.inner_text()
+    # how Material's button marks a block while it reads it
+    block.evaluate("(code) => code.setAttribute('data-md-copying', '')")
+    copied = block.inner_text()
+    page.context.close()
+    assert copied.startswith("docker run") and copied.rstrip().endswith("http://ddd/")
+    assert not [line for line in copied.splitlines() if line.startswith((">", "$", "curl: "))]
+
+
 def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:
     for path in pages(site):
         chromium.open(path).context.close()

@@ -64,7 +64,7 @@ def test_the_image_has_the_packages_of_constraints_txt_on_a_base_that_refuses_a_
 def test_part_1_greets_a_curl_in_a_second_container(engine: Engine) -> None:
     with part_in_a_container(engine, 1):
         curl = ["curl", "--silent", "--unix-socket", "/run/docker/plugins/ddd.sock", "http://ddd/"]
-        greeting = engine.container("-v", "/run/docker/plugins:/run/docker/plugins", PYTHON_BASE, *curl)
+        greeting = engine.container("-v", "/run/docker/plugins:/run/docker/plugins", OURS, *curl)
         assert greeting.startswith("Hello! I am ddd")
 
 
