@@ -238,6 +238,15 @@ def snippet(reference: str, root: Path | None = None) -> str:
     return found[function]
 
 
+def conversation(name: str, root: Path | None = None) -> Path:
+    """Return the file of a recorded conversation, "20.10/run". Raises CourseError, whose text names those there are."""
+    traces = (root or setup.clone()) / "traces"
+    there = [str(path.relative_to(traces).with_suffix("")) for path in sorted(traces.rglob("*.jsonl"))]
+    if name not in there:
+        raise CourseError(f"There is no conversation {name} in traces/. There are: {', '.join(there)}.")
+    return traces / f"{name}.jsonl"
+
+
 def functions(source: str, path: str = "the file") -> dict[str, str]:
     """Return the source of each function of a Python text, by name, with its decorators. Raises CourseError."""
     try:
