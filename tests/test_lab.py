@@ -14,7 +14,12 @@ from workshop import lab
 from workshop.course import CourseError
 
 ID = "1" * 64
-MOUNTED = "root/volumes\n└── mango\n    ├── data\n    │   └── note: hello\n    └── mounts\n        └── 111111111111…: {} × mounted"
+MOUNTED = """root/volumes
+└── mango
+    ├── data
+    │   └── note: hello
+    └── mounts
+        └── 111111111111…: {} × mounted"""
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +54,9 @@ def test_the_whole_of_an_exchange_hides_the_clock_only() -> None:
 
 def test_the_folder_of_the_volumes_is_drawn_after_each_call() -> None:
     plugin = lab.start("part3")
-    assert plugin.docker("docker volume create -d ddd mango").below[-1].endswith("└── mango\n    ├── data\n    └── mounts")
+    assert (
+        plugin.docker("docker volume create -d ddd mango").below[-1].endswith("└── mango\n    ├── data\n    └── mounts")
+    )
     there = plugin.post("/VolumeDriver.Mount", {"Name": "mango", "ID": ID}).json["Mountpoint"]
     Path(there, "note").write_text("hello")
     assert plugin.post("/VolumeDriver.Mount", {"Name": "mango", "ID": ID}).below == [MOUNTED.format(2)]

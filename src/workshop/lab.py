@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import html
+import json
 import os
 import re
 import shlex
@@ -130,7 +131,8 @@ class Bench:
         self.calls.clear()
         given = (name, "ddd") if verb == "create" else (name,)
         try:
-            said = str(getattr(self.daemon, f"volume_{verb}")(*given))
+            answer = getattr(self.daemon, f"volume_{verb}")(*given)
+            said = answer if isinstance(answer, str) else json.dumps([answer], indent=4)
         except DockerError as error:
             said = f"Error response from daemon: {error}"
         rows = [shown(call, self.folder) for call in self.calls]
