@@ -8,13 +8,19 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from workshop import notebooks as files
 from workshop.process import accepts
 
 ROOT = Path(__file__).parent.parent
@@ -170,3 +176,51 @@ def test_the_plugin_ends_when_the_kernel_is_killed() -> None:
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def test_a_learners_copy_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path))
+    folder = files.copies()
+    assert sorted(path.name for path in folder.iterdir()) == [path.name for path in NOTEBOOKS]
+    (folder / "part1.ipynb").write_text("mine")
+    (folder / "part2.ipynb").unlink()
+    files.copies()
+    assert (folder / "part1.ipynb").read_text() == "mine"
+    assert (folder / "part2.ipynb").read_bytes() == (ROOT / "notebooks" / "part2.ipynb").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="No jupyterlab: ./workshop test --require slow")
+def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> None:
+    told = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    told |= {"WORKSHOP_WORK": str(tmp_path / "work"), "HOME": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "workshop", "lab", "2"]
+    with subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as serving:
+        try:
+            assert serving.stdout
+            said = "".join(serving.stdout.readline() for _ in range(3))
+            address = re.search(r"(http://127\.0\.0\.1:\d+)/lab/tree/part2\.ipynb(\?token=\w+)", said)
+            assert address, said
+            listed = json.loads(fetched(f"{address[1]}/api/contents{address[2]}"))
+            assert {each["name"] for each in listed["content"]} == {path.name for path in NOTEBOOKS}
+            assert "<title>JupyterLab</title>" in fetched(address[0])
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(f"{address[1]}/api/contents", timeout=20)
+        finally:
+            serving.send_signal(signal.SIGINT)
+        assert serving.wait(20) == 0
+
+
+def fetched(address: str, seconds: float = 30) -> str:
+    """Return a page, as soon as somebody serves it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=seconds) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)

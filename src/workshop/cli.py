@@ -201,6 +201,16 @@ def site() -> int:
     return pages.serve()
 
 
+@cli.command()
+@click.argument("part", required=False, type=click.IntRange(1, 3))
+def lab(part: int | None) -> int:
+    """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
+    setup.extra("lab")
+    from workshop import notebooks
+
+    notebooks.serve(part)
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def docker(arguments: tuple[str, ...]) -> int:

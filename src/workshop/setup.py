@@ -44,7 +44,7 @@ NEEDS = {
     ),
     "slow": Need(
         "they take minutes, and Go",
-        extras=("docs", "notebooks"),
+        extras=("docs", "lab"),
         packages=(("golang-go", "go"), ("strace", "strace"), ("bubblewrap", "bwrap")),
     ),
     "browser": Need("they open pages in Chromium", extras=("browser", "docs"), packages=(("chromium", "chromium"),)),
