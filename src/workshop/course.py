@@ -1,8 +1,9 @@
 """The course, read from slides/: parts, steps, minutes, hints, and code from the parts by name.
 
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
-slide, `!STEP 2.1 title`, `!MINUTES 5` and `!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and
-`!NOTE` begin a block that lasts to the next such line. Inside a code fence none of them counts.
+slide, `!STEP 2.1 title`, `!MINUTES 5`, `!CUT` (cut this slide first when time is short) and
+`!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next
+such line. Inside a code fence none of them counts.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Slide:
     more: str = ""
     notes: str = ""
     minutes: int = 0
+    cut: bool = False
+    """Whether it is one to cut first when time is short."""
     step: str = ""
     """The step of the learner's way that it is, "2.1"; "" for none."""
     title: str = ""
@@ -168,6 +171,7 @@ class Reader:
         self.single: dict[str, Callable[[str, str, str], None]] = {
             "STEP": self.step,
             "MINUTES": self.minutes,
+            "CUT": self.cut,
             "CODE": self.code,
         }
 
@@ -184,7 +188,8 @@ class Reader:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            raise CourseError(f"{where}: !{name} means nothing. What does: SLIDE SUB STEP MINUTES CODE HINT MORE NOTE.")
+            known = "SLIDE SUB STEP MINUTES CUT CODE HINT MORE NOTE"
+            raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
         found = re.fullmatch(r"(\d+\.\d+)[ \t]+(\S.*)", argument)
@@ -194,6 +199,11 @@ class Reader:
 
     def minutes(self, where: str, argument: str, _text: str) -> None:
         self.slides[-1].minutes += number_at(where, "minutes", argument)
+
+    def cut(self, where: str, argument: str, _text: str) -> None:
+        if argument:
+            raise CourseError(f"{where}: nothing stands behind !CUT, not {argument!r}.")
+        self.slides[-1].cut = True
 
     def code(self, where: str, argument: str, text: str) -> None:
         if not re.fullmatch(r"[\w./-]+:\w+", argument):
