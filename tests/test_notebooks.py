@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from workshop import notebooks as files
+from workshop import jupyter
 from workshop.process import accepts
 
 ROOT = Path(__file__).parent.parent
@@ -180,11 +180,11 @@ def test_the_plugin_ends_when_the_kernel_is_killed() -> None:
 
 def test_a_learners_copy_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path))
-    folder = files.copies()
+    folder = jupyter.copies()
     assert sorted(path.name for path in folder.iterdir()) == [path.name for path in NOTEBOOKS]
     (folder / "part1.ipynb").write_text("mine")
     (folder / "part2.ipynb").unlink()
-    files.copies()
+    jupyter.copies()
     assert (folder / "part1.ipynb").read_text() == "mine"
     assert (folder / "part2.ipynb").read_bytes() == (ROOT / "notebooks" / "part2.ipynb").read_bytes()
 

@@ -206,9 +206,9 @@ def site() -> int:
 def lab(part: int | None) -> int:
     """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
     setup.extra("lab")
-    from workshop import notebooks
+    from workshop import jupyter
 
-    notebooks.serve(part)
+    jupyter.serve(part)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)

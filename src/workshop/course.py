@@ -3,7 +3,8 @@
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
 slide, `!STEP 2.1 title`, `!MINUTES 5`, `!CUT` (cut this slide first when time is short) and
 `!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next
-such line. Inside a code fence none of them counts.
+such line. Inside a code fence none of them counts. `!TRACE 20.10/run` stands for a conversation in traces/; whatever
+block it is in, it is for the page only.
 """
 
 from __future__ import annotations
@@ -184,11 +185,13 @@ class Reader:
             self.block = {"HINT": "hint", "MORE": "more", "NOTE": "notes"}[name]
             if name == "HINT":
                 self.slides[-1].hints.append("")
+        elif name == "TRACE":
+            self.trace(where, argument)
         elif name in self.single:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES CUT CODE HINT MORE NOTE"
+            known = "SLIDE SUB STEP MINUTES CUT CODE TRACE HINT MORE NOTE"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
@@ -210,6 +213,12 @@ class Reader:
             raise CourseError(f"{where}: code is named by file and function: !CODE part2/plugin.py:activate")
         self.slides[-1].code.append(argument)
         self.add(text)
+
+    def trace(self, where: str, argument: str) -> None:
+        if not re.fullmatch(r"[\w./-]+", argument):
+            raise CourseError(f"{where}: a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run")
+        # a deck has no room for it
+        self.slides[-1].more += f"\n!TRACE {argument}\n"
 
     def add(self, text: str) -> None:
         """Add a line to the block that is being read."""

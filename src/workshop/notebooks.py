@@ -1,25 +1,14 @@
-"""The notebooks as files: copies for the learner, opened in JupyterLab."""
+"""The notebooks as pages of the site: their text, their code, and the outputs that are stored in them."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-import sys
+import html
+import json
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
-from workshop import learner, setup
-from workshop.site import free_port
-
-QUIET = [
-    # no question at Ctrl-C, and nothing is asked of another machine
-    "--ServerApp.answer_yes=True",
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager=readonly",
-    "--Application.log_level=ERROR",
-]
+from workshop import setup
+from workshop.course import CourseError
 
 
 def stored() -> list[Path]:
@@ -27,37 +16,28 @@ def stored() -> list[Path]:
     return sorted((setup.clone() / "notebooks").glob("part*.ipynb"))
 
 
-def copies() -> Path:
-    """Return the folder with the learner's copies. One that is there already stays as it is."""
-    folder = learner.work() / "notebooks"
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in stored():
-        if not (folder / path.name).exists():
-            shutil.copyfile(path, folder / path.name)
-    return folder
+def page(path: Path) -> str:
+    """Return the page of a notebook as Markdown. Raises CourseError for a notebook without its outputs."""
+    cells = json.loads(path.read_text())["cells"]
+    title, _, text = "".join(cells[0]["source"]).partition("\n")
+    number = path.stem.removeprefix("part")
+    begin = f"Open it, and change what you like:  `./workshop lab {number}`. It belongs to [part {number}]({path.stem}.md)."
+    blocks = [f"---\ntitle: Part {number} in the laboratory\n---", title, begin, text]
+    return "\n\n".join([*blocks, *(block(cell, path) for cell in cells[1:])]) + "\n"
 
 
-def serve(part: int | None) -> NoReturn:
-    """Become JupyterLab with the learner's copies, on 127.0.0.1 only; say where. Ctrl-C ends it."""
-    folder, port, token = copies(), free_port(8888), secrets.token_hex(16)
-    place = f"lab/tree/part{part}.ipynb" if part else "lab"
-    print(f"The notebooks in {learner.shown(folder)} are yours to change. One that you remove is copied anew.")
-    print(f"JupyterLab is at   http://127.0.0.1:{port}/{place}?token={token}")
-    print("in a few seconds. Ctrl-C ends it, and every plugin that it has started.", flush=True)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "jupyterlab",
-        "--ip=127.0.0.1",
-        f"--port={port}",
-        "--ServerApp.port_retries=0",
-    ]
-    command += [f"--ServerApp.root_dir={folder}", *QUIET]
-    command += [f"--LabApp.default_url=/{place}"]
-    if os.geteuid() == 0:
-        command.append("--allow-root")
-    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        command.append("--no-browser")
-    # in the environment, a token is not to be seen in the list of processes
-    os.execve(sys.executable, command, os.environ | {"JUPYTER_TOKEN": token})
+def block(cell: dict[str, Any], path: Path) -> str:
+    """Return a cell as Markdown. Raises CourseError."""
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return source
+    if any(output["output_type"] not in ("execute_result", "display_data") for output in cell["outputs"]):
+        raise CourseError(f"{path}: the cell {cell['id']} has printed, or failed. Run it again: ./workshop check --accept")
+    return "\n\n".join([f"```python\n{source}\n```", *(shown(output["data"]) for output in cell["outputs"])])
+
+
+def shown(data: dict[str, list[str]]) -> str:
+    """Return an output as HTML: in one line, because an empty line would end it for Markdown."""
+    text = "".join(data["text/plain"])
+    rich = "".join(data.get("text/html", [])) or f"<pre>{html.escape(text, quote=False)}</pre>"
+    return '<div class="output">' + rich.replace("\n", "&#10;") + "</div>"
