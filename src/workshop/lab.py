@@ -68,7 +68,11 @@ class Shown:
     def _repr_html_(self) -> str:
         heads = "".join(f"<th {CELL}>{head}</th>" for head in self.heads)
         rows = "".join(f"<tr><td {CELL}>{pre(left)}</td><td {CELL}>{pre(right)}</td></tr>" for left, right in self.rows)
-        table = f'<table class="exchange" width="100%"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>' if rows else ""
+        table = (
+            f'<table class="exchange" width="100%"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+            if rows
+            else ""
+        )
         return f'<div class="lab">{pre(self.title) * bool(self.title)}{table}{"".join(map(pre, self.below))}</div>'
 
 

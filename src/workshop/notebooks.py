@@ -21,7 +21,9 @@ def page(path: Path) -> str:
     cells = json.loads(path.read_text())["cells"]
     title, _, text = "".join(cells[0]["source"]).partition("\n")
     number = path.stem.removeprefix("part")
-    begin = f"Open it, and change what you like:  `./workshop lab {number}`. It belongs to [part {number}]({path.stem}.md)."
+    begin = (
+        f"Open it, and change what you like:  `./workshop lab {number}`. It belongs to [part {number}]({path.stem}.md)."
+    )
     blocks = [f"---\ntitle: Part {number} in the laboratory\n---", title, begin, text]
     return "\n\n".join([*blocks, *(block(cell, path) for cell in cells[1:])]) + "\n"
 
@@ -32,7 +34,9 @@ def block(cell: dict[str, Any], path: Path) -> str:
     if cell["cell_type"] == "markdown":
         return source
     if any(output["output_type"] not in ("execute_result", "display_data") for output in cell["outputs"]):
-        raise CourseError(f"{path}: the cell {cell['id']} has printed, or failed. Run it again: ./workshop check --accept")
+        raise CourseError(
+            f"{path}: the cell {cell['id']} has printed, or failed. Run it again: ./workshop check --accept"
+        )
     return "\n\n".join([f"```python\n{source}\n```", *(shown(output["data"]) for output in cell["outputs"])])
 
 

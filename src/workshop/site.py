@@ -155,10 +155,10 @@ def conversation(name: str, where: str) -> str:
 
 def checks(number: int) -> str:
     """Return the steps of a part, with what each check looks at, as a table in Markdown. Raises CourseError."""
-    rows = ["| step | | what is checked |", "|---|---|---|"]
+    rows = ["| step | what is checked |", "|---|---|"]
     for step, check in report.steps(number).items():
         said = " ".join((check.__doc__ or "").split()).replace("|", "\\|")
-        rows.append(f"| [{step}](#step-{step.replace('.', '-')}) | {course.step(step).title} | {said} |")
+        rows.append(f"| [{step} {course.step(step).title}](#step-{step.replace('.', '-')}) | {said} |")
     head = "## The steps, and the checks that say they are done { #checks }"
     said = f"`./workshop check {number}` checks them in this order, on your plugin, up to the first that fails."
     return "\n\n".join([head, said, "\n".join(rows)])
