@@ -197,8 +197,10 @@ def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
 def test_the_agenda_sums_the_minutes_of_the_day() -> None:
     minutes = [course.front_matter(path)[1] for path in maker.slide_files()]
     table = maker.agenda()
-    assert f"**{sum(minutes)}**" in table
-    assert [int(found) for found in re.findall(r"\| (\d+) \|", table)] == minutes
+    assert f"**{sum(minutes)} minutes of slides, " in table
+    taught = [int(found) for found in re.findall(r"\| (\d+) \| \[", table)]
+    assert sum(taught) == sum(minutes)
+    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(maker.ORDER)
 
 
 def test_every_test_that_the_protocol_names_is_there() -> None:

@@ -193,6 +193,18 @@ def slides(pdf: bool) -> int:
 
 
 @cli.command()
+@click.option("--at", metavar="TIME", help="When the day begins; 9:30 by default.")
+def agenda(at: str | None) -> int:
+    """Print the day by the clock, with its breaks, and what to cut first."""
+    from workshop import agenda as plan
+
+    try:
+        return plan.main(at or plan.START)
+    except plan.WrongTime as wrong:
+        raise click.UsageError(str(wrong)) from None
+
+
+@cli.command()
 def site() -> int:
     """Serve the course as a site on this machine."""
     setup.extra("docs")

@@ -22,6 +22,10 @@ MARK = re.compile(r"!([A-Z]+)(?:[ \t]+(.*))?$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 
 
+ORDER = ("intro", "part1", "part2", "part3", "end")
+"""The files of slides/ in the order of the day."""
+
+
 class CourseError(Exception):
     """The course itself is wrong. The text names the file and the line."""
 
@@ -73,6 +77,11 @@ def folder() -> Path:
     """Return where the slides are: in the clone, or in the installed wheel."""
     root = setup.home()
     return root / "slides" if root else Path(__file__).parent / "slides"
+
+
+def files() -> list[Path]:
+    """Return the files of slides/ in the order of the day."""
+    return [folder() / f"{name}.md" for name in ORDER]
 
 
 @cache

@@ -16,11 +16,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from workshop import agenda as day
 from workshop import course, deck, notebooks, report, setup, web
 from workshop.course import CourseError, Slide
 from workshop.deck import listing
 
-ORDER = ("intro", "part1", "part2", "part3", "end")
+ORDER = course.ORDER
 """The files of slides/ in the order of the day."""
 
 TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
@@ -39,7 +40,7 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 
 def slide_files() -> list[Path]:
     """Return the files of slides/ in the order of the day."""
-    return [course.folder() / f"{name}.md" for name in ORDER]
+    return course.files()
 
 
 # What mkdocs calls, by these names
@@ -90,13 +91,18 @@ def told() -> Iterator[None]:
 
 
 def agenda() -> str:
-    """Return the day as a table in Markdown: what, how long, and its slides. Raises CourseError."""
-    rows, day = ["| | minutes | slides |", "|---|---|---|"], 0
-    for path in slide_files():
-        title, minutes = course.front_matter(path)
-        rows.append(f"| [{title}]({path.name}) | {minutes} | [slides](decks/{path.stem}.html) |")
-        day += minutes
-    return "\n".join([*rows, f"| **all, without breaks** | **{day}** | |"])
+    """Return the day as a table in Markdown: from when to when, what, and its slides. Raises CourseError."""
+    plan = day.day(day.minutes_of(day.START))
+    taught, breaks = day.total(plan)
+    rows = ["| from | to | minutes | | |", "|---|---|---|---|---|"]
+    for each in plan:
+        what, shown = each.title, ""
+        if each.slides:
+            what = f"[{day.name(each)}]({each.file}.md)"
+            shown = f"[slides](decks/{each.file}.html)"
+        rows.append(f"| {day.clock(each.start)} | {day.clock(each.end)} | {each.minutes} | {what} | {shown} |")
+    rows.append(f"| | | **{taught + breaks}** | **{taught} minutes of slides, {breaks} of breaks** | |")
+    return "\n".join([*rows, *day.cut_lines("- ")])
 
 
 # A page for each file of slides/
