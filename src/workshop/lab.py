@@ -41,7 +41,10 @@ VARYING = [
 SECRETIVE = {"server": "…", "date": "…"}
 """Headers whose values are others on another machine, or a second later."""
 CELL = 'style="text-align: left; vertical-align: top"'
-PRE = '<pre style="margin: 0; white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>'
+PRE = (
+    '<pre style="margin: 0; background: none; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere">'
+    "{}</pre>"
+)
 
 # the kernel of a notebook can be killed: then Linux ends the plugin, by what prctl(2) calls PR_SET_PDEATHSIG
 ENDS_WITH_US = (
@@ -73,7 +76,9 @@ class Shown:
             if rows
             else ""
         )
-        return f'<div class="lab">{pre(self.title) * bool(self.title)}{table}{"".join(map(pre, self.below))}</div>'
+        blocks = [pre(self.title), table, *map(pre, self.below)]
+        spaced = "".join(f'<div style="margin-bottom: 0.6em">{block}</div>' for block in blocks if block)
+        return f'<div class="lab">{spaced}</div>'
 
 
 class Answer(Shown):
@@ -282,4 +287,4 @@ def folded(text: str) -> list[str]:
 
 
 def pre(text: str) -> str:
-    return PRE.format(html.escape(text, quote=False))
+    return PRE.format(html.escape(text, quote=False)) if text else ""
