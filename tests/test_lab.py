@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,8 +117,8 @@ def test_nothing_is_left_of_a_closed_laboratory() -> None:
 
 
 def test_nothing_is_left_when_python_ends() -> None:
-    command = [sys.executable, "-c", "from workshop import lab; print(lab.start('part1').folder)"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    script = "from workshop import lab; bench = lab.start('part1'); print(bench.folder, bench.plugin.log)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    folder, log = map(Path, done.stdout.split())
     assert done.returncode == 0, done.stderr
-    with contextlib.suppress(FileNotFoundError):
-        assert not list(Path(done.stdout.strip()).iterdir())
+    assert (folder.exists(), log.exists()) == (False, False)

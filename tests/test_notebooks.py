@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +174,7 @@ def test_the_plugin_ends_when_the_kernel_is_killed() -> None:
         while accepts(socket):
             assert time.monotonic() < end, "the plugin lives on"
             time.sleep(0.05)
+        shutil.rmtree(socket.parent)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
