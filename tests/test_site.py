@@ -103,51 +103,6 @@ def test_a_deck_has_the_notes_and_no_more(slides: Path) -> None:
     assert re.findall(r'<section( id="[^"]*")?', text) == ["", ' id="slide-1"', ' id="slide-2"', "", ' id="slide-3"']
 
 
-@needs_pygments
-def test_a_conversation_stands_on_the_page_and_not_in_the_deck(slides: Path) -> None:
-    add(slides, "!NOTE\nAsk: who?\n!TRACE 20.10/run\n")
-    page, text = maker.page(slides), deck.page(slides)
-    assert "\n!TRACE" not in page and page.count('"path": "/VolumeDriver.Mount"') == 1
-    assert "TRACE" not in text and "VolumeDriver.Mount" not in text and "Ask: who?" in text
-
-
-@needs_pygments
-@pytest.mark.parametrize(
-    ("mark", "said"),
-    [
-        ("!TRACE 20.10/bake", "There is no conversation 20.10/bake in traces/. There are: 20.10/cp-from-running, "),
-        ("!TRACE", "a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run"),
-    ],
-)
-def test_a_conversation_that_is_not_there_fails_the_build(slides: Path, mark: str, said: str) -> None:
-    with pytest.raises(CourseError, match=r"fruit\.md:\d+: " + re.escape(said)):
-        maker.page(add(slides, f"!MORE\n{mark}\n"))
-
-
-@pytest.mark.parametrize("number", PARTS)
-def test_every_step_has_its_check_in_the_table(number: int) -> None:
-    table = maker.checks(number)
-    rows = re.findall(r"^\| \[(\S+) (.+?)\]\(#step-(\S+)\) \| (.+) \|$", table, re.MULTILINE)
-    assert [(step, title) for step, title, _, _ in rows] == [(s.id, s.title) for s in course.part(number).steps]
-    assert all(step.replace(".", "-") == name and said.endswith(".") for step, _, name, said in rows)
-
-
-def test_a_notebook_is_a_page_with_its_outputs() -> None:
-    *_, path = notebooks.stored()
-    text = notebooks.page(path)
-    assert text.startswith("---\ntitle: Part 3 in the laboratory\n---\n\n# Part 3 in the laboratory: volumes\n")
-    assert '```python\nplugin.docker("docker volume rm mango")\n```\n\n<div class="output"><div class="lab">' in text
-    assert "<div class=\"output\"><pre>['aside', 'escape', 'volumes']</pre></div>" in text
-
-
-def test_a_notebook_that_failed_fails_the_build(tmp_path: Path) -> None:
-    path = tmp_path / "part1.ipynb"
-    failed = {"id": "peel", "cell_type": "code", "source": ["peel()"], "outputs": [{"output_type": "error"}]}
-    path.write_text(json.dumps({"cells": [{"id": "a", "cell_type": "markdown", "source": ["# A"]}, failed]}))
-    with pytest.raises(CourseError, match=r"part1\.ipynb: the cell peel has printed, or failed\. Run it again: "):
-        notebooks.page(path)
-
-
 def sources(number: int) -> str:
     return (ROOT / f"part{number}" / "plugin.py").read_text()
 
@@ -210,6 +165,51 @@ def test_every_test_that_the_protocol_names_is_there() -> None:
     }
     assert len(named) > 20
     assert not set(named) - there
+
+
+@needs_pygments
+def test_a_conversation_stands_on_the_page_and_not_in_the_deck(slides: Path) -> None:
+    add(slides, "!NOTE\nAsk: who?\n!TRACE 20.10/run\n")
+    page, text = maker.page(slides), deck.page(slides)
+    assert "\n!TRACE" not in page and page.count('"path": "/VolumeDriver.Mount"') == 1
+    assert "TRACE" not in text and "VolumeDriver.Mount" not in text and "Ask: who?" in text
+
+
+@needs_pygments
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ("!TRACE 20.10/bake", "There is no conversation 20.10/bake in traces/. There are: 20.10/cp-from-running, "),
+        ("!TRACE", "a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run"),
+    ],
+)
+def test_a_conversation_that_is_not_there_fails_the_build(slides: Path, mark: str, said: str) -> None:
+    with pytest.raises(CourseError, match=r"fruit\.md:\d+: " + re.escape(said)):
+        maker.page(add(slides, f"!MORE\n{mark}\n"))
+
+
+@pytest.mark.parametrize("number", PARTS)
+def test_every_step_has_its_check_in_the_table(number: int) -> None:
+    table = maker.checks(number)
+    rows = re.findall(r"^\| \[(\S+) (.+?)\]\(#step-(\S+)\) \| (.+) \|$", table, re.MULTILINE)
+    assert [(step, title) for step, title, _, _ in rows] == [(s.id, s.title) for s in course.part(number).steps]
+    assert all(step.replace(".", "-") == name and said.endswith(".") for step, _, name, said in rows)
+
+
+def test_a_notebook_is_a_page_with_its_outputs() -> None:
+    *_, path = notebooks.stored()
+    text = notebooks.page(path)
+    assert text.startswith("---\ntitle: Part 3 in the laboratory\n---\n\n# Part 3 in the laboratory: volumes\n")
+    assert '```python\nplugin.docker("docker volume rm mango")\n```\n\n<div class="output"><div class="lab">' in text
+    assert "<div class=\"output\"><pre>['aside', 'escape', 'volumes']</pre></div>" in text
+
+
+def test_a_notebook_that_failed_fails_the_build(tmp_path: Path) -> None:
+    path = tmp_path / "part1.ipynb"
+    failed = {"id": "peel", "cell_type": "code", "source": ["peel()"], "outputs": [{"output_type": "error"}]}
+    path.write_text(json.dumps({"cells": [{"id": "a", "cell_type": "markdown", "source": ["# A"]}, failed]}))
+    with pytest.raises(CourseError, match=r"part1\.ipynb: the cell peel has printed, or failed\. Run it again: "):
+        notebooks.page(path)
 
 
 # What takes longer: the whole site

@@ -3,8 +3,7 @@
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
 slide, `!STEP 2.1 title`, `!MINUTES 5`, `!CUT` (cut this slide first when time is short) and
 `!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next
-such line. Inside a code fence none of them counts. `!TRACE 20.10/run` stands for a conversation in traces/; whatever
-block it is in, it is for the page only.
+such line. Inside a code fence none of them counts.
 """
 
 from __future__ import annotations
@@ -224,9 +223,9 @@ class Reader:
         self.add(text)
 
     def trace(self, where: str, argument: str) -> None:
+        """Take `!TRACE 20.10/run`, a conversation of traces/: it is for the page only, whatever block it stands in."""
         if not re.fullmatch(r"[\w./-]+", argument):
             raise CourseError(f"{where}: a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run")
-        # a deck has no room for it
         self.slides[-1].more += f"\n!TRACE {argument}\n"
 
     def add(self, text: str) -> None:
