@@ -52,7 +52,7 @@ def test_a_long_part_has_a_break_inside(slides: Path) -> None:
 
 def test_what_is_to_be_cut_first_stands_at_the_end(slides: Path) -> None:
     path = slides / "part2.md"
-    path.write_text(path.read_text().replace("!MINUTES 20\n## part2 2", "!MINUTES 20\n!CUT\n## part2 2"))
+    path.write_text(path.read_text().replace("!MINUTES 20\n## part2 2", "!MINUTES 20\n!CUT\n## `part2` 2"))
     assert agenda.lines(0)[-3:] == [
         "Short of time? Cut these first: that gives back 20 minutes.",
         "",

@@ -106,7 +106,7 @@ def lines(start: int) -> list[str]:
     taught, breaks = total(plan)
     head = f"From {clock(start)} to {clock(plan[-1].end)}: {taught} minutes of slides, {breaks} of breaks"
     rows = [f"{clock(each.start):>5} {clock(each.end):>5} {each.minutes:4} min  {name(each)}" for each in plan]
-    return [head, "", *rows, *cut_lines()]
+    return [head, "", *rows, *(line.replace("`", "") for line in cut_lines())]
 
 
 def cut_lines(mark: str = "") -> Iterator[str]:
