@@ -163,18 +163,20 @@ def test_the_plugin_ends_when_the_kernel_is_killed() -> None:
     try:
         said: list[str] = []
         client.execute_interactive(
-            "from workshop import lab; print(lab.start('part1').socket)",
+            "from workshop import lab; plugin = lab.start('part1'); print(plugin.socket, plugin.plugin.log)",
             timeout=30,
             output_hook=lambda message: said.append(message["content"].get("text", "")),
         )
-        socket = Path("".join(said).strip())
+        socket, log = map(Path, "".join(said).split())
         assert accepts(socket)
         os.kill(manager.provisioner.pid, signal.SIGKILL)
         end = time.monotonic() + 20
         while accepts(socket):
             assert time.monotonic() < end, "the plugin lives on"
             time.sleep(0.05)
+        # a kernel that is killed leaves two things in /tmp
         shutil.rmtree(socket.parent)
+        log.unlink()
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
