@@ -70,7 +70,7 @@ def executed(stored: Any) -> Any:
     import nbformat
 
     book = nbformat.reads(json.dumps(stored), as_version=4)
-    nbclient.NotebookClient(book, timeout=60, kernel_name="python3").execute()
+    nbclient.NotebookClient(book, timeout=120, startup_timeout=120, kernel_name="python3").execute()
     return book
 
 
@@ -212,10 +212,10 @@ def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> 
                 urllib.request.urlopen(f"{address[1]}/api/contents", timeout=20)
         finally:
             serving.send_signal(signal.SIGINT)
-        assert serving.wait(20) == 0
+        assert serving.wait(60) == 0
 
 
-def fetched(address: str, seconds: float = 30) -> str:
+def fetched(address: str, seconds: float = 60) -> str:
     """Return a page, as soon as somebody serves it."""
     end = time.monotonic() + seconds
     while True:
