@@ -21,6 +21,10 @@ MARK = re.compile(r"!([A-Z]+)(?:[ \t]+(.*))?$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 
 
+ORDER = ("intro", "part1", "part2", "part3", "end")
+"""The files of slides/ in the order of the day."""
+
+
 class CourseError(Exception):
     """The course itself is wrong. The text names the file and the line."""
 
@@ -72,6 +76,11 @@ def folder() -> Path:
     """Return where the slides are: in the clone, or in the installed wheel."""
     root = setup.home()
     return root / "slides" if root else Path(__file__).parent / "slides"
+
+
+def files() -> list[Path]:
+    """Return the files of slides/ in the order of the day."""
+    return [folder() / f"{name}.md" for name in ORDER]
 
 
 @cache
@@ -184,11 +193,13 @@ class Reader:
             self.block = {"HINT": "hint", "MORE": "more", "NOTE": "notes"}[name]
             if name == "HINT":
                 self.slides[-1].hints.append("")
+        elif name == "TRACE":
+            self.trace(where, argument)
         elif name in self.single:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES CUT CODE HINT MORE NOTE"
+            known = "SLIDE SUB STEP MINUTES CUT CODE TRACE HINT MORE NOTE"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
@@ -210,6 +221,12 @@ class Reader:
             raise CourseError(f"{where}: code is named by file and function: !CODE part2/plugin.py:activate")
         self.slides[-1].code.append(argument)
         self.add(text)
+
+    def trace(self, where: str, argument: str) -> None:
+        """Take `!TRACE 20.10/run`, a conversation of traces/: it is for the page only, whatever block it stands in."""
+        if not re.fullmatch(r"[\w./-]+", argument):
+            raise CourseError(f"{where}: a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run")
+        self.slides[-1].more += f"\n!TRACE {argument}\n"
 
     def add(self, text: str) -> None:
         """Add a line to the block that is being read."""
@@ -246,6 +263,15 @@ def snippet(reference: str, root: Path | None = None) -> str:
     if function not in found:
         raise CourseError(f"{path}:1: there is no function {function} here: mend the line !CODE {reference}")
     return found[function]
+
+
+def conversation(name: str, root: Path | None = None) -> Path:
+    """Return the file of a recorded conversation, "20.10/run". Raises CourseError, whose text names those there are."""
+    traces = (root or setup.clone()) / "traces"
+    there = [str(path.relative_to(traces).with_suffix("")) for path in sorted(traces.rglob("*.jsonl"))]
+    if name not in there:
+        raise CourseError(f"There is no conversation {name} in traces/. There are: {', '.join(there)}.")
+    return traces / f"{name}.jsonl"
 
 
 def functions(source: str, path: str = "the file") -> dict[str, str]:

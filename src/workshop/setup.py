@@ -45,7 +45,7 @@ NEEDS = {
     ),
     "slow": Need(
         "they take minutes, and Go",
-        extras=("docs",),
+        extras=("docs", "lab"),
         packages=(
             ("golang-go", "go"),
             ("strace", "strace"),

@@ -52,6 +52,26 @@ def test_every_picture_is_drawn_and_has_a_text(chromium: Chromium, site: Path) -
     assert drawn
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_conversation_is_drawn_in_the_colours_of_its_page(chromium: Chromium, site: Path, scheme: str) -> None:
+    drawn = 0
+    for path in pages(site):
+        page = chromium.open(path, scheme=scheme)
+        for conversation in page.locator("plugin-conversation").all():
+            assert conversation.get_attribute("theme") == scheme
+            assert conversation.locator("ol > li .call").count() > 2, path.name
+            drawn += 1
+        page.context.close()
+    assert drawn >= 3
+
+
+def test_a_conversation_follows_the_palette(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "part2.html")
+    page.locator("label.md-header__button[for^=__palette]:visible").press("Enter")
+    page.locator("plugin-conversation[theme=dark]").wait_for()
+    page.context.close()
+
+
 def test_the_search_finds_what_is_on_a_page_without_a_server(chromium: Chromium, site: Path) -> None:
     page = chromium.open(site / "index.html")
     page.keyboard.press("/")
