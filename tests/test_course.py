@@ -64,6 +64,13 @@ def test_the_code_of_all_slides_is_there() -> None:
     assert all(course.snippet(reference) for slide in slides for reference in slide.code)
 
 
+@pytest.mark.parametrize("name", ["ddd-tcp.spec", "ddd-tls.json"])
+def test_a_file_that_a_slide_shows_is_shown_as_it_is(name: str) -> None:
+    content = (ROOT / "part2" / name).read_text().strip()
+    slides = course.slides(course.folder() / "part2.md")
+    assert [slide.where for slide in slides if f"`part2/{name}`" in slide.text and f"\n{content}\n```" in slide.text]
+
+
 def test_the_skeleton_runs_and_fails_the_first_step(tmp_path: Path) -> None:
     file = tmp_path / "plugin.py"
     file.write_text(learner.SKELETON)

@@ -79,6 +79,13 @@ def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     assert not [slide.where for slide in slides if not slide.minutes]
 
 
+@pytest.mark.parametrize("name", maker.ORDER)
+def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
+    slides = course.slides(course.folder() / f"{name}.md")
+    prompts = [(slide.where, line) for slide in slides for line in slide.notes.split("\n") or [""]]
+    assert not [where for where, line in prompts if not re.match(r"(Ask|Demo|Note): ", line)]
+
+
 def test_every_file_of_slides_has_its_place_in_the_day() -> None:
     assert sorted(maker.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
 
