@@ -113,6 +113,7 @@ def test_a_block_that_is_not_run_has_a_reason(folder: Path) -> None:
     ("text", "said"),
     [
         ("```sh\nls\n```\n", "1: nobody runs this block: call it ```console"),
+        ("Text.\n```text\n$ ls\n```\n", "2: nobody runs this block: call it ```console"),
         (console("$ ls", info=" not run"), "1: write ```console, "),
         (console("$ ls", info=" not run: "), "1: write ```console, "),
         (console("$ ls", info=" terminal two"), "1: write ```console, "),
@@ -124,7 +125,10 @@ def test_a_block_that_is_not_run_has_a_reason(folder: Path) -> None:
         (console("$ sleep 9") + console("^C"), "2: a ^C ends this command: show below it"),
         (console("$ sleep 9", "…") + console("^C"), "2: a ^C ends this command: show below it"),
     ],
-    ids=lambda value: None if value.startswith("`") else re.sub(r"\W+", "-", value),
+    ids=(
+        "sh,text,no reason,empty reason,no number,empty,no command,another terminal,"
+        "busy,no command any more,shows nothing,shows anything"
+    ).split(","),
 )
 def test_a_block_that_cannot_be_meant_is_refused(folder: Path, text: str, said: str) -> None:
     with pytest.raises(BlockError, match=re.escape(f"fruit.md:{said}")):
