@@ -83,7 +83,7 @@ def blocks(path: Path, name: str) -> list[Block]:
     found = []
     for line, info, content in fences(path.read_text()):
         where, language = f"{name}:{line}", info.partition(" ")[0]
-        if language in UNRUN:
+        if language in UNRUN or (language != "console" and content and content[0].startswith("$ ")):
             raise BlockError(f"{where}: nobody runs this block: call it ```console, with `$ ` before what is typed.")
         if language == "console":
             said = INFO.fullmatch(info)

@@ -45,11 +45,10 @@ def counts() -> dict[str, tuple[int, int]]:
 
 def test_no_block_gets_lost() -> None:
     found = counts()
-    changed = {name: (COUNTED.get(name), found.get(name)) for name in COUNTED.keys() | found.keys()}
-    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
-    fewer = sum(run for run, _ in found.values()) < sum(run for run, _ in COUNTED.values())
-    todo = "FEWER blocks are run than before: find them." if fewer else "Write the new numbers into COUNTED."
-    assert not changed, f"{todo} File, (run, not run) as counted, and as found: {changed}"
+    for name, (run, _) in COUNTED.items():
+        now = found.get(name, (0, 0))[0]
+        assert now >= run, f"{name} had {run} blocks that are run, and has {now}: bring back what is lost."
+    assert found == COUNTED, f"There are other blocks than before. Write the new numbers into COUNTED: {found}"
 
 
 @pytest.fixture
@@ -114,6 +113,7 @@ def test_a_block_that_is_not_run_has_a_reason(folder: Path) -> None:
     ("text", "said"),
     [
         ("```sh\nls\n```\n", "1: nobody runs this block: call it ```console"),
+        ("Text.\n```text\n$ ls\n```\n", "2: nobody runs this block: call it ```console"),
         (console("$ ls", info=" not run"), "1: write ```console, "),
         (console("$ ls", info=" not run: "), "1: write ```console, "),
         (console("$ ls", info=" terminal two"), "1: write ```console, "),
@@ -125,7 +125,10 @@ def test_a_block_that_is_not_run_has_a_reason(folder: Path) -> None:
         (console("$ sleep 9") + console("^C"), "2: a ^C ends this command: show below it"),
         (console("$ sleep 9", "…") + console("^C"), "2: a ^C ends this command: show below it"),
     ],
-    ids=lambda value: None if value.startswith("`") else re.sub(r"\W+", "-", value),
+    ids=(
+        "sh,text,no reason,empty reason,no number,empty,no command,another terminal,"
+        "busy,no command any more,shows nothing,shows anything"
+    ).split(","),
 )
 def test_a_block_that_cannot_be_meant_is_refused(folder: Path, text: str, said: str) -> None:
     with pytest.raises(BlockError, match=re.escape(f"fruit.md:{said}")):

@@ -102,8 +102,8 @@ def reset(engine: Engine) -> None:
 def desk(engine: Engine) -> Path:
     """Return a copy of this repository as a learner has it after the first ./workshop, with wheels for the image."""
     folder = engine.folder / "home" / "workshop"
-    unknown = [line.strip("/\n") for line in (REPOSITORY / ".gitignore").read_text().splitlines()]
-    shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns(".git", *unknown), symlinks=True)
+    ignored = [line.strip("/\n") for line in (REPOSITORY / ".gitignore").read_text().splitlines()]
+    shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns(".git", *ignored), symlinks=True)
     make_venv(folder)
     shutil.copytree(wheels_folder(), folder / "wheels")
     return folder
