@@ -92,17 +92,17 @@ def told() -> Iterator[None]:
 
 
 def agenda() -> str:
-    """Return the day as a table in Markdown: from when to when, what, and its slides. Raises CourseError."""
+    """Return the day as a table in Markdown: when, what, and its slides. Raises CourseError."""
     plan = day.day(day.minutes_of(day.START))
     taught, breaks = day.total(plan)
-    rows = ["| from | to | minutes | | |", "|---|---|---|---|---|"]
+    rows = ["| time | minutes | | |", "|---|---|---|---|"]
     for each in plan:
         what, shown = each.title, ""
         if each.slides:
             what = f"[{day.name(each)}]({each.file}.md)"
             shown = f"[slides](decks/{each.file}.html)"
-        rows.append(f"| {day.clock(each.start)} | {day.clock(each.end)} | {each.minutes} | {what} | {shown} |")
-    rows.append(f"| | | **{taught + breaks}** | **{taught} minutes of slides, {breaks} of breaks** | |")
+        rows.append(f"| {day.clock(each.start)}–{day.clock(each.end)} | {each.minutes} | {what} | {shown} |")
+    rows.append(f"| | **{taught + breaks}** | **{taught} minutes of slides, {breaks} of breaks** | |")
     return "\n".join([*rows, *day.cut_lines("- ")])
 
 
