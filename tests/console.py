@@ -268,14 +268,13 @@ class Terminals:
         folder: Path,
         env: Mapping[str, str] | None = None,
         inside: Callable[[list[str]], list[str]] = lambda command: command,
-        seconds: float = SECONDS,
         at_a_desk: AtADesk = lambda command, output: output,
         instead: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self.env = os.environ if env is None else env
         self.inside = inside
-        self.seconds = seconds
+        self.seconds = SECONDS
         self.at_a_desk = at_a_desk
         self.instead = instead
         """What is done for commands that cannot be typed here."""
@@ -302,7 +301,7 @@ class Terminals:
     def opened(self, number: int) -> Terminal:
         """Return a new terminal, which asks for a command."""
         terminal = self.all[number] = Terminal(self.inside, self.folder, self.env, self.at_a_desk)
-        self.wait(terminal.ended, "bash asks for a command")
+        self.wait(terminal.ended, "bash asks for a command", seconds=SECONDS)
         terminal.raw = b""
         return terminal
 
@@ -353,17 +352,20 @@ class Terminals:
         if step.shown:
             compare(terminal, ["…", *step.shown])
 
-    def wait(self, condition: Callable[[], object], what: str, why: Callable[[], str] = str) -> None:
+    def wait(
+        self, condition: Callable[[], object], what: str, why: Callable[[], str] = str, seconds: float | None = None
+    ) -> None:
         """Read all terminals until a condition holds: a server whose output nobody takes would stop.
 
         Raises BlockError when it does not hold in time.
         """
-        limit = time.monotonic() + self.seconds
+        seconds = self.seconds if seconds is None else seconds
+        limit = time.monotonic() + seconds
         while not condition():
             terminals = {terminal.keyboard: terminal for terminal in self.all.values()}
             ready, _, _ = select.select(terminals, [], [], max(0, limit - time.monotonic()))
             if not ready or time.monotonic() > limit:
-                raise BlockError(f"waited {self.seconds:g} s, in vain, until {what}{why()}")
+                raise BlockError(f"waited {seconds:g} s, in vain, until {what}{why()}")
             for keyboard in ready:
                 terminals[keyboard].read()
 
