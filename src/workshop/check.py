@@ -189,9 +189,9 @@ def stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 def accept(root: Path) -> int:
-    """Write the transcripts anew from what the tool says now, and show the difference. For authors of the course."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py"]
+    """Write the transcripts and the notebooks' outputs anew, and show the difference. For authors of the course."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py"]
     done = subprocess.run(command, cwd=root, env=os.environ | {"WORKSHOP_ACCEPT": "1"})
-    subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", "tests/transcripts"], cwd=root)
-    print("Look at each change, then   git add tests/transcripts")
+    subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", "tests/transcripts", "notebooks"], cwd=root)
+    print("Look at each change, then   git add tests/transcripts notebooks")
     return 1 if done.returncode else 0
