@@ -254,8 +254,8 @@ INTRO = """# What it costs
 Part 3's plugin, beside one in Go that does the same work (`benchmarks/go`), and beside Docker's own local driver. This
 page is made by a command, on your machine too:
 
-```sh
-sudo ./workshop bench --docs
+```console not run: it takes minutes, and writes this page anew
+$ sudo ./workshop bench --docs
 ```
 
 {about}
