@@ -162,7 +162,7 @@ def answered(exchange: Exchange) -> str:
 def wanted(text: str) -> str:
     """Return what was wanted, without the exchange that the text ends with: it is shown above."""
     first = text.splitlines()[0] if text else ""
-    return re.sub(r",? (for|in|got|not)$|,? got POST .*$", "", first.removeprefix("wanted "))
+    return re.sub(r",? (for|in|got|not|from|of|after)$|,? got POST .*$", "", first.removeprefix("wanted "))
 
 
 def printed(log: str, file: Path | None) -> list[str]:

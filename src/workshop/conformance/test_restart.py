@@ -75,7 +75,7 @@ def test_restart_in_the_middle(plugin: Candidate) -> None:
 
     A volume that is listed and cannot be mounted is in everybody's way.
     """
-    names, asked = [plugin.name() for _ in range(400)], threading.Event()
+    names, asked = [plugin.name() for _ in range(100)], threading.Event()
 
     def creates() -> None:
         for number, name in enumerate(names):
@@ -272,6 +272,7 @@ def test_socket_stop(plugin: Candidate) -> None:
 
     systemd and docker send it, and kill after a while what does not listen.
     """
+    plugin.activated()
     status = plugin.stop()
     assert status != -signal.SIGKILL, "wanted the plugin to end at SIGTERM within its time: it had to be killed"
     plugin.running()
@@ -283,6 +284,7 @@ def test_socket_taken_away(plugin: Candidate) -> None:
 
     Docker waits 15 s for one behind which nobody is (moby issue 22653).
     """
+    plugin.activated()
     plugin.stop()
     left = plugin.socket.exists()
     plugin.running()
