@@ -52,7 +52,7 @@ class Candidate(PluginUnderTest):
     def needs_process(self) -> None:
         """Skip the case where the plugin is not ours to start and stop, and its volumes not ours to lose."""
         if not self.command:
-            raise SkipTest("starts and stops the plugin, or looks into its root: give --plugin or --run")
+            raise SkipTest("more than a socket: give --plugin or --run")
 
     # what the client makes of an answer
 

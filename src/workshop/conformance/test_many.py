@@ -154,16 +154,3 @@ def test_many_connections(plugin: Candidate) -> None:
             plugin.on(stack.enter_context(plugin.connection()), "Plugin.Activate")
         plugin.exchanges.clear()
         plugin.activated()
-
-
-@case("record")
-def test_many_at_once_or_in_turn(plugin: Candidate) -> None:
-    """How long sixteen Gets at once take, compared with one.
-
-    A plugin that does one after the other is as slow as its slowest call.
-    """
-    name = plugin.create()
-    alone = plugin.call("VolumeDriver.Get", {"Name": name}).seconds
-    answers = at_once(plugin, lambda name: plugin.call("VolumeDriver.Get", {"Name": name}), [name] * CALLERS)
-    longest = max(answer.seconds for answer in answers)
-    plugin.note(f"one Get {alone * 1000:.1f} ms, the last of {CALLERS} at once {longest * 1000:.1f} ms")

@@ -202,9 +202,8 @@ def test_socket_closed_to_others(plugin: Candidate) -> None:
     Whoever can call a plugin can have, read and remove any volume. To connect, one needs the right to write.
     """
     mode = stat.S_IMODE(plugin.socket.stat().st_mode)
-    assert not mode & stat.S_IWOTH or closed_folder(plugin.socket), (
-        f"wanted no right to write for others, not {mode:04o}"
-    )
+    hidden = not plugin.command and closed_folder(plugin.socket)
+    assert hidden or not mode & stat.S_IWOTH, f"wanted no right to write for others, not {mode:04o}"
 
 
 def closed_folder(path: Path) -> bool:
@@ -319,4 +318,4 @@ def test_socket_start(plugin: Candidate) -> None:
     begun = time.perf_counter()
     plugin.running()
     plugin.activated()
-    plugin.note(f"{time.perf_counter() - begun:.2f} s")
+    plugin.note(f"after {int(time.perf_counter() - begun)} whole seconds")
