@@ -167,7 +167,7 @@ MUTANTS = [
         "another answer for another caller",
         case="activate.with-a-body",
     ),
-    Mutant("error page in HTML", "2.3", "@app.errorhandler(HTTPException)\n", "", case="errors.json"),
+    Mutant("error page in HTML", "2.3", "@app.errorhandler(HTTPException)\n", ""),
     Mutant("error under status 200", "2.3", "unknown}, error.code)", "unknown})", case="errors.status"),
     Mutant("Err misspelt", "2.3", '{"Err": error.description', '{"Error": error.description'),
     Mutant("Err null", "2.3", "error.description if request.url_rule else unknown", "None"),
@@ -490,7 +490,7 @@ STRIKE = "        write_records(volume, mount_id, read_records(volume, mount_id)
 ASKED = "    name = body().get(key)\n"
 NO_OBJECT = "        abort(400, 'The body is not"
 IS_THERE = 'os.path.isdir(os.path.join(VOLUMES, str(body().get("Name"))))'
-SHUT = "threading.Event().wait"
+PAUSE = "threading.Event().wait"
 
 CONFORMANCE = [
     breach(
@@ -512,7 +512,11 @@ CONFORMANCE = [
     at_start(
         "http.keep-alive",
         "closes without a word",
-        KEEP_ALIVE + "Handler.handle = lambda self: self.handle_one_request()",
+        KEEP_ALIVE
+        + """
+Handler.handle = lambda self: self.handle_one_request()
+app.after_request(lambda done: connection().shutdown(socket.SHUT_RD) or done)
+""",
     ),
     at_start("answers.keep-alive", "keeps connections open", KEEP_ALIVE),
     at_start(
@@ -552,7 +556,7 @@ app.before_request(lenient)
         '@app.post("/VolumeDriver.Create")',
         '@app.route("/VolumeDriver.Create", methods=["GET", "POST"])',
     ),
-    instead("answers.to-all", "never answers Unmount", "unmount", f"{SHUT}()"),
+    instead("answers.to-all", "never answers Unmount", "unmount", f"{PAUSE}()"),
     breach(
         "answers.status",
         "says 202 to Remove",
@@ -853,6 +857,12 @@ app.view_functions |= {"create": bring_back, "remove": keep}
         "    if options:\n        print(options, flush=True)\n",
     ),
     breach(
+        "errors.json",
+        "a page for an error",
+        '    return answer({"Err": error.description if',
+        '    return error.get_response()\n    return answer({"Err": error.description if',
+    ),
+    breach(
         "errors.sentence",
         "a traceback in Err",
         "error.description if request.url_rule",
@@ -893,7 +903,7 @@ names, create_it = [], create
 def look_first():
     name = body().get("Name")
     if name not in names:
-        {SHUT}(0.05)
+        {PAUSE}(0.05)
         names.append(name)
     return create_it()
 app.view_functions["create"] = look_first
@@ -908,9 +918,9 @@ turn, mount_it = threading.Lock(), mount
 def busy():
     if not turn.acquire(blocking=False):
         abort(503, "Busy.")
-    with contextlib.closing(turn) if False else contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         stack.callback(turn.release)
-        {SHUT}(0.02)
+        {PAUSE}(0.02)
         return mount_it()
 app.view_functions["mount"] = busy
 """,
@@ -919,14 +929,14 @@ app.view_functions["mount"] = busy
         "many.mounts-of-one-id",
         "reads, and writes later",
         MOUNT,
-        f"    with one_volume(name) as volume:\n        before = read_records(volume, mount_id)\n    {SHUT}(0.05)\n"
+        f"    with one_volume(name) as volume:\n        before = read_records(volume, mount_id)\n    {PAUSE}(0.05)\n"
         "    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*before, record_of_caller()])\n",
     ),
     breach(
         "many.mount-against-remove",
         "looks, and removes later",
         "        gone = aside()\n        os.rename(name, gone",
-        f"        fcntl.flock(volume, fcntl.LOCK_UN)\n        {SHUT}(0.05)\n        gone = aside()\n        os.rename(name, gone",
+        f"        fcntl.flock(volume, fcntl.LOCK_UN)\n        {PAUSE}(0.05)\n        gone = aside()\n        os.rename(name, gone",
     ),
     at_start(
         "many.get-beside-others",
@@ -935,7 +945,7 @@ app.view_functions["mount"] = busy
 busy, create_it, get_it = [], create, get
 def slow():
     busy.append(1)
-    {SHUT}(0.02)
+    {PAUSE}(0.02)
     busy.pop()
     return create_it()
 app.view_functions |= {{"create": slow, "get": lambda: abort(404, "Not now.") if busy else get_it()}}
@@ -945,7 +955,7 @@ app.view_functions |= {{"create": slow, "get": lambda: abort(404, "Not now.") if
         "many.list-beside-others",
         "looks again at what it has listed",
         '    return answer({"Volumes": [',
-        f'    {SHUT}(0.02)\n    for name in names:\n        os.stat(mountpoint(name))\n    return answer({{"Volumes": [',
+        f'    {PAUSE}(0.02)\n    for name in names:\n        os.stat(mountpoint(name))\n    return answer({{"Volumes": [',
     ),
     at_start(
         "many.connections",
@@ -977,7 +987,7 @@ app.view_functions["list_volumes"] = listed
         "restart.in-the-middle",
         "makes a volume in its place",
         "        make_volume(name, volumes)\n    return",
-        f'        if len(os.listdir(VOLUMES)) > 20:\n            os.mkdir(f"{{VOLUMES}}/{{name}}")\n            {SHUT}(1)\n        make_volume(name, volumes)\n    return',
+        f"        if len(os.listdir(VOLUMES)) > 8:\n            os.mkdir(f'{{VOLUMES}}/{{name}}')\n            {PAUSE}(secrets.randbelow(300) / 1000)\n        make_volume(name, volumes)\n    return",
     ),
     breach(
         "restart.keeps-counts",
@@ -1011,7 +1021,7 @@ app.view_functions |= {"create": noted, "list_volumes": listed}
     ),
     breach("socket.own-mode", "others may look", "os.umask(0o177)", "os.umask(0o173)"),
     breach("socket.folder", "wants its folder made", "        os.makedirs(folder, exist_ok=True)\n", ""),
-    at_start("socket.start", "starts slowly", f"{SHUT}(1.1)"),
+    at_start("socket.start", "starts slowly", f"{PAUSE}(1.1)"),
     breach(
         "security.create-outside",
         "takes any name",

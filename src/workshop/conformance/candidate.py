@@ -6,6 +6,7 @@ The steps of the course want the answers that suit everybody. Here an answer is 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import socket
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from unittest import SkipTest
 from workshop.conformance.case import CLIENTS, Case
 from workshop.process import accepts, session
 from workshop.subject import PluginUnderTest
-from workshop.wire import NO_OPTIONS, Exchange, read_answer, request
+from workshop.wire import NO_OPTIONS, Exchange, failure, read_answer, request
 
 # Podman counts mounts by itself, and gives every volume this one ID
 PODMAN_ID = "2f73349cfc4630255319c6c8dfc1b46a8996ace9d14d8e07563b165915918ec2"
@@ -182,18 +183,25 @@ class Candidate(PluginUnderTest):
     @contextlib.contextmanager
     def connection(self) -> Iterator[socket.socket]:
         """Connect to the plugin, as a client does that goes on to do something unusual."""
-        with self.address().connect(self.patience) as connection:
-            yield connection
+        try:
+            opened = self.address().connect(self.patience)
+        except OSError as error:
+            raise AssertionError(f"wanted a connection to {self.socket}: {failure(error)}") from None
+        with opened:
+            yield opened
 
     def bytes_of(self, endpoint: str, body: Body | None = None) -> bytes:
         """Return the bytes of a call."""
         return request(endpoint, body, self.shape)
 
     def on(self, connection: socket.socket, endpoint: str, body: Body | None = None) -> Exchange:
-        """Call an endpoint on a connection that is open. Raises OSError or HTTPException where no answer comes."""
+        """Call an endpoint on a connection that is open."""
         result = Exchange(endpoint, self.bytes_of(endpoint, body))
-        connection.sendall(result.request)
-        read_answer(connection, result)
+        try:
+            connection.sendall(result.request)
+            read_answer(connection, result)
+        except (OSError, http.client.HTTPException) as error:
+            result.status, result.failure = 0, failure(error)
         self.exchanges.append(result)
         return result
 

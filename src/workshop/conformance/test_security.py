@@ -188,7 +188,7 @@ def test_security_link_in_a_volume(plugin: Candidate) -> None:
 
 
 def settled(plugin: Candidate, trace: str) -> None:
-    """Wait for a plugin that deletes in the background: until nothing of this name is in its root, where we see that."""
+    """Wait for a plugin that deletes in the background, until nothing of this name is in its root, if we see that."""
     deadline = time.monotonic() + min(plugin.patience, 3.0)
     while plugin.root and any(plugin.root.rglob(trace)) and time.monotonic() < deadline:
         time.sleep(0.005)

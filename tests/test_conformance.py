@@ -1,0 +1,286 @@
+"""The conformance suite: each broken rule is caught, our plugin keeps all of them, and nothing of others is touched."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from mutants import CONFORMANCE, MUTANTS, Mutant
+
+from workshop.conformance import suite
+from workshop.conformance.candidate import Candidate
+from workshop.conformance.case import LEVELS, cases
+from workshop.process import Plugin, private_folder
+from workshop.report import Result
+
+ROOT = Path(__file__).parent.parent
+PART3 = ROOT / "part3" / "plugin.py"
+CASES = {case.id: case for case in cases()}
+ROWS = [mutant for mutant in [*MUTANTS, *CONFORMANCE] if mutant.case]
+CAUGHT = {"must": "FAIL", "should": "warn", "record": "note"}
+# what part 3 does where nothing is asked; a mutant of a record does something else
+NOTED = {
+    "answers.keep-alive": "closes each connection",
+    "capabilities.tell": "scope local",
+    "get.tells": "CreatedAt, Mountpoint",
+    "mount.place": "DDD_ROOT/volumes/NAME/data",
+    "remove.files": "the files go",
+    "remove.unknown": "status 404",
+    "socket.start": "after 0 whole seconds",
+}
+
+
+def check(*words: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workshop", "check", "--conformance", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+
+
+def outcomes(file: Path) -> dict[str, str]:
+    return {each["step"]: each["outcome"] for each in json.loads(file.read_text())["steps"]}
+
+
+# the rules
+
+
+def test_there_are_enough_cases_and_each_says_what_and_why() -> None:
+    assert len(CASES) == len(cases()) >= 80
+    for case in CASES.values():
+        assert re.fullmatch(r"[a-z]+\.[a-z0-9-]+", case.id) and len(case.id) <= 30, case.id
+        assert case.rule.endswith(".") and case.why.endswith((".", ")")), case.id
+        assert {*case.levels.values()} <= {*LEVELS, "none"} and case.levels["docker"] in LEVELS, case.id
+
+
+def test_each_case_has_a_mutant_and_each_mutant_a_case() -> None:
+    assert sorted(mutant.case for mutant in ROWS) == sorted(CASES)
+    assert {mutant.name for mutant in CONFORMANCE if not mutant.case} == set()
+
+
+def test_no_two_mutants_are_the_same() -> None:
+    sources = [mutant.source("3") for mutant in ROWS]
+    assert len(set(sources)) == len(sources)
+
+
+# the table
+
+
+def verdict(source: str, case: str) -> Result:
+    """Run one case on a plugin with this text."""
+    with private_folder() as folder:
+        (folder / "plugin.py").write_text(source)
+        plugin = Candidate([sys.executable, str(folder / "plugin.py")], folder / "ddd.sock", folder / "root")
+        plugin.patience = 3.0
+        try:
+            return suite.run_case(plugin, CASES[case], None)
+        finally:
+            plugin.close()
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> Iterator[dict[str, Future[Result]]]:
+    """What each mutant's case says of it; a few at a time."""
+    with ThreadPoolExecutor(3) as pool:
+        yield {mutant.name: pool.submit(verdict, mutant.source("3"), mutant.case) for mutant in ROWS}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", ROWS, ids=lambda mutant: mutant.case)
+def test_a_broken_rule_is_caught(mutant: Mutant, verdicts: dict[str, Future[Result]]) -> None:
+    result = verdicts[mutant.name].result()
+    assert result.outcome == CAUGHT[result.level], (mutant.name, result.outcome, result.reason)
+    if result.level == "record":
+        assert result.reason != NOTED[mutant.case], mutant.name
+    else:
+        assert result.evidence and result.evidence.wanted.startswith("wanted "), result.evidence
+        assert result.diagnosis and result.diagnosis.why
+
+
+# our plugin, by each of its servers, and another one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["docker", "podman"])
+def test_part_3_keeps_all_rules(profile: str, tmp_path: Path) -> None:
+    done = check("--plugin", str(PART3), "--profile", profile, "--json", str(tmp_path / "j"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "j").read_text())["steps"]
+    assert [each["step"] for each in found] == [case.id for case in cases()]
+    assert {each["outcome"] for each in found} == ({"ok", "note"} if profile == "docker" else {"ok", "note", "skip"})
+    noted = {each["step"]: each["reason"] for each in found if each["outcome"] == "note"}
+    assert noted.items() <= NOTED.items(), noted
+    skipped = {each["reason"] for each in found if each["outcome"] == "skip"}
+    assert skipped <= {"Podman never asks for it"}
+    assert "All cases pass." in done.stdout
+
+
+@pytest.mark.slow
+def test_part_3_keeps_them_under_gunicorn() -> None:
+    gunicorn = f"{sys.executable} -m gunicorn -c {ROOT / 'part3' / 'gunicorn.conf.py'}"
+    done = check("--run", gunicorn)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "answers.keep-alive           keeps connections open" in done.stdout
+    assert " 0 not       0 skipped" in done.stdout and "advice" not in done.stdout, done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("go"), reason="needs Go: ./workshop test --require slow")
+def test_the_verdict_on_the_plugin_in_go_is_right(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "benchmarks" / "go", tmp_path / "go")
+    subprocess.run(["go", "build", "-o", "ddd", "."], cwd=tmp_path / "go", check=True)
+    done = check("--run", str(tmp_path / "go" / "ddd"), "--json", str(tmp_path / "j"))
+    failed = {step for step, outcome in outcomes(tmp_path / "j").items() if outcome == "FAIL"}
+    # as long as it does not ask the kernel who has a volume, it deletes through what is mounted in one
+    assert failed <= {"security.mount-in-a-volume"}, done.stdout
+
+
+# a plugin that runs already, with volumes of somebody else
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Plugin]:
+    with private_folder() as folder:
+        plugin = Plugin([sys.executable, str(PART3)], folder / "mine.sock", folder / "root")
+        yield plugin.start()
+        plugin.close()
+
+
+def precious(plugin: Plugin) -> Path:
+    """Make a volume with a file in it, and return the file."""
+    assert plugin.call("VolumeDriver.Create", {"Name": "precious", "Opts": {}}).ok
+    note = Path(plugin.call("VolumeDriver.Path", {"Name": "precious"}).json["Mountpoint"]) / "note"
+    note.write_text("mine")
+    return note
+
+
+def only_precious_is_left(plugin: Plugin, note: Path) -> bool:
+    volumes = plugin.call("VolumeDriver.List", {}).json["Volumes"]
+    return [each["Name"] for each in volumes] == ["precious"] and note.read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_through_a_socket_what_needs_more_is_skipped_and_nothing_is_left(running: Plugin, tmp_path: Path) -> None:
+    note = precious(running)
+    done = check("--socket", str(running.socket), "--json", str(tmp_path / "j"))
+    assert done.returncode == 0, done.stdout
+    found = outcomes(tmp_path / "j")
+    assert {step for step, outcome in found.items() if outcome == "skip"} == {
+        case.id for case in cases() if case.needs_process
+    }
+    assert "more than a socket: give --plugin or --run" in done.stdout
+    assert only_precious_is_left(running, note)
+
+
+@pytest.mark.slow
+def test_after_failures_nothing_is_left_either(tmp_path: Path) -> None:
+    mutants = {mutant.name: mutant for mutant in ROWS}
+    text = mutants["a set of IDs"].source("3").replace("_.-]{0,254}", "_.-]{0,62}")
+    text = text.replace("{', '.join(sorted(options))[:200]}", "them")
+    (tmp_path / "plugin.py").write_text(text)
+    with private_folder() as folder:
+        plugin = Plugin([sys.executable, str(tmp_path / "plugin.py")], folder / "x.sock", folder / "root").start()
+        try:
+            note = precious(plugin)
+            done = check("--socket", str(plugin.socket))
+            assert done.returncode == 1, done.stdout
+            assert only_precious_is_left(plugin, note)
+        finally:
+            plugin.close()
+    broken = done.stdout.rpartition("  broken    ")[2]
+    assert "unmount.docker-cp" in broken and "names.of-64-digits" in broken and "options.named" in broken, broken
+    assert done.stdout.rstrip().splitlines()[-1].startswith("  To repeat it with the same names:   ./workshop check")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_one_that_is_ended_in_the_middle_cleans_up(running: Plugin, number: signal.Signals) -> None:
+    note = precious(running)
+    command = [sys.executable, "-m", "workshop", "check", "--conformance", "--socket", str(running.socket)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(os.listdir(running.root / "volumes")) < 40:  # type: ignore[operator]
+        assert process.poll() is None and time.monotonic() < deadline
+    process.send_signal(number)
+    assert process.wait(30) == 128 + number
+    assert only_precious_is_left(running, note)
+
+
+# its reports
+
+
+def test_a_plugin_that_is_not_there_is_told_once(tmp_path: Path) -> None:
+    done = check("--socket", str(tmp_path / "none.sock"), "--junit", str(tmp_path / "x"))
+    assert done.returncode == 1
+    assert done.stdout.count("FAIL") == 1 and "There is no socket at" in done.stdout, done.stdout
+    assert "No other case was run" in done.stdout
+    assert ET.parse(tmp_path / "x").getroot().get("failures") == "1"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("2",), "leave out the part"),
+        (("--plugin", str(PART3), "--watch"), "leave out the part, and --watch"),
+        (("--profile", "tea"), "tea"),
+    ],
+)
+def test_what_cannot_be_done_is_said(words: tuple[str, ...], sentence: str) -> None:
+    done = check(*words)
+    assert (done.returncode, sentence in done.stderr) == (2, True), done.stdout + done.stderr
+
+
+def test_a_profile_needs_the_suite() -> None:
+    command = [sys.executable, "-m", "workshop", "check", "--profile", "podman", "--plugin", str(PART3)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, "add --conformance" in done.stderr) == (2, True), done.stderr
+
+
+def result_of(name: str) -> Result:
+    (mutant,) = (mutant for mutant in ROWS if mutant.name == name)
+    return verdict(mutant.source("3"), mutant.case)
+
+
+def test_a_failure_shows_what_was_said_and_why_it_matters() -> None:
+    text = "\n".join(suite.lines_of(result_of("Get knows everything")))
+    assert text.startswith("  FAIL  get.unknown")
+    assert "[docker]  POST /VolumeDriver.Get" in text and "[plugin]  200 OK" in text
+    assert "one that says yes to all gets every named volume" in " ".join(text.split())
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+def test_what_docker_prints_is_shown() -> None:
+    text = " ".join(" ".join(suite.lines_of(result_of("does not say which option"))).split())
+    assert "(should)" in text and "Error response from daemon: create" in text, text
+
+
+def test_the_worst_comes_first_and_the_levels_are_counted() -> None:
+    found = [Result(f"get.{kind}", "", kind, level=level) for kind, level in (("ok", "must"), ("warn", "should"))]
+    found += [Result("get.bad", "", "FAIL", level="must"), Result("list.x", "", "skip", level="must")]
+    text = "".join(text for _, text in suite.told(iter(found)))
+    assert text.index("get.bad") < text.index("get.warn") < text.index("get.ok") < text.index("list.x")
+    lines = suite.summary(found)
+    assert "  must      1 ok    1 not       1 skipped" in lines and "  broken    get.bad" in lines, lines
+
+
+def test_podman_is_misled_by_what_docker_reads() -> None:
+    with private_folder() as folder:
+        plugin = Candidate([sys.executable, str(folder / "plugin.py")], folder / "ddd.sock", folder / "root")
+        (mutant,) = (mutant for mutant in ROWS if mutant.name == "error under status 200")
+        (folder / "plugin.py").write_text(mutant.source("3"))
+        plugin.chance = random.Random(0)
+        levels = []
+        try:
+            for plugin.profile in ("docker", "podman"):
+                levels.append(suite.run_case(plugin, CASES["mount.unknown"], None).outcome)
+        finally:
+            plugin.close()
+    assert levels == ["ok", "FAIL"]
