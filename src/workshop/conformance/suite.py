@@ -37,9 +37,7 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
-        result.outcome = {"must": "FAIL", "should": "warn"}.get(result.level, "note")
-        result.evidence = report.evidence(plugin, case.id, str(failure), plugin.output()[printed:], file)
-        result.diagnosis = why(case, result.evidence)
+        fail(result, plugin, case, report.evidence(plugin, case.id, str(failure), plugin.output()[printed:], file))
     except Exception as error:
         result.outcome, result.reason = "error", f"{type(error).__name__}: {error}"
     finally:
@@ -50,6 +48,12 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
         result.outcome, result.reason = "note", "; ".join(plugin.notes)
     result.seconds = time.perf_counter() - begun
     return result
+
+
+def fail(result: Result, plugin: Candidate, case: Case, evidence: Evidence) -> None:
+    """Put into a result that its case does not hold: how bad that is, and why."""
+    result.outcome = {"must": "FAIL", "should": "warn"}.get(case.levels[plugin.profile], "note")
+    result.evidence, result.diagnosis = evidence, why(case, evidence)
 
 
 def why(case: Case, evidence: Evidence) -> Diagnosis:
