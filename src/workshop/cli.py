@@ -108,7 +108,7 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 @click.option("--json", metavar="FILE", help="Write the results as JSON, with every exchange.")
 @click.option("--seed", type=int, help="Repeat the names of an earlier check.")
-@click.option("--accept", is_flag=True, help="For authors: write the transcripts of tests/ anew.")
+@click.option("--accept", is_flag=True, help="For authors: write the transcripts and the table of cases anew.")
 def check(accept: bool, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
     from workshop import check as verb
