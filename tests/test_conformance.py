@@ -98,6 +98,7 @@ def verdict(source: str, case: str) -> Result:
     with private_folder() as folder:
         (folder / "plugin.py").write_text(source)
         plugin = Candidate([sys.executable, str(folder / "plugin.py")], folder / "ddd.sock", folder / "root")
+        plugin.limits = dict.fromkeys(plugin.limits, 3.0)
         plugin.patience = 3.0
         try:
             return suite.run_case(plugin, CASES[case], None)

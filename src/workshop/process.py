@@ -34,6 +34,11 @@ class Plugin:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = Path(tempfile.mkstemp(prefix="plugin-", suffix=".log")[1]) if command else Path(os.devnull)
 
+    @property
+    def limit(self) -> float:
+        """How long to wait for an answer, in seconds."""
+        return self.patience
+
     def environment(self) -> dict[str, str]:
         """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has."""
         return os.environ | {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), "PYTHONUNBUFFERED": "1"}
@@ -128,7 +133,7 @@ class Plugin:
     ) -> Exchange:
         """Call an endpoint as a Docker Engine of that shape does; another method and type are for other callers."""
         sent = request(endpoint, body, shape, method=method, content_type=content_type)
-        return exchange(self.address(), endpoint, sent, self.patience)
+        return exchange(self.address(), endpoint, sent, self.limit)
 
     def address(self) -> Address:
         """Return where the plugin listens."""

@@ -78,6 +78,8 @@ class Exchange:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     failure: str = ""
+    closes: bool = False
+    """The plugin closes the connection after its answer, and has said so."""
     seconds: float = 0.0
 
     @property
@@ -193,6 +195,7 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
         result.status, result.reason = response.status, response.reason
         result.headers = {name.lower(): value for name, value in response.getheaders()}
         result.body = response.read()
+        result.closes = response.will_close
     finally:
         response.close()
 

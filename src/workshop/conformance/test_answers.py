@@ -112,7 +112,7 @@ def calls_on(plugin: Candidate, connection: socket.socket, name: str, calls: int
         assert answer.status, f"{wanted}\n{answer}"
         volume = answer.json.get("Volume") if isinstance(answer.json, dict) else None
         assert volume and volume.get("Name") == name, f"wanted the volume {name} each time, got\n{answer}"
-        if "close" in answer.headers.get("connection", "").lower():
+        if answer.closes:
             return left
     return 0
 
@@ -222,8 +222,6 @@ def test_answers_to_all(plugin: Candidate) -> None:
 
     Docker waits a minute for most of them, and two for Create and Mount; Podman waits five seconds.
     """
-    if plugin.profile == "podman":
-        plugin.patience = min(plugin.patience, 5.0)
     for answer in whole_life(plugin):
         assert answer.status, f"wanted an answer for\n{answer}"
 
@@ -280,8 +278,7 @@ def test_answers_keep_alive(plugin: Candidate) -> None:
     """
     with plugin.connection() as connection:
         answer = plugin.on(connection, "Plugin.Activate")
-    closes = "close" in answer.headers.get("connection", "").lower()
-    plugin.note("closes each connection" if closes else "keeps connections open")
+    plugin.note("closes each connection" if answer.closes else "keeps connections open")
 
 
 # errors

@@ -348,6 +348,6 @@ def test_remove_in_use(plugin: Candidate) -> None:
     name = plugin.create()
     note = plugin.files(name) / "note"
     note.write_text("mine")
-    plugin.kept(name)
+    plugin.refuses("VolumeDriver.Remove", {"Name": name})
     assert note.exists(), f"wanted {note} to be there after a Remove that was refused"
     plugin.there(name)

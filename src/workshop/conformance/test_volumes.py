@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import case
+from workshop.drivers import ZONED
 
 SECRET = "swordfish-4711"
 SOME_OPTIONS = {"zzz-no-such-option": "1"}
@@ -137,7 +136,7 @@ def test_create_options_null(plugin: Candidate) -> None:
     plugin.succeeds("VolumeDriver.Create", {"Name": plugin.name(), "Opts": None})
 
 
-@case("must")
+@case("must", podman="should")
 def test_create_options_empty(plugin: Candidate) -> None:
     """Opts {} is no option at all.
 
@@ -287,12 +286,7 @@ def is_time(value: object) -> bool:
     """Tell whether Go reads a value as a time."""
     if value is None:
         return True
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", value):
-        return False
-    try:
-        return datetime.fromisoformat(re.sub(r"\.\d+", "", value)).tzinfo is not None
-    except ValueError:
-        return False
+    return isinstance(value, str) and bool(ZONED.fullmatch(value))
 
 
 @case("must")
