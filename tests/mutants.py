@@ -383,7 +383,6 @@ MUTANTS = [
         '        abort(400, f"{key} {json',
         '        return "harmless"\n        abort(400, f"{key} {json',
         "a name that leaves the root",
-        case="security.dots",
     ),
     Mutant(
         "IDs unchecked",
@@ -1045,6 +1044,12 @@ app.view_functions |= {"create": noted, "list_volumes": listed}
         "knows any file",
         "get",
         f'answer({{"Volume": {{"Name": body()["Name"]}}, "Err": ""}}) if {IS_THERE} else plain()',
+    ),
+    instead(
+        "security.dots",
+        "mounts the folder of all volumes",
+        "mount",
+        'answer({"Mountpoint": VOLUMES, "Err": ""}) if body().get("Name") == "." else plain()',
     ),
     breach(
         "security.aliases",

@@ -36,6 +36,7 @@ class Candidate(PluginUnderTest):
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
         self.notes: list[str] = []
+        self.starts = 0
         self.hangs = False
         self.removes_in_use: bool | None = None
 
@@ -79,6 +80,13 @@ class Candidate(PluginUnderTest):
         if not self.command:
             raise SkipTest("more than a socket: give --plugin or --run")
 
+    def afresh(self) -> None:
+        """After a failure, begin anew where that can be: what one rule has cost must not count against the next."""
+        if self.command and self.root:
+            self.down()
+            self.starts += 1
+            self.root = self.root.with_name(f"root-{self.starts}")
+
     # what the client makes of an answer
 
     def took(self, answer: Exchange) -> bool:
@@ -113,6 +121,10 @@ class Candidate(PluginUnderTest):
         """Call an endpoint, and want anything but success: no answer will do."""
         answer = self.call(endpoint, body)
         assert not self.took(answer), f"wanted anything but success for\n{answer}"
+        return answer
+
+    def advised(self, answer: Exchange) -> Exchange:
+        """Return an answer: what could be better about it is a case of its own."""
         return answer
 
     # volumes
@@ -189,7 +201,7 @@ class Candidate(PluginUnderTest):
         """Want Remove to be refused, because somebody has the volume."""
         answer = self.call("VolumeDriver.Remove", {"Name": name})
         if self.took(answer) and self.always_removes():
-            raise SkipTest("removes what is in use anyway: see remove.in-use")
+            raise SkipTest("cannot be seen: see remove.in-use")
         assert self.fails(answer), f"wanted Remove to be refused while the volume is mounted\n{answer}"
 
     def always_removes(self) -> bool:
@@ -246,10 +258,15 @@ class Candidate(PluginUnderTest):
         """Return the pids of the plugin, and of what it started."""
         return session(self.process.pid) if self.process else []
 
-    def restart(self, kill: bool = False) -> None:
-        """End the plugin, with SIGTERM or as a power cut does, and start it again."""
+    def restart(self, kill: bool = False, knows: str = "") -> None:
+        """End the plugin, with SIGTERM or as a power cut does, and start it again.
+
+        A case that is about more than the volume itself names the one that has to be known after it.
+        """
         self.kill() if kill else self.stop()
         self.running()
+        if knows and self.get(knows) is None:
+            raise SkipTest("cannot be seen: see restart.keeps-volumes")
 
     def note(self, text: str) -> None:
         """Record what the plugin does."""

@@ -44,6 +44,8 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
         plugin.patience = patience
         result.exchanges = list(plugin.exchanges)
         plugin.clean_up()
+    if result.outcome in ("FAIL", "warn"):
+        plugin.afresh()
     if result.level == "record" and result.outcome == "ok":
         result.outcome, result.reason = "note", "; ".join(plugin.notes)
     result.seconds = time.perf_counter() - begun

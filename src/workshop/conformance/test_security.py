@@ -86,18 +86,21 @@ def test_security_get_outside(plugin: Candidate) -> None:
 
 @case("must", process=True)
 def test_security_dots(plugin: Candidate) -> None:
-    """The names . and .. are no volumes: nothing is made, given out or removed for them.
+    """For . and .. as names nobody gets the folder of all volumes, and no volume is harmed.
 
-    As paths, they are the folder of all volumes, and the one above it.
+    As paths, they are that folder, and the one above it.
     """
     name = plugin.create()
     note = plugin.files(name) / "note"
     note.write_text("mine")
     for dots in (".", "..", "./", "../..", f"../{name}/.."):
-        plugin.not_taken("VolumeDriver.Create", {"Name": dots, "Opts": {}})
-        plugin.not_taken("VolumeDriver.Mount", {"Name": dots, "ID": plugin.mount_id()})
-        plugin.not_taken("VolumeDriver.Remove", {"Name": dots})
-    assert note.exists(), "wanted the volume of before, with its files"
+        plugin.call("VolumeDriver.Create", {"Name": plugin.own(dots), "Opts": {}})
+        answer = plugin.call("VolumeDriver.Mount", {"Name": dots, "ID": plugin.mount_id()})
+        told = answer.json.get("Mountpoint") if plugin.took(answer) and isinstance(answer.json, dict) else None
+        above = isinstance(told, str) and told and note.resolve().is_relative_to(os.path.realpath(told))
+        assert not above, f"wanted no Mountpoint above the one of another volume, {note.parent}, from\n{answer}"
+        plugin.call("VolumeDriver.Remove", {"Name": dots})
+        assert note.exists(), f"wanted the volume of before, with its files, after\n{plugin.exchanges[-1]}"
 
 
 @case("should")
@@ -239,7 +242,7 @@ def unmount_all_of(folder: Path) -> None:
     """Unmount what is mounted from a folder of ours, wherever a plugin has moved it meanwhile."""
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
         _, _, _, root, point, *_ = line.split()
-        if root.endswith(str(folder)):
+        if root.rpartition("/")[2] == folder.name:
             subprocess.run(["umount", point], check=False)
 
 
