@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from mutants import CONFORMANCE, MUTANTS, Mutant
+from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
 
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
@@ -162,6 +163,49 @@ def test_the_verdict_on_the_plugin_in_go_is_right(tmp_path: Path) -> None:
     failed = {step for step, outcome in outcomes(tmp_path / "j").items() if outcome == "FAIL"}
     # as long as it does not ask the kernel who has a volume, it deletes through what is mounted in one
     assert failed <= {"security.mount-in-a-volume"}, done.stdout
+
+
+# plugins that are nothing like ours
+
+
+FORGETFUL_BREAKS = {"remove.in-use", "restart.keeps-volumes", "restart.after-a-kill", "restart.in-the-middle"}
+FORGETFUL_COULD = {
+    *("answers.media-type", "errors.status", "errors.big-body", "get.without-body-is-no-no", "options.unknown"),
+    *("options.no-object", "socket.living", "socket.not-a-file", "socket.taken-away", "socket.folder"),
+}
+
+
+@pytest.mark.slow
+def test_what_docker_does_not_mind_fails_nobody(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(FORGETFUL)
+    done = check("--plugin", str(tmp_path / "plugin.py"), "--json", str(tmp_path / "j"))
+    found = outcomes(tmp_path / "j")
+    assert done.returncode == 1 and "error" not in found.values(), done.stdout
+    assert {step for step, outcome in found.items() if outcome == "FAIL"} == FORGETFUL_BREAKS, done.stdout
+    assert {step for step, outcome in found.items() if outcome == "warn"} == FORGETFUL_COULD, done.stdout
+    assert "cannot be seen: see remove.in-use" in done.stdout
+
+
+@pytest.mark.slow
+def test_podman_minds_errors_that_it_cannot_see(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(FORGETFUL)
+    done = check("--plugin", str(tmp_path / "plugin.py"), "--profile", "podman", "--json", str(tmp_path / "j"))
+    broken = {step for step, outcome in outcomes(tmp_path / "j").items() if outcome == "FAIL"}
+    assert broken == FORGETFUL_BREAKS | {"errors.status", "mount.unknown"}, done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("perl"), reason="needs Perl: apt-get install perl")
+@pytest.mark.parametrize(("text", "outcome"), [(CHUNKED, "ok"), (MISCOUNTED, "FAIL"), (SHORT, "FAIL")])
+def test_an_answer_in_pieces_has_to_fit_together(text: str, outcome: str) -> None:
+    with private_folder() as folder:
+        (folder / "plugin.pl").write_text(text)
+        plugin = Candidate(["perl", str(folder / "plugin.pl")], folder / "ddd.sock", folder / "root")
+        plugin.limits = dict.fromkeys(plugin.limits, 2.0)
+        try:
+            result = suite.run_case(plugin, CASES[suite.FIRST], None)
+        finally:
+            plugin.close()
+    assert result.outcome == outcome, result.exchanges
 
 
 # a plugin that runs already, with volumes of somebody else
