@@ -13,16 +13,19 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mutants import CONFORMANCE, MUTANTS, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
 
+from workshop import report
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import LEVELS, cases
 from workshop.process import Plugin, private_folder
 from workshop.report import Result
+from workshop.subject import FRUIT
 
 ROOT = Path(__file__).parent.parent
 PART3 = ROOT / "part3" / "plugin.py"
@@ -133,8 +136,10 @@ def test_a_broken_rule_is_caught(mutant: Mutant, verdicts: dict[str, Future[Resu
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["docker", "podman"])
 def test_part_3_keeps_all_rules(profile: str, tmp_path: Path) -> None:
-    done = check("--plugin", str(PART3), "--profile", profile, "--json", str(tmp_path / "j"))
+    files = ["--json", str(tmp_path / "j"), "--junit", str(tmp_path / "x")]
+    done = check("--plugin", str(PART3), "--profile", profile, *files)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert ET.parse(tmp_path / "x").getroot().get("tests") == str(len(CASES))
     found = json.loads((tmp_path / "j").read_text())["steps"]
     assert [each["step"] for each in found] == [case.id for case in cases()]
     assert {each["outcome"] for each in found} == ({"ok", "note"} if profile == "docker" else {"ok", "note", "skip"})
@@ -243,6 +248,23 @@ def test_through_a_socket_what_needs_more_is_skipped_and_nothing_is_left(running
     }
     assert "more than a socket: give --plugin or --run" in done.stdout
     assert only_precious_is_left(running, note)
+    asked = [names_asked(each) for each in json.loads((tmp_path / "j").read_text())["steps"]]
+    strange = {name for names in asked for name in names if not OURS.search(name)}
+    assert sum(map(len, asked)) > 150 and not strange, strange
+
+
+OURS = re.compile(rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}|^[0-9a-f]{{64}}$|/outside-|%2foutside-", re.IGNORECASE)
+
+
+def names_asked(step: dict[str, Any]) -> list[str]:
+    """Return the names with which a case has called Create and Remove: on a bad plugin, what they are may be gone."""
+    found = []
+    for exchange in step["exchanges"]:
+        line, _, body = exchange["request"].partition("\r\n\r\n")
+        if re.match("POST /VolumeDriver.(Create|Remove) ", line):
+            name = re.search(r'"Name":"([^"]*)"', body)
+            found += [name[1]] if name else []
+    return found
 
 
 @pytest.mark.slow
@@ -279,7 +301,37 @@ def test_one_that_is_ended_in_the_middle_cleans_up(running: Plugin, number: sign
     assert only_precious_is_left(running, note)
 
 
-# its reports
+# its reports, and pytest's
+
+
+@pytest.mark.slow
+def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
+    mutants = {mutant.name: mutant for mutant in ROWS}
+    text = mutants["a set of IDs"].source("3").replace("{', '.join(sorted(options))[:200]}", "them")
+    (tmp_path / "plugin.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-rfx", "-p", "no:cacheprovider", "--pyargs", "workshop.conformance"]
+    command += [f"--plugin={tmp_path / 'plugin.py'}", "-k"]
+
+    def says(cases: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, cases], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    done = says("docker_cp or options_named or capabilities_tell")
+    assert done.returncode == 1 and "1 failed, 1 passed" in done.stdout and "1 xfailed" in done.stdout, done.stdout
+    assert "FAIL  unmount.docker-cp" in done.stdout and "A set of IDs lets go too early" in " ".join(
+        done.stdout.split()
+    )
+    assert "should: The error for an unknown option names it." in done.stdout
+    assert "capabilities.tell: scope local" in done.stdout
+    assert says("options_named").returncode == 0
+
+
+@pytest.mark.slow
+def test_junit_has_every_case(tmp_path: Path) -> None:
+    results = [result_of("a set of IDs"), result_of("does not say which option"), result_of("global")]
+    suite_of = ET.fromstring(report.junit(results, "mine").partition("?>")[2])
+    assert (suite_of.get("tests"), suite_of.get("failures"), suite_of.get("errors")) == ("3", "1", "0")
+    kinds = [[child.tag for child in case] for case in suite_of]
+    assert kinds == [["failure"], ["system-out"], ["system-out"]]
 
 
 def test_a_plugin_that_is_not_there_is_told_once(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
 def fail(result: Result, plugin: Candidate, case: Case, evidence: Evidence) -> None:
     """Put into a result that its case does not hold: how bad that is, and why."""
     result.outcome = {"must": "FAIL", "should": "warn"}.get(case.levels[plugin.profile], "note")
+    result.reason = f"wanted {report.wanted(evidence.wanted)}" if result.outcome == "note" else ""
     result.evidence, result.diagnosis = evidence, why(case, evidence)
 
 
