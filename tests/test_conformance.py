@@ -1,5 +1,6 @@
 """The conformance suite: each broken rule is caught, our plugin keeps all of them, and nothing of others is touched."""
 
+import dataclasses
 import json
 import os
 import random
@@ -386,6 +387,18 @@ def test_the_worst_comes_first_and_the_levels_are_counted() -> None:
     assert text.index("get.bad") < text.index("get.warn") < text.index("get.ok") < text.index("list.x")
     lines = suite.summary(found)
     assert "  must      1 ok    1 not       1 skipped" in lines and "  broken    get.bad" in lines, lines
+
+
+def test_an_error_of_ours_is_none_of_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES["get.name"]
+
+    def stumble(plugin: Candidate) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setitem(CASES, case.id, dataclasses.replace(case, test=stumble))
+    result = verdict(PART3.read_text(), case.id)
+    assert (result.outcome, result.reason.partition(" ")[2]) == ("error", "KeyError: 'ours'"), result
+    assert "test_conformance.py:" in suite.lines_of(result)[0]
 
 
 def test_podman_is_misled_by_what_docker_reads() -> None:

@@ -153,6 +153,8 @@ def after_conformance(options: Options, results: list[Result], seed: int) -> lis
     """Return the closing lines of the conformance suite; the last one holds the command to type."""
     if len(results) == 1:
         return ["  No other case was run: this one comes before all. Mend it, and check again."]
+    if any(result.outcome == "error" for result in results):
+        return ["  An error is our fault, not the plugin's. Please send its line to the project's issue tracker."]
     if any(result.outcome in ("FAIL", "warn") for result in results):
         return [f"  To repeat it with the same names:   {again(options)} --conformance --seed {seed}"]
     return [f"All cases pass. To see every exchange:   {again(options)} --conformance --json FILE"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -39,7 +40,9 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
     except AssertionError as failure:
         fail(result, plugin, case, report.evidence(plugin, case.id, str(failure), plugin.output()[printed:], file))
     except Exception as error:
-        result.outcome, result.reason = "error", f"{type(error).__name__}: {error}"
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        result.outcome = "error"
+        result.reason = f"{Path(place.filename).name}:{place.lineno} {type(error).__name__}: {error}"
     finally:
         plugin.patience = patience
         result.exchanges = list(plugin.exchanges)
