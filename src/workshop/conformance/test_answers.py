@@ -139,7 +139,9 @@ def test_http_half_a_call(plugin: Candidate) -> None:
     for part in (whole[:30], whole[:-9]):
         with plugin.connection() as connection:
             connection.sendall(part)
-            plugin.there(name)
+            # the plugin may come to the first of these before it comes to the half
+            for _ in range(5):
+                plugin.there(name)
 
 
 @case("must")
