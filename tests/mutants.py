@@ -986,7 +986,7 @@ app.view_functions["list_volumes"] = listed
         "restart.in-the-middle",
         "makes a volume in its place",
         "        make_volume(name, volumes)\n    return",
-        f"        if len(os.listdir(VOLUMES)) > 8:\n            os.mkdir(f'{{VOLUMES}}/{{name}}')\n            {PAUSE}(secrets.randbelow(300) / 1000)\n        make_volume(name, volumes)\n    return",
+        f"        if len(os.listdir(VOLUMES)) > 8:\n            os.mkdir(f'{{VOLUMES}}/{{name}}')\n            {PAUSE}(0.1 + secrets.randbelow(300) / 1000)\n        make_volume(name, volumes)\n    return",
     ),
     breach(
         "restart.keeps-counts",

@@ -95,15 +95,13 @@ def test_many_mount_against_remove(plugin: Candidate) -> None:
     """
     if plugin.always_removes():
         raise SkipTest("cannot be seen: see remove.in-use")
-    for _ in range(20):
-        name = plugin.create()
-        body: dict[str, object] = {"Name": name, "ID": plugin.mount_id()}
+    for first, second in [("Mount", "Remove"), ("Remove", "Mount")] * 10:
+        body: dict[str, object] = {"Name": plugin.create(), "ID": plugin.mount_id()}
         plugin.exchanges.clear()
         with ThreadPoolExecutor(2) as pool:
-            calls = [pool.submit(plugin.call, f"VolumeDriver.{each}", body) for each in ("Mount", "Remove")]
-        mounted, removed = (call.result() for call in calls)
-        both = plugin.took(mounted) and plugin.took(removed)
-        assert not both, f"wanted Mount or Remove to be refused, not both to succeed\n{mounted}"
+            answers = list(pool.map(lambda each: plugin.call(f"VolumeDriver.{each}", body), (first, second)))  # noqa: B023
+        both = all(plugin.took(answer) for answer in answers)
+        assert not both, f"wanted Mount or Remove to be refused, not both to succeed\n{answers[1]}"
 
 
 @case("must")
