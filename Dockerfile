@@ -2,13 +2,16 @@
 ARG BASE=python:3.13-slim
 FROM ${BASE}
 
+# curl, to ask a plugin from a second container. A base that has it needs no network for this.
+RUN command -v curl || { apt-get update && apt-get install --yes --no-install-recommends curl && rm -r /var/lib/apt/lists; }
+
 # Debian's Python refuses a plain pip (PEP 668): an environment of its own works on every base.
 RUN python3 -m venv /opt/venv
 
 # Logs appear when they are written, and a clone that is mounted on /workshop stays free of files that belong to root.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
-# Without a network: put the wheels into a folder wheels/ and build with --build-arg PIP_NO_INDEX=1.
+# Without a network, on a base with curl: put the wheels into a folder wheels/ and build with --build-arg PIP_NO_INDEX=1.
 # The brackets make that folder a pattern, which may match nothing; the name of a folder would have to be there.
 ARG PIP_FIND_LINKS=/wheels
 ARG PIP_NO_INDEX

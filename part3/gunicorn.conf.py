@@ -1,8 +1,14 @@
 """The plugin of part 3 for daily use: gunicorn -c part3/gunicorn.conf.py"""
 
+import contextlib
+import json
 import os
+import secrets
 import sys
 import threading
+import time
+
+from flask import g, has_request_context, request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import plugin
@@ -14,15 +20,57 @@ worker_class = "gthread"
 threads = 16
 # Docker keeps its connections. One that is closed under a call comes back without its body: never be the one who closes
 keepalive = 7 * 24 * 3600
-# gunicorn's own way of opening a Unix socket lets everybody in, so it is given ours; SIGHUP reads this file again
-if not hasattr(plugin, "listener"):
+# systemd may have opened the socket already: gunicorn finds that one by itself, and leaves its file alone at the end.
+# Else it is given ours: gunicorn's own way of opening one lets everybody in. SIGHUP reads this file again
+if not hasattr(plugin, "bind"):
     plugin.prepare()
-    plugin.listener = plugin.listen(plugin.SOCKET).detach()
-bind = f"fd://{plugin.listener}"
+    given = os.environ.get("LISTEN_PID") == str(os.getpid())
+    plugin.bind = [] if given else [f"fd://{plugin.listen(plugin.SOCKET).detach()}"]
+bind = plugin.bind
 control_socket_disable = True
 
 
 def post_worker_init(worker):
+    plugin.app.before_request(begin_call)
+    plugin.app.after_request(log_call)
+    plugin.app.logger.addFilter(name_call)
     # not after a SIGHUP: the worker before this one may still be making a volume there
     if worker.age == 1:
         threading.Thread(target=plugin.clear, daemon=True).start()
+
+
+def begin_call():
+    """Give a call a name for the log, and note when it began."""
+    g.call, g.begun = secrets.token_hex(4), time.perf_counter()
+
+
+def log_call(response):
+    """Write a call into the log, in one line: what was asked, how long it took in milliseconds, what came of it."""
+    took, status = (time.perf_counter() - g.begun) * 1000, response.status_code
+    outcome = "hung-up" if status == 503 else status
+    err = "" if status in (200, 503) else response.json["Err"]
+    asked = f"call={g.call} endpoint={quoted(request.path[1:])} volume={quoted(volume_of_call())}"
+    # straight to stderr, which costs a third of Python's logging; a log that cannot be written costs no answer
+    with contextlib.suppress(OSError):
+        os.write(2, f"{asked} ms={took:.1f} outcome={outcome} err={quoted(err)}\n".encode())
+    return response
+
+
+def volume_of_call():
+    """Return the name that was sent, whatever it is; where none can be read, nothing."""
+    try:
+        return str(plugin.body().get("Name", ""))
+    except Exception:
+        return ""
+
+
+def quoted(text):
+    """Return a text short, and on one line whatever is in it: a volume's name is anything that was sent."""
+    return json.dumps(text[:100])
+
+
+def name_call(record):
+    """Put the call's name before what the plugin itself logs in it."""
+    if has_request_context():
+        record.msg = f"call={g.call} {record.msg}"
+    return True

@@ -64,6 +64,13 @@ def test_the_code_of_all_slides_is_there() -> None:
     assert all(course.snippet(reference) for slide in slides for reference in slide.code)
 
 
+@pytest.mark.parametrize("name", ["ddd-tcp.spec", "ddd-tls.json"])
+def test_a_file_that_a_slide_shows_is_shown_as_it_is(name: str) -> None:
+    content = (ROOT / "part2" / name).read_text().strip()
+    slides = course.slides(course.folder() / "part2.md")
+    assert [slide.where for slide in slides if f"`part2/{name}`" in slide.text and f"\n{content}\n```" in slide.text]
+
+
 def test_the_skeleton_runs_and_fails_the_first_step(tmp_path: Path) -> None:
     file = tmp_path / "plugin.py"
     file.write_text(learner.SKELETON)
@@ -85,6 +92,13 @@ def test_a_slide_has_what_stands_on_it(tmp_path: Path) -> None:
     assert two.text == "Two\n!CODE part2/plugin.py:answer\nthree"
     assert (two.hints, two.more, two.notes) == (["Why?\n\n    code", "So."], "more", "Ask.")
     assert two.code == ["part2/plugin.py:answer"] and two.where.endswith("fruit.md:7")
+
+
+def test_a_slide_is_cut_first_where_it_says_so(tmp_path: Path) -> None:
+    kept, cut = read(tmp_path, "# Kept\n!SUB\n!MINUTES 2\n!CUT\n## Cut\n")
+    assert (kept.cut, cut.cut, cut.text) == (False, True, "## Cut")
+    with pytest.raises(CourseError, match="nothing stands behind !CUT, not 'first'"):
+        read(tmp_path, "!CUT first\n")
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~", "```console"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop import course, deck, setup
+from workshop import course, deck, notebooks, setup
 from workshop import site as maker
 from workshop.course import CourseError
 from workshop.deck import listing
@@ -79,6 +80,13 @@ def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     assert not [slide.where for slide in slides if not slide.minutes]
 
 
+@pytest.mark.parametrize("name", maker.ORDER)
+def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
+    slides = course.slides(course.folder() / f"{name}.md")
+    prompts = [(slide.where, line) for slide in slides for line in slide.notes.split("\n") or [""]]
+    assert not [where for where, line in prompts if not re.match(r"(Ask|Demo|Note): ", line)]
+
+
 def test_every_file_of_slides_has_its_place_in_the_day() -> None:
     assert sorted(maker.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
 
@@ -100,6 +108,29 @@ def test_a_deck_has_the_notes_and_no_more(slides: Path) -> None:
     assert "And round." not in text
     assert re.search(r'<aside class="notes">.*5 min.*Ask: who\?.*</aside>', text, re.DOTALL)
     assert re.findall(r'<section( id="[^"]*")?', text) == ["", ' id="slide-1"', ' id="slide-2"', "", ' id="slide-3"']
+
+
+@needs_pygments
+def test_the_notes_say_what_to_cut_first(slides: Path) -> None:
+    assert "Cut this first" not in deck.page(slides)
+    add(slides, "!SUB\n!MINUTES 1\n!CUT\n## Below\n")
+    assert deck.page(slides).count("Cut this first") == 1
+    assert "Cut" not in maker.page(slides)
+
+
+@pytest.mark.parametrize(
+    ("info", "caption"),
+    [("", ""), (" terminal 2", "In a second terminal"), (" not run: it never ends", "")],
+    ids=["first terminal", "second terminal", "not run"],
+)
+@needs_pygments
+def test_a_block_of_commands_says_which_terminal_it_is_for(info: str, caption: str) -> None:
+    block = f"Type:\n\n```console{info}\n$ docker ps\nCONTAINER ID\n```\n"
+    shown = deck.markdown(block, "here")
+    assert re.findall(r'<span class="filename">([^<]*)</span>', shown) == [caption] * bool(caption)
+    assert '<span class="gp">$ </span>' in shown and '<span class="go">CONTAINER ID</span>' in shown
+    assert "not run" not in shown and "terminal 2" not in shown
+    assert maker.on_page_markdown(block) == deck.consoles(block)
 
 
 def sources(number: int) -> str:
@@ -151,8 +182,10 @@ def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
 def test_the_agenda_sums_the_minutes_of_the_day() -> None:
     minutes = [course.front_matter(path)[1] for path in maker.slide_files()]
     table = maker.agenda()
-    assert f"**{sum(minutes)}**" in table
-    assert [int(found) for found in re.findall(r"\| (\d+) \|", table)] == minutes
+    assert f"**{sum(minutes)} minutes of slides, " in table
+    taught = [int(found) for found in re.findall(r"\| (\d+) \| \[", table)]
+    assert sum(taught) == sum(minutes)
+    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(maker.ORDER)
 
 
 def test_every_test_that_the_protocol_names_is_there() -> None:
@@ -162,6 +195,51 @@ def test_every_test_that_the_protocol_names_is_there() -> None:
     }
     assert len(named) > 20
     assert not set(named) - there
+
+
+@needs_pygments
+def test_a_conversation_stands_on_the_page_and_not_in_the_deck(slides: Path) -> None:
+    add(slides, "!NOTE\nAsk: who?\n!TRACE 20.10/run\n")
+    page, text = maker.page(slides), deck.page(slides)
+    assert "\n!TRACE" not in page and page.count('"path": "/VolumeDriver.Mount"') == 1
+    assert "TRACE" not in text and "VolumeDriver.Mount" not in text and "Ask: who?" in text
+
+
+@needs_pygments
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ("!TRACE 20.10/bake", "There is no conversation 20.10/bake in traces/. There are: 20.10/cp-from-running, "),
+        ("!TRACE", "a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run"),
+    ],
+)
+def test_a_conversation_that_is_not_there_fails_the_build(slides: Path, mark: str, said: str) -> None:
+    with pytest.raises(CourseError, match=r"fruit\.md:\d+: " + re.escape(said)):
+        maker.page(add(slides, f"!MORE\n{mark}\n"))
+
+
+@pytest.mark.parametrize("number", PARTS)
+def test_every_step_has_its_check_in_the_table(number: int) -> None:
+    table = maker.checks(number)
+    rows = re.findall(r"^\| \[(\S+) (.+?)\]\(#step-(\S+)\) \| (.+) \|$", table, re.MULTILINE)
+    assert [(step, title) for step, title, _, _ in rows] == [(s.id, s.title) for s in course.part(number).steps]
+    assert all(step.replace(".", "-") == name and said.endswith(".") for step, _, name, said in rows)
+
+
+def test_a_notebook_is_a_page_with_its_outputs() -> None:
+    *_, path = notebooks.stored()
+    text = notebooks.page(path)
+    assert text.startswith("---\ntitle: Part 3 in the laboratory\n---\n\n# Part 3 in the laboratory: volumes\n")
+    assert '```python\nplugin.docker("docker volume rm mango")\n```\n\n<div class="output"><div class="lab">' in text
+    assert "<div class=\"output\"><pre>['aside', 'escape', 'volumes']</pre></div>" in text
+
+
+def test_a_notebook_that_failed_fails_the_build(tmp_path: Path) -> None:
+    path = tmp_path / "part1.ipynb"
+    failed = {"id": "peel", "cell_type": "code", "source": ["peel()"], "outputs": [{"output_type": "error"}]}
+    path.write_text(json.dumps({"cells": [{"id": "a", "cell_type": "markdown", "source": ["# A"]}, failed]}))
+    with pytest.raises(CourseError, match=r"part1\.ipynb: the cell peel has printed, or failed\. Run it again: "):
+        notebooks.page(path)
 
 
 # What takes longer: the whole site
@@ -184,6 +262,9 @@ def test_the_site_is_built_in_ten_seconds_without_a_warning(built: Path) -> None
     for name in maker.ORDER:
         assert (built / f"{name}.html").is_file()
         assert (built / "decks" / f"{name}.html").is_file()
+    for number in PARTS:
+        assert f'href="part{number}-notebook.html"' in (built / f"part{number}.html").read_text()
+        assert (built / f"part{number}-notebook.html").is_file()
 
 
 @pytest.mark.slow

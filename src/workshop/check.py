@@ -248,12 +248,11 @@ def stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 def accept(root: Path) -> int:
-    """Write anew what the tool says now: the transcripts, and the table of cases; show the difference. For authors."""
-    tests = ["tests/test_diagnoses.py", "tests/test_conformance.py::test_the_authors_page_has_all_cases"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *tests], cwd=root, env=os.environ | {"WORKSHOP_ACCEPT": "1"}
-    )
-    written = ["tests/transcripts", "docs/authors.md"]
+    """Write anew what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
+    table = "tests/test_conformance.py::test_the_authors_page_has_all_cases"
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", table]
+    done = subprocess.run(command, cwd=root, env=os.environ | {"WORKSHOP_ACCEPT": "1"})
+    written = ["tests/transcripts", "notebooks", "docs/authors.md"]
     subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", *written], cwd=root)
     print(f"Look at each change, then   git add {' '.join(written)}")
     return 1 if done.returncode else 0

@@ -108,13 +108,14 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 @click.option("--json", metavar="FILE", help="Write the results as JSON, with every exchange.")
 @click.option("--seed", type=int, help="Repeat the names of an earlier check.")
-@click.option("--accept", is_flag=True, help="For authors: write the transcripts and the table of cases anew.")
+@click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
 def check(accept: bool, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
     from workshop import check as verb
 
     if accept:
-        setup.extra("test")
+        for name in ("test", "notebooks"):
+            setup.extra(name)
         return verb.accept(setup.clone())
     return verb.main(verb.Options(**options))
 
@@ -194,12 +195,34 @@ def slides(pdf: bool) -> int:
 
 
 @cli.command()
+@click.option("--at", metavar="TIME", help="When the day begins; 9:30 by default.")
+def agenda(at: str | None) -> int:
+    """Print the day by the clock, with its breaks, and what to cut first."""
+    from workshop import agenda as plan
+
+    try:
+        return plan.main(at or plan.START)
+    except plan.WrongTime as wrong:
+        raise click.UsageError(str(wrong)) from None
+
+
+@cli.command()
 def site() -> int:
     """Serve the course as a site on this machine."""
     setup.extra("docs")
     from workshop import site as pages
 
     return pages.serve()
+
+
+@cli.command()
+@click.argument("part", required=False, type=click.IntRange(1, 3))
+def lab(part: int | None) -> int:
+    """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
+    setup.extra("lab")
+    from workshop import jupyter
+
+    jupyter.serve(part)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)

@@ -1,8 +1,9 @@
 """The course, read from slides/: parts, steps, minutes, hints, and code from the parts by name.
 
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
-slide, `!STEP 2.1 title`, `!MINUTES 5` and `!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and
-`!NOTE` begin a block that lasts to the next such line. Inside a code fence none of them counts.
+slide, `!STEP 2.1 title`, `!MINUTES 5`, `!CUT` (cut this slide first when time is short) and
+`!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next
+such line. Inside a code fence none of them counts.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from workshop import setup
 
 MARK = re.compile(r"!([A-Z]+)(?:[ \t]+(.*))?$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
+
+
+ORDER = ("intro", "part1", "part2", "part3", "end")
+"""The files of slides/ in the order of the day."""
 
 
 class CourseError(Exception):
@@ -36,6 +41,8 @@ class Slide:
     more: str = ""
     notes: str = ""
     minutes: int = 0
+    cut: bool = False
+    """Whether it is one to cut first when time is short."""
     step: str = ""
     """The step of the learner's way that it is, "2.1"; "" for none."""
     title: str = ""
@@ -69,6 +76,11 @@ def folder() -> Path:
     """Return where the slides are: in the clone, or in the installed wheel."""
     root = setup.home()
     return root / "slides" if root else Path(__file__).parent / "slides"
+
+
+def files() -> list[Path]:
+    """Return the files of slides/ in the order of the day."""
+    return [folder() / f"{name}.md" for name in ORDER]
 
 
 @cache
@@ -168,6 +180,7 @@ class Reader:
         self.single: dict[str, Callable[[str, str, str], None]] = {
             "STEP": self.step,
             "MINUTES": self.minutes,
+            "CUT": self.cut,
             "CODE": self.code,
         }
 
@@ -180,11 +193,14 @@ class Reader:
             self.block = {"HINT": "hint", "MORE": "more", "NOTE": "notes"}[name]
             if name == "HINT":
                 self.slides[-1].hints.append("")
+        elif name == "TRACE":
+            self.trace(where, argument)
         elif name in self.single:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            raise CourseError(f"{where}: !{name} means nothing. What does: SLIDE SUB STEP MINUTES CODE HINT MORE NOTE.")
+            known = "SLIDE SUB STEP MINUTES CUT CODE TRACE HINT MORE NOTE"
+            raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
         found = re.fullmatch(r"(\d+\.\d+)[ \t]+(\S.*)", argument)
@@ -195,11 +211,22 @@ class Reader:
     def minutes(self, where: str, argument: str, _text: str) -> None:
         self.slides[-1].minutes += number_at(where, "minutes", argument)
 
+    def cut(self, where: str, argument: str, _text: str) -> None:
+        if argument:
+            raise CourseError(f"{where}: nothing stands behind !CUT, not {argument!r}.")
+        self.slides[-1].cut = True
+
     def code(self, where: str, argument: str, text: str) -> None:
         if not re.fullmatch(r"[\w./-]+:\w+", argument):
             raise CourseError(f"{where}: code is named by file and function: !CODE part2/plugin.py:activate")
         self.slides[-1].code.append(argument)
         self.add(text)
+
+    def trace(self, where: str, argument: str) -> None:
+        """Take `!TRACE 20.10/run`, a conversation of traces/: it is for the page only, whatever block it stands in."""
+        if not re.fullmatch(r"[\w./-]+", argument):
+            raise CourseError(f"{where}: a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run")
+        self.slides[-1].more += f"\n!TRACE {argument}\n"
 
     def add(self, text: str) -> None:
         """Add a line to the block that is being read."""
@@ -236,6 +263,15 @@ def snippet(reference: str, root: Path | None = None) -> str:
     if function not in found:
         raise CourseError(f"{path}:1: there is no function {function} here: mend the line !CODE {reference}")
     return found[function]
+
+
+def conversation(name: str, root: Path | None = None) -> Path:
+    """Return the file of a recorded conversation, "20.10/run". Raises CourseError, whose text names those there are."""
+    traces = (root or setup.clone()) / "traces"
+    there = [str(path.relative_to(traces).with_suffix("")) for path in sorted(traces.rglob("*.jsonl"))]
+    if name not in there:
+        raise CourseError(f"There is no conversation {name} in traces/. There are: {', '.join(there)}.")
+    return traces / f"{name}.jsonl"
 
 
 def functions(source: str, path: str = "the file") -> dict[str, str]:

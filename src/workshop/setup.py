@@ -39,11 +39,19 @@ NEEDS = {
             ("debootstrap", "debootstrap"),
             ("curl", "curl"),
             ("openssl", "openssl"),
+            ("podman", "podman"),
         ),
         where_known=(("docker-cli", "docker"), ("docker-compose", "docker-compose")),
     ),
     "slow": Need(
-        "they take minutes, and Go", ("docs",), (("golang-go", "go"), ("strace", "strace"), ("bubblewrap", "bwrap"))
+        "they take minutes, and Go",
+        extras=("docs", "lab"),
+        packages=(
+            ("golang-go", "go"),
+            ("strace", "strace"),
+            ("bubblewrap", "bwrap"),
+            ("systemd", "systemd-analyze"),
+        ),
     ),
     "browser": Need("they open pages in Chromium", extras=("browser", "docs"), packages=(("chromium", "chromium"),)),
 }

@@ -16,12 +16,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from workshop import course, deck, setup
+from workshop import agenda as day
+from workshop import course, deck, notebooks, report, setup, web
 from workshop.course import CourseError, Slide
 from workshop.deck import listing
 
-ORDER = ("intro", "part1", "part2", "part3", "end")
+ORDER = course.ORDER
 """The files of slides/ in the order of the day."""
+
+TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+SCRIPT = "scripts/conversation.js"
+FOLLOW = """
+const follow = () => document.querySelectorAll("plugin-conversation").forEach((each) =>
+  each.setAttribute("theme", document.body.dataset.mdColorScheme === "slate" ? "dark" : "light"));
+new MutationObserver(follow).observe(document.body, {attributeFilter: ["data-md-color-scheme"]});
+follow();
+"""
+"""Keeps the conversations of a page as light or dark as the page."""
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -29,26 +40,30 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 
 def slide_files() -> list[Path]:
     """Return the files of slides/ in the order of the day."""
-    return [course.folder() / f"{name}.md" for name in ORDER]
+    return course.files()
 
 
 # What mkdocs calls, by these names
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add a page and a deck for each file of slides/."""
+    """Add a page and a deck for each file of slides/, a page for each notebook, and what draws conversations."""
     File = import_module("mkdocs.structure.files").File
     with told():
         for path in slide_files():
             files.append(File.generated(config, f"{path.stem}.md", content=page(path)))
             files.append(File.generated(config, f"decks/{path.stem}.html", content=deck.page(path)))
+        for path in notebooks.stored():
+            files.append(File.generated(config, f"{path.stem}-notebook.md", content=notebooks.page(path)))
+    files.append(File.generated(config, SCRIPT, abs_src_path=str(web.FOLDER / "conversation.js")))
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead a link to the README to the page that says the same (the site ends at docs/), and fill in the agenda."""
+    """Fill in the agenda, and lead a link to the README to the page that says the same: the site ends at docs/."""
     with told():
-        return markdown.replace("](../README.md)", "](index.md)").replace("<!-- agenda -->", agenda())
+        text = deck.consoles(markdown).replace("](../README.md)", "](index.md)")
+        return text.replace("<!-- agenda -->", agenda())
 
 
 def on_page_content(text: str, page: Any, **_: Any) -> str:
@@ -58,7 +73,10 @@ def on_page_content(text: str, page: Any, **_: Any) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Leave out the 3 MB that draw pictures where there is none."""
+    """Leave out the 3 MB that draw pictures where there is none, and bring in what draws conversations where one is."""
+    if "<plugin-conversation" in output:
+        scripts = f'<script src="{SCRIPT}" defer></script><script>{FOLLOW}</script>'
+        output = output.replace("</body>", f"{scripts}</body>")
     if 'class="mermaid"' in output:
         return output
     return re.sub(r'<script src="[^"]*mermaid\.min\.js"></script>', "", output)
@@ -74,13 +92,18 @@ def told() -> Iterator[None]:
 
 
 def agenda() -> str:
-    """Return the day as a table in Markdown: what, how long, and its slides. Raises CourseError."""
-    rows, day = ["| | minutes | slides |", "|---|---|---|"], 0
-    for path in slide_files():
-        title, minutes = course.front_matter(path)
-        rows.append(f"| [{title}]({path.name}) | {minutes} | [slides](decks/{path.stem}.html) |")
-        day += minutes
-    return "\n".join([*rows, f"| **all, without breaks** | **{day}** | |"])
+    """Return the day as a table in Markdown: when, what, and its slides. Raises CourseError."""
+    plan = day.day(day.minutes_of(day.START))
+    taught, breaks = day.total(plan)
+    rows = ["| time | minutes | | |", "|---|---|---|---|"]
+    for each in plan:
+        what, shown = each.title, ""
+        if each.slides:
+            what = f"[{day.name(each)}]({each.file}.md)"
+            shown = f"[slides](decks/{each.file}.html)"
+        rows.append(f"| {day.clock(each.start)}–{day.clock(each.end)} | {each.minutes} | {what} | {shown} |")
+    rows.append(f"| | **{taught + breaks}** | **{taught} minutes of slides, {breaks} of breaks** | |")
+    return "\n".join([*rows, *day.cut_lines("- ")])
 
 
 # A page for each file of slides/
@@ -93,10 +116,12 @@ def page(path: Path) -> str:
     name = path.stem
     blocks = [f"---\ntitle: {title}\n---"]
     blocks += [part_of_page(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
-    blocks.insert(2, f"[Show the slides](decks/{name}.html){{ .md-button }} **{minutes} minutes**\n{{: .begin }}")
     number = int(name[4:]) if re.fullmatch(r"part[1-9]", name) else 0
+    laboratory = f"[Try it in the laboratory]({name}-notebook.md){{ .md-button }} " if number else ""
+    slides_button = f"[Show the slides](decks/{name}.html){{ .md-button }} "
+    blocks.insert(2, f"{slides_button}{laboratory}**{minutes} minutes**\n{{: .begin }}")
     if number:
-        blocks += [*comparison(number), whole(number)]
+        blocks += [checks(number), *comparison(number), whole(number)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -107,7 +132,8 @@ def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
     level = "#" if first else "##"
     meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = deck.HEADING.sub("", slide.text, count=1)
-    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, with_code(text), with_code(slide.more)]
+    more = with_conversations(with_code(slide.more), slide.where)
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, with_code(text), more]
     return "\n\n".join([*filter(None, map(str.strip, parts)), *hints(slide)])
 
 
@@ -118,6 +144,31 @@ def minutes_text(minutes: int) -> str:
 def with_code(text: str) -> str:
     """Return text with the code itself in the place of each line !CODE. Raises CourseError."""
     return deck.CODE.sub(lambda found: fenced(found[1], course.snippet(found[1])), text)
+
+
+def with_conversations(text: str, where: str) -> str:
+    """Return text with what Docker and the plugin said in the place of each line !TRACE. Raises CourseError."""
+    return TRACE.sub(lambda found: conversation(found[1], where), text)
+
+
+def conversation(name: str, where: str) -> str:
+    """Return a recorded conversation as the element that draws it. Raises CourseError."""
+    try:
+        recording = course.conversation(name).read_text()
+    except CourseError as error:
+        raise CourseError(f"{where}: {error}") from None
+    return f'<div class="conversation">\n{web.embedded(recording)}</div>'
+
+
+def checks(number: int) -> str:
+    """Return the steps of a part, with what each check looks at, as a table in Markdown. Raises CourseError."""
+    rows = ["| step | what is checked |", "|---|---|"]
+    for step, check in report.steps(number).items():
+        said = " ".join((check.__doc__ or "").split()).replace("|", "\\|")
+        rows.append(f"| [{step} {course.step(step).title}](#step-{step.replace('.', '-')}) | {said} |")
+    head = "## The steps, and the checks that say they are done { #checks }"
+    said = f"`./workshop check {number}` checks them in this order, on your plugin, up to the first that fails."
+    return "\n\n".join([head, said, "\n".join(rows)])
 
 
 def fenced(title: str, source: str) -> str:

@@ -52,6 +52,26 @@ def test_every_picture_is_drawn_and_has_a_text(chromium: Chromium, site: Path) -
     assert drawn
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_conversation_is_drawn_in_the_colours_of_its_page(chromium: Chromium, site: Path, scheme: str) -> None:
+    drawn = 0
+    for path in pages(site):
+        page = chromium.open(path, scheme=scheme)
+        for conversation in page.locator("plugin-conversation").all():
+            assert conversation.get_attribute("theme") == scheme
+            assert conversation.locator("ol > li .call").count() > 2, path.name
+            drawn += 1
+        page.context.close()
+    assert drawn >= 3
+
+
+def test_a_conversation_follows_the_palette(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "part2.html")
+    page.locator("label.md-header__button[for^=__palette]:visible").press("Enter")
+    page.locator("plugin-conversation[theme=dark]").wait_for()
+    page.context.close()
+
+
 def test_the_search_finds_what_is_on_a_page_without_a_server(chromium: Chromium, site: Path) -> None:
     page = chromium.open(site / "index.html")
     page.keyboard.press("/")
@@ -67,6 +87,18 @@ def test_the_palette_can_be_changed_by_keyboard(chromium: Chromium, site: Path) 
     page.locator("label.md-header__button[for^=__palette]:visible").press("Enter")
     page.wait_for_function("(b) => getComputedStyle(document.body).backgroundColor !== b", arg=before)
     page.context.close()
+
+
+def test_what_is_copied_is_what_is_typed(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "part1.html")
+    block = page.locator("code", has_text="--user 1000").first
+    assert block.inner_text().startswith("$ ") and "\n> " in block.inner_text() and "curl: (7)" in block.inner_text()
+    # how Material's button marks a block while it reads it
+    block.evaluate("(code) => code.setAttribute('data-md-copying', '')")
+    copied = block.inner_text()
+    page.context.close()
+    assert copied.startswith("docker run") and copied.rstrip().endswith("http://ddd/")
+    assert not [line for line in copied.splitlines() if line.startswith((">", "$", "curl: "))]
 
 
 def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from .engine import Engine
 from .images import build_ours, import_busybox, import_python_base
-from .plugins import Part
+from .plugins import SERVERS, Part
 
 PROGRAMS = ["dockerd", "docker", "unshare", "nsenter", "busybox", "debootstrap", "curl", "openssl"]
 
@@ -37,10 +37,16 @@ def engine(machine: None) -> Iterator[Engine]:
         yield engine
 
 
+@pytest.fixture(scope="session", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> str:
+    """Each way of serving part 3."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def plugin(engine: Engine) -> Iterator[Part]:
+def plugin(engine: Engine, server: str) -> Iterator[Part]:
     """The plugin of part 3, beside the shared engine. It stays: a lost plugin costs Docker 15 s at each `volume ls`."""
-    with Part(engine) as plugin:
+    with Part(engine, server=server) as plugin:
         yield plugin
 
 

@@ -68,6 +68,12 @@ def wheels(folder: Path) -> None:
     call(*pip, "--dest", folder, "--constraint", constraints, "flask", "gunicorn")
 
 
+def wheels_folder() -> Path:
+    """The folder with the packages of the image, for the versions of constraints.txt."""
+    versions = hashlib.sha256((REPOSITORY / "constraints.txt").read_bytes()).hexdigest()[:12]
+    return once(f"wheels-{versions}", wheels)
+
+
 def import_busybox(engine: Engine) -> None:
     """Give the engine the image busybox:local."""
     tar = engine.folder / "busybox.tar"
@@ -82,13 +88,12 @@ def import_python_base(engine: Engine) -> None:
 
 def build_ours(engine: Engine) -> None:
     """Build our Dockerfile on python-base:local, without a network: the wheels are in the build's folder."""
-    versions = hashlib.sha256((REPOSITORY / "constraints.txt").read_bytes()).hexdigest()[:12]
     with tempfile.TemporaryDirectory() as folder:
         context = Path(folder)
         for name in ["Dockerfile", ".dockerignore", "constraints.txt"]:
             shutil.copy(REPOSITORY / name, context)
         for name in ["part1", "part2", "part3"]:
             shutil.copytree(REPOSITORY / name, context / name)
-        shutil.copytree(once(f"wheels-{versions}", wheels), context / "wheels")
+        shutil.copytree(wheels_folder(), context / "wheels")
         arguments = ["--build-arg", f"BASE={PYTHON_BASE}", "--build-arg", "PIP_NO_INDEX=1", "--network=none"]
         engine.docker("build", *arguments, "--tag", OURS, folder, seconds=300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socketserver
 import subprocess
@@ -11,10 +12,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .engine import Engine, answers, wait_for
+from .engine import Engine, answers, child_of, wait_for
 from .images import REPOSITORY
 
 SOCKET = "/run/docker/plugins/ddd.sock"
+# how part 3 is served: the course's way, and the operators'
+SERVERS = {"python": ["part3/plugin.py"], "gunicorn": ["-m", "gunicorn", "-c", "part3/gunicorn.conf.py"]}
 
 
 def ask(engine: Engine, endpoint: str, **body: object) -> dict[str, object]:
@@ -28,9 +31,11 @@ def ask(engine: Engine, endpoint: str, **body: object) -> dict[str, object]:
 class Part:
     """A part of the course, run beside an engine as a reader runs it: in its namespaces, with its plugin folders."""
 
-    def __init__(self, engine: Engine, part: int = 3, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, part: int = 3, env: Mapping[str, str] | None = None, server: str = "python"
+    ) -> None:
         self.engine = engine
-        self.command: Sequence[str] = [sys.executable, f"part{part}/plugin.py"]
+        self.command: Sequence[str] = [sys.executable, *(SERVERS[server] if part == 3 else [f"part{part}/plugin.py"])]
         self.env = env
         self.log = engine.folder / "plugin.log"
         self._process: subprocess.Popen[str] | None = None
@@ -56,10 +61,28 @@ class Part:
         self._process = process
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End the plugin with a signal; return its exit status, which after a clean stop is 0."""
+        """End the plugin with a signal; return its exit status, which after a clean stop is 0.
+
+        SIGKILL takes gunicorn's worker too, as systemd and the end of a container do.
+        """
         assert self._process
+        program = child_of(self._process)
+        workers = Path(f"/proc/{program}/task/{program}/children").read_text().split()
         self.engine.signal(self._process, how)
-        return self._process.wait(20)
+        if how == signal.SIGKILL:
+            for worker in workers:
+                os.kill(int(worker), how)
+        status = self._process.wait(20)
+        wait_for(lambda: all(map(ended, workers)), "the end of gunicorn's worker")
+        return status
+
+
+def ended(pid: str) -> bool:
+    """Whether a process has ended, and let go what it had open."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 ANSWERS: dict[str, dict[str, object]] = {

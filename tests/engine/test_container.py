@@ -64,7 +64,7 @@ def test_the_image_has_the_packages_of_constraints_txt_on_a_base_that_refuses_a_
 def test_part_1_greets_a_curl_in_a_second_container(engine: Engine) -> None:
     with part_in_a_container(engine, 1):
         curl = ["curl", "--silent", "--unix-socket", "/run/docker/plugins/ddd.sock", "http://ddd/"]
-        greeting = engine.container("-v", "/run/docker/plugins:/run/docker/plugins", PYTHON_BASE, *curl)
+        greeting = engine.container("-v", "/run/docker/plugins:/run/docker/plugins", OURS, *curl)
         assert greeting.startswith("Hello! I am ddd")
 
 
@@ -108,5 +108,9 @@ def test_compose_brings_part_3_up_and_takes_it_down(engine: Engine, name: str) -
     service = engine.run(*command, "ps", "--quiet").stdout.strip()
     assert engine.output("inspect", "--format={{.HostConfig.PidMode}}", service) == "host"
     use(engine, name)
+    assert f'endpoint="VolumeDriver.Remove" volume="{name}" ' in engine.docker("logs", service).stderr
+    engine.run(*command, "stop")
+    assert engine.output("inspect", "--format={{.State.ExitCode}}", service) == "0"
+    assert not (engine.plugins / "ddd.sock").exists()
     engine.run(*command, "down")
     assert not (engine.plugins / "ddd.sock").exists()

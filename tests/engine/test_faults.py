@@ -41,10 +41,10 @@ def listed(engine: Engine) -> set[str]:
 
 @pytest.mark.parametrize("settings", ["{}", LIVE_RESTORE], ids=["", "live-restore"])
 def test_a_volume_outlives_a_killed_engine_and_goes_when_its_container_is_gone(
-    fresh_engine: Start, name: str, settings: str
+    fresh_engine: Start, server: str, name: str, settings: str
 ) -> None:
     engine = fresh_engine(settings)
-    with Part(engine):
+    with Part(engine, server=server):
         kill_engine_while_a_container_has(engine, name)
 
 
@@ -90,10 +90,10 @@ def kill_engine_while_a_container_has(engine: Engine, name: str) -> None:
 
 
 def test_data_outlives_a_restart_a_kill_amid_two_hundred_calls_and_an_engine_restart(
-    fresh_engine: Start, name: str
+    fresh_engine: Start, server: str, name: str
 ) -> None:
     engine = fresh_engine()
-    with Part(engine) as plugin:
+    with Part(engine, server=server) as plugin:
         write(engine, name, "kept")
 
         assert plugin.stop() == 0
@@ -163,12 +163,18 @@ def api(engine: Engine, method: str, path: str, body: dict[str, str]) -> int:
 # The root goes away
 
 
-@pytest.mark.parametrize("replaced", [False, True], ids=["gone", "another in its place"])
-def test_labels_survive_a_root_that_goes_away_and_comes_back(fresh_engine: Start, name: str, replaced: bool) -> None:
+@pytest.mark.parametrize(
+    ("replaced", "served"),
+    [(False, "python"), (True, "python"), (True, "gunicorn")],
+    ids=["gone", "another in its place", "another in its place, gunicorn"],
+)
+def test_labels_survive_a_root_that_goes_away_and_comes_back(
+    fresh_engine: Start, name: str, replaced: bool, served: str
+) -> None:
     engine = fresh_engine()
     disk, away = engine.root / "disk", engine.root / "away"
     disk.mkdir()
-    with Part(engine, env={"DDD_ROOT": "/var/lib/ddd/disk"}):
+    with Part(engine, env={"DDD_ROOT": "/var/lib/ddd/disk"}, server=served):
         engine.docker("volume", "create", "--driver=ddd", "--label=kept=yes", name)
         disk.rename(away)
         if replaced:  # what shows when the disk is no longer mounted: what was there before it

@@ -19,6 +19,9 @@ from workshop.deck import listing
 HERE = Path(__file__).parent
 CODE = re.compile(r"^!CODE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 HEADING = re.compile(r"\A(#{1,2})[ \t]+(.+)$", re.MULTILINE)
+CONSOLE = re.compile(r"^( {0,3}`{3,}console)[ \t]+(?:terminal ([23])|not run: .*)$", re.MULTILINE)
+"""A block of commands for another terminal, or one that the tests cannot run; for the reason see tests/console.py."""
+CAPTION = {"2": ' title="In a second terminal"', "3": ' title="In a third terminal"', None: ""}
 PICTURE = re.compile(r'<pre class="mermaid"><code>(.*?)</code></pre>', re.DOTALL)
 COLUMNS = 76
 """How many characters of code a line of a slide has."""
@@ -90,6 +93,7 @@ def section(name: str, kind: str, seconds: int, content: str) -> str:
 def aside(slide: Slide) -> str:
     """Return what only the presenter sees."""
     minutes = f"<p><strong>{slide.minutes} min</strong> {html.escape(slide.title)}</p>"
+    minutes += "<p><strong>Cut this first</strong> when time is short.</p>" if slide.cut else ""
     return f'<aside class="notes">{minutes}{markdown(slide.notes, slide.where)}</aside>'
 
 
@@ -128,7 +132,12 @@ def markdown(text: str, where: str) -> str:
         extensions=["tables", "pymdownx.superfences", "pymdownx.highlight"],
         extension_configs={"pymdownx.superfences": {"custom_fences": [fence]}},
     )
-    return pictures(str(converter.convert(text)), where)
+    return pictures(str(converter.convert(consoles(text))), where)
+
+
+def consoles(text: str) -> str:
+    """Return Markdown in which a block of commands says in a caption that it is typed in another terminal."""
+    return CONSOLE.sub(lambda found: found[1] + CAPTION[found[2]], text)
 
 
 def pictures(text: str, where: str) -> str:

@@ -1,0 +1,230 @@
+"""The notebooks: their stored outputs are what a new run gives, and each exercise can be solved.
+
+`./workshop check --accept` stores the outputs anew, and shows the difference.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workshop import jupyter
+from workshop.process import accepts
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LACKING = [name for name in ("nbclient", "nbformat", "ipykernel") if importlib.util.find_spec(name) is None]
+needs_jupyter = pytest.mark.skipif(
+    bool(LACKING), reason=f"No {', '.join(LACKING)} here: ./workshop test --require slow"
+)
+
+SOLUTIONS = {
+    "part1": {
+        "exercise-1": 'plugin = lab.start("part1")\nstatus = 404',
+        "exercise-2": 'plugin = lab.start("part1")\nplugin.kill()',
+        "exercise-3": 'mine = lab.start("part1", "Hello! I am ddd, a Docker plugin.", "Good morning!")',
+    },
+    "part2": {
+        "exercise-1": 'plugin = lab.start("part2")\n'
+        'answer = plugin.post("/Plugin.Activate", {}, content_type="application/x-www-form-urlencoded")',
+        "exercise-2": 'plugin = lab.start("part2")\n(plugin.folder / "fig.spec").write_text("tcp://127.0.0.1:9999")',
+        "exercise-3": 'broken = lab.start("part2", "else unknown}, error.code)", "else unknown})")',
+    },
+    "part3": {
+        "exercise-1": 'plugin = lab.start("part3")\n'
+        'plugin.post("/VolumeDriver.Create", {"Name": "plum", "Opts": None})\n'
+        'there = plugin.post("/VolumeDriver.Mount", {"Name": "plum", "ID": first}).json["Mountpoint"]\n'
+        'Path(there, "stone").write_text("one")\n'
+        'plugin.post("/VolumeDriver.Unmount", {"Name": "plum", "ID": first})',
+        "exercise-2": 'plugin = lab.start("part3")\n'
+        'answer = plugin.post("/VolumeDriver.Create", {"Name": "kiwi", "Opts": {"size": "10G"}})',
+        "exercise-3": 'plugin.post("/VolumeDriver.Unmount", {"Name": "lime", "ID": first})\n'
+        'plugin.post("/VolumeDriver.Unmount", {"Name": "lime", "ID": first})\n'
+        'plugin.post("/VolumeDriver.Remove", {"Name": "lime"})',
+    },
+}
+"""What a learner may write, by notebook and cell. In part 3 the third one begins where the cell itself ends."""
+
+
+def notebook(path: Path) -> Any:
+    """Return a notebook as it is stored."""
+    return json.loads(path.read_text())
+
+
+def executed(stored: Any) -> Any:
+    """Return a notebook after a run of all its cells in a new kernel."""
+    import nbclient
+    import nbformat
+
+    book = nbformat.reads(json.dumps(stored), as_version=4)
+    nbclient.NotebookClient(book, timeout=120, startup_timeout=120, kernel_name="python3").execute()
+    return book
+
+
+def outputs(cell: Any) -> list[dict[str, Any]]:
+    """Return what a cell shows: each output as text, and as HTML where there is any."""
+    shown = ("output_type", "data", "text", "name", "ename")
+    kept = [{key: output[key] for key in shown if key in output} for output in cell["outputs"]]
+    found: list[dict[str, Any]] = json.loads(json.dumps(kept))
+    return [joined(output) for output in found]
+
+
+def joined(value: Any) -> Any:
+    """Return an output with its texts in one piece: a file has them line by line."""
+    if isinstance(value, dict):
+        return {key: joined(each) for key, each in value.items()}
+    return "".join(value) if isinstance(value, list) else value
+
+
+def code(book: Any) -> dict[str, Any]:
+    """Return the cells with code, by their names."""
+    return {cell["id"]: cell for cell in book["cells"] if cell["cell_type"] == "code"}
+
+
+def store(path: Path, run: Any) -> None:
+    """Store the outputs of a run in the file, where a difference is to be read."""
+    book = notebook(path)
+    for name, cell in code(book).items():
+        cell["outputs"] = [in_lines(dict(output)) for output in code(run)[name]["outputs"]]
+    path.write_text(json.dumps(book, indent=1, ensure_ascii=False) + "\n")
+
+
+def in_lines(output: dict[str, Any]) -> dict[str, Any]:
+    data = {kind: text.splitlines(True) for kind, text in output["data"].items()}
+    return {"data": data, "execution_count": None, "metadata": {}, "output_type": output["output_type"]}
+
+
+@pytest.mark.slow
+@needs_jupyter
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_stored_outputs_are_those_of_a_new_run(path: Path) -> None:
+    run = executed(notebook(path))
+    if "WORKSHOP_ACCEPT" in os.environ:
+        store(path, run)
+    stored = code(notebook(path))
+    for name, cell in code(run).items():
+        assert outputs(cell) == outputs(stored[name]), name
+
+
+@pytest.mark.slow
+@needs_jupyter
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_can_be_solved(path: Path) -> None:
+    book = notebook(path)
+    for name, solution in SOLUTIONS[path.stem].items():
+        cell = code(book)[name]
+        begins_there = path.stem == "part3" and name == "exercise-3"
+        cell["source"] = "".join(cell["source"]) + "\n" + solution if begins_there else solution
+    run = code(executed(book))
+    said = {name: outputs(cell)[0]["data"]["text/plain"] for name, cell in run.items() if name.startswith("check-")}
+    assert set(said.values()) == {"Solved."}, said
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_exercise_is_not_solved_yet_and_says_where_to_look(path: Path) -> None:
+    cells = code(notebook(path))
+    exercises = [name for name in cells if name.startswith("exercise-")]
+    assert exercises == list(SOLUTIONS[path.stem])
+    for name in exercises:
+        (shown,) = outputs(cells[name.replace("exercise", "check")])
+        assert shown["data"]["text/plain"].startswith("Not yet. ") and len(shown["data"]["text/plain"]) > 40
+
+
+def test_each_part_has_its_notebook() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["part1", "part2", "part3"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_starts_its_own_part_and_ends_it(path: Path) -> None:
+    cells = ["".join(cell["source"]) for cell in code(notebook(path)).values()]
+    assert f'plugin = lab.start("{path.stem}")' in cells[0]
+    assert cells[-1] == "lab.close()"
+
+
+@pytest.mark.slow
+@needs_jupyter
+def test_the_plugin_ends_when_the_kernel_is_killed() -> None:
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        said: list[str] = []
+        client.execute_interactive(
+            "from workshop import lab; plugin = lab.start('part1'); print(plugin.socket, plugin.plugin.log)",
+            timeout=30,
+            output_hook=lambda message: said.append(message["content"].get("text", "")),
+        )
+        socket, log = map(Path, "".join(said).split())
+        assert accepts(socket)
+        os.kill(manager.provisioner.pid, signal.SIGKILL)
+        end = time.monotonic() + 20
+        while accepts(socket):
+            assert time.monotonic() < end, "the plugin lives on"
+            time.sleep(0.05)
+        # a kernel that is killed leaves two things in /tmp
+        shutil.rmtree(socket.parent)
+        log.unlink()
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_a_learners_copy_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path))
+    folder = jupyter.copies()
+    assert sorted(path.name for path in folder.iterdir()) == [path.name for path in NOTEBOOKS]
+    (folder / "part1.ipynb").write_text("mine")
+    (folder / "part2.ipynb").unlink()
+    jupyter.copies()
+    assert (folder / "part1.ipynb").read_text() == "mine"
+    assert (folder / "part2.ipynb").read_bytes() == (ROOT / "notebooks" / "part2.ipynb").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="No jupyterlab: ./workshop test --require slow")
+def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> None:
+    told = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    told |= {"WORKSHOP_WORK": str(tmp_path / "work"), "HOME": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "workshop", "lab", "2"]
+    with subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as serving:
+        try:
+            assert serving.stdout
+            said = "".join(serving.stdout.readline() for _ in range(3))
+            address = re.search(r"(http://127\.0\.0\.1:\d+)/lab/tree/part2\.ipynb(\?token=\w+)", said)
+            assert address, said
+            listed = json.loads(fetched(f"{address[1]}/api/contents{address[2]}"))
+            assert {each["name"] for each in listed["content"]} == {path.name for path in NOTEBOOKS}
+            assert "<title>JupyterLab</title>" in fetched(address[0])
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(f"{address[1]}/api/contents", timeout=20)
+        finally:
+            serving.send_signal(signal.SIGINT)
+        assert serving.wait(60) == 0
+
+
+def fetched(address: str, seconds: float = 60) -> str:
+    """Return a page, as soon as somebody serves it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=seconds) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
