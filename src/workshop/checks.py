@@ -133,6 +133,7 @@ def tell_of_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> 
     result = reports.Result(case.id, case.rule, level=case.levels[plugin.profile])
     suite.fail(result, plugin, case, reports.evidence(plugin, case.id, failure, plugin.output()[-4000:], None))
     report.longrepr = "\n".join(suite.lines_of(result))
+    plugin.afresh()
     if result.outcome != "FAIL":
         report.outcome = "skipped"
         report.wasxfail = f"{result.level}: {case.rule}"
