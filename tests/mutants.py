@@ -12,13 +12,14 @@ PARTS = Path(__file__).parent.parent
 @dataclass(frozen=True)
 class Mutant:
     """A part in which old has become new. step is the first check of that part that fails, and name the diagnosis,
-    unless that has a name of its own."""
+    unless that has a name of its own. case is the conformance case that catches the same change of part 3."""
 
     name: str
     step: str
     old: str
     new: str
     diagnosis: str = ""
+    case: str = ""
 
     @property
     def part(self) -> str:
@@ -33,13 +34,12 @@ class Mutant:
         file.write_text(self.source())
         return [sys.executable, str(file)], file
 
-    def source(self) -> str:
+    def source(self, part: str = "") -> str:
         """Return the spoilt plugin. Raises ValueError when the part no longer has the old text exactly once."""
-        text = (PARTS / f"part{self.part}" / "plugin.py").read_text()
+        part = part or self.part
+        text = (PARTS / f"part{part}" / "plugin.py").read_text()
         if text.count(self.old) != 1:
-            raise ValueError(
-                f"{self.name}: part {self.part} has the old text {text.count(self.old)} times: mend the row."
-            )
+            raise ValueError(f"{self.name}: part {part} has the old text {text.count(self.old)} times: mend the row.")
         return text.replace(self.old, self.new)
 
 
@@ -67,21 +67,35 @@ MUTANTS = [
         'os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")',
         'os.environ["DDD_ROOT"] + "/ddd.sock"',
     ),
-    Mutant("does not listen", "1.1", "    serve()", "    signal.pause()"),
+    Mutant("does not listen", "1.1", "    serve()", "    signal.pause()", case="socket.there"),
     Mutant("greets GET only", "1.2", 'methods=["GET", "POST"]', 'methods=["GET"]', "greets one method only"),
     Mutant("greets POST only", "1.2", 'methods=["GET", "POST"]', 'methods=["POST"]', "greets one method only"),
-    Mutant("socket open to all", "1.3", "os.umask(0o177)", "os.umask(0)"),
-    Mutant("one caller at a time", "1.4", "threaded=True", "threaded=False"),
-    Mutant("deaf to SIGTERM", "1.5", "lambda *_: sys.exit()", "signal.SIG_IGN", "does not end when asked"),
-    Mutant("leaves its socket", "1.5", "            os.unlink(SOCKET)", "            pass"),
+    Mutant("socket open to all", "1.3", "os.umask(0o177)", "os.umask(0)", case="socket.closed-to-others"),
+    Mutant("one caller at a time", "1.4", "threaded=True", "threaded=False", case="http.silent-caller"),
+    Mutant(
+        "deaf to SIGTERM",
+        "1.5",
+        "lambda *_: sys.exit()",
+        "signal.SIG_IGN",
+        "does not end when asked",
+        case="socket.stop",
+    ),
+    Mutant("leaves its socket", "1.5", "            os.unlink(SOCKET)", "            pass", case="socket.taken-away"),
     Mutant(
         "stops at a stale socket",
         "1.6",
         "            os.unlink(path)",
         "            sys.exit('stale')",
         "stale socket stops it",
+        case="socket.stale",
     ),
-    Mutant("takes a living socket", "1.7", "            caller.connect(path)", "            os.unlink(path); return"),
+    Mutant(
+        "takes a living socket",
+        "1.7",
+        "            caller.connect(path)",
+        "            os.unlink(path); return",
+        case="socket.living",
+    ),
     Mutant(
         "second with a traceback",
         "1.7",
@@ -95,8 +109,16 @@ MUTANTS = [
         "    if not stat.S_ISSOCK(os.lstat(path).st_mode):\n        sys.exit",
         "    if not stat.S_ISSOCK(os.lstat(path).st_mode):\n        return os.unlink(path)\n        sys.exit",
         "replaces a file",
+        case="socket.not-a-file",
     ),
-    Mutant("wrong case of the subsystem", "2.1", '["VolumeDriver"]', '["volumedriver"]', "wrong subsystem"),
+    Mutant(
+        "wrong case of the subsystem",
+        "2.1",
+        '["VolumeDriver"]',
+        '["volumedriver"]',
+        "wrong subsystem",
+        case="activate.names-volume-driver",
+    ),
     Mutant("Implements is a text", "2.1", '["VolumeDriver"]', '"VolumeDriver"', "Implements is no list"),
     Mutant(
         "wants JSON on Activate",
@@ -143,9 +165,10 @@ MUTANTS = [
         '["VolumeDriver"]',
         '[] if request.get_data() else ["VolumeDriver"]',
         "another answer for another caller",
+        case="activate.with-a-body",
     ),
     Mutant("error page in HTML", "2.3", "@app.errorhandler(HTTPException)\n", ""),
-    Mutant("error under status 200", "2.3", "unknown}, error.code)", "unknown})"),
+    Mutant("error under status 200", "2.3", "unknown}, error.code)", "unknown})", case="errors.status"),
     Mutant("Err misspelt", "2.3", '{"Err": error.description', '{"Error": error.description'),
     Mutant("Err null", "2.3", "error.description if request.url_rule else unknown", "None"),
     Mutant("Err missing", "2.3", '{"Err": error.description if request.url_rule else unknown}', "{}"),
@@ -160,14 +183,22 @@ MUTANTS = [
         "3.1",
         '        make_volume(name, volumes)\n    return answer({"Err": ""})',
         '        make_volume(name, volumes)\n    return answer({"Err": 0})',
+        case="answers.err",
     ),
-    Mutant("Opts null refused", "3.1", "isinstance(options, dict | None)", "isinstance(options, dict)"),
+    Mutant(
+        "Opts null refused",
+        "3.1",
+        "isinstance(options, dict | None)",
+        "isinstance(options, dict)",
+        case="create.options-null",
+    ),
     Mutant(
         "needs a Content-Type",
         "3.1",
         "request.get_json(force=True, silent=True)",
         "request.get_json(silent=True)",
         "refused",
+        case="http.no-content-type",
     ),
     Mutant("wrong case of a key", "3.1", "    name = body().get(key)", "    name = body()[key.lower()]"),
     Mutant(
@@ -176,13 +207,28 @@ MUTANTS = [
         "    if options:\n",
         '    if options is not None or not options:\n        abort(400, "This plugin makes volumes on Sundays only.")\n    if options:\n',
     ),
-    Mutant("Name not returned", "3.2", '{"Volume": {"Name": name, ', '{"Volume": {', "another Name from Get"),
-    Mutant("CreatedAt without a zone", "3.2", "st_mtime, datetime.UTC)", "st_mtime)", "CreatedAt in a wrong format"),
+    Mutant(
+        "Name not returned",
+        "3.2",
+        '{"Volume": {"Name": name, ',
+        '{"Volume": {',
+        "another Name from Get",
+        case="get.name",
+    ),
+    Mutant(
+        "CreatedAt without a zone",
+        "3.2",
+        "st_mtime, datetime.UTC)",
+        "st_mtime)",
+        "CreatedAt in a wrong format",
+        case="get.created-at",
+    ),
     Mutant(
         "Get knows only mounted volumes",
         "3.2",
         "        made = datetime",
         '        if not os.listdir(f"/proc/self/fd/{volume}/mounts"):\n            abort(404, f"Volume {name} is not mounted.")\n        made = datetime',
+        case="get.before-mount",
     ),
     Mutant(
         "Get forgets",
@@ -201,6 +247,7 @@ MUTANTS = [
         "3.3",
         '    name = asked("Name")\n    with one_volume(name) as volume:\n        made',
         '    name = asked("Name")\n    with all_volumes() as volume:\n        made',
+        case="get.unknown",
     ),
     Mutant(
         "Create again is an error",
@@ -208,15 +255,23 @@ MUTANTS = [
         "        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):\n            raise",
         "        raise",
         "Create again refused",
+        case="create.again-succeeds",
     ),
-    Mutant("List forgets", "3.5", "in sorted(names)]", "in sorted(names)[:1]]", "List is not the truth"),
+    Mutant(
+        "List forgets",
+        "3.5",
+        "in sorted(names)]",
+        "in sorted(names)[:1]]",
+        "List is not the truth",
+        case="list.is-the-truth",
+    ),
     Mutant(
         "List null",
         "3.5",
         '{"Volumes": [{"Name": name, "Mountpoint": mountpoint(name)} for name in sorted(names)]',
         '{"Volumes": None',
     ),
-    Mutant("null in List", "3.5", '{"Volumes": [', '{"Volumes": [None] + ['),
+    Mutant("null in List", "3.5", '{"Volumes": [', '{"Volumes": [None] + [', case="list.without-null"),
     Mutant(
         "no names in List",
         "3.5",
@@ -228,6 +283,7 @@ MUTANTS = [
         "3.6",
         'return f"{VOLUMES}/{name}/data"',
         'return f"volumes/{name}/data"',
+        case="mount.absolute",
     ),
     Mutant(
         "Mountpoint not there",
@@ -235,12 +291,14 @@ MUTANTS = [
         'return f"{VOLUMES}/{name}/data"',
         'return f"{VOLUMES}/{name}/files"',
         "Mountpoint is not there",
+        case="mount.folder",
     ),
     Mutant(
         "Mountpoint empty or missing",
         "3.6",
         'mount_id), record_of_caller()])\n    return answer({"Mountpoint": mountpoint(name), ',
         'mount_id), record_of_caller()])\n    return answer({"Path": mountpoint(name), ',
+        case="mount.tells-a-mountpoint",
     ),
     Mutant(
         "Path is elsewhere",
@@ -248,6 +306,7 @@ MUTANTS = [
         '    with one_volume(name):\n        return answer({"Mountpoint": mountpoint(name)',
         '    with one_volume(name):\n        return answer({"Mountpoint": VOLUMES',
         "Path is not Mount's folder",
+        case="path.of-mounted",
     ),
     Mutant(
         "Unmount deletes the files",
@@ -255,6 +314,7 @@ MUTANTS = [
         "read_records(volume, mount_id)[:-1])\n",
         'read_records(volume, mount_id)[:-1])\n    subprocess.run(["rm", "-f", mountpoint(name) + "/note"])\n',
         "files lost at Unmount",
+        case="unmount.keeps-files",
     ),
     Mutant(
         "Unmount takes the empty folder",
@@ -262,12 +322,14 @@ MUTANTS = [
         "read_records(volume, mount_id)[:-1])\n",
         "read_records(volume, mount_id)[:-1])\n    with contextlib.suppress(OSError):\n        os.rmdir(mountpoint(name))\n",
         "files lost at Unmount",
+        case="unmount.keeps-an-empty-folder",
     ),
     Mutant(
         "another folder for another container",
         "3.9",
         'record_of_caller()])\n    return answer({"Mountpoint": mountpoint(name), ',
         'record_of_caller()])\n        again = [x for x in os.listdir(f"/proc/self/fd/{volume}/mounts") if x != mount_id]\n    return answer({"Mountpoint": VOLUMES if again else mountpoint(name), ',
+        case="mount.shared",
     ),
     Mutant(
         "Remove does nothing",
@@ -275,6 +337,7 @@ MUTANTS = [
         "        os.rename(name, gone, src_dir_fd=volumes)\n",
         "",
         "Remove does not remove",
+        case="remove.removes",
     ),
     Mutant(
         "Remove takes what is in use",
@@ -282,19 +345,29 @@ MUTANTS = [
         "        if user:\n            abort(409",
         "        if False:\n            abort(409",
         "removes what is in use",
+        case="remove.in-use",
     ),
     Mutant(
         "never lets go",
         "3.11",
         "        write_records(volume, mount_id, read_records(volume, mount_id)[:-1])",
         "        pass",
+        case="unmount.lets-go",
     ),
-    Mutant("a set of IDs", "3.12", "read_records(volume, mount_id)[:-1])", "[])", "lets go too early"),
+    Mutant(
+        "a set of IDs",
+        "3.12",
+        "read_records(volume, mount_id)[:-1])",
+        "[])",
+        "lets go too early",
+        case="unmount.docker-cp",
+    ),
     Mutant(
         "the same ID twice refused",
         "3.12",
         "        write_records(volume, mount_id, [*",
         "        if read_records(volume, mount_id):\n            abort(409, 'Mounted already.')\n        write_records(volume, mount_id, [*",
+        case="mount.same-id",
     ),
     Mutant(
         "Path of the unknown",
@@ -302,6 +375,7 @@ MUTANTS = [
         '    with one_volume(name):\n        return answer({"Mountpoint": mountpoint(name)',
         '    with all_volumes():\n        return answer({"Mountpoint": mountpoint(name)',
         "says yes to the unknown",
+        case="path.of-unknown",
     ),
     Mutant(
         "bad names made harmless",
@@ -316,26 +390,30 @@ MUTANTS = [
         '    name, mount_id = asked("Name"), asked("ID")\n    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*',
         '    name, mount_id = asked("Name"), body()["ID"]\n    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*',
         "an ID that leaves the root",
+        case="security.ids",
     ),
     Mutant(
         "an empty body will do",
         "3.16",
         "        abort(400, 'The body",
         '        return {"Name": "nameless", "ID": "nobody"}\n        abort(400, \'The body',
+        case="create.without-body",
     ),
-    Mutant("unknown scope", "3.17", '"Scope": "local"', '"Scope": "machine"'),
+    Mutant("unknown scope", "3.17", '"Scope": "local"', '"Scope": "machine"', case="capabilities.scope"),
     Mutant(
         "busy with another",
         "3.18",
         "        make_volume(name, volumes)\n    return",
         '        if app.config.get("BUSY"):\n            abort(503, "Busy.")\n        app.config["BUSY"] = True\n        subprocess.run(["sleep", "0.01"])\n        make_volume(name, volumes)\n        app.config["BUSY"] = False\n    return',
         "volumes lost by eight at once",
+        case="many.create",
     ),
     Mutant(
         "no List of nothing",
         "3.19",
         '    return answer({"Volumes": [{"Name"',
         '    if not app.config.setdefault("SEEN", names):\n        abort(500, "There is nothing.")\n    return answer({"Volumes": [{"Name"',
+        case="list.of-nothing",
     ),
     Mutant(
         "any Unmount will do",
@@ -343,6 +421,7 @@ MUTANTS = [
         "read_records(volume, mount_id)[:-1])",
         'read_records(volume, mount_id)[:-1])\n        for mount_id in os.listdir(f"/proc/self/fd/{volume}/mounts")[:1]:\n            write_records(volume, mount_id, [])',
         "removes what is in use",
+        case="unmount.foreign-id",
     ),
     Mutant(
         "forgets at a restart",
@@ -350,6 +429,7 @@ MUTANTS = [
         '    """Make the folders, and',
         '    subprocess.run(["rm", "-rf", VOLUMES])\n    """Make the folders, and',
         "volumes lost by a restart",
+        case="restart.keeps-volumes",
     ),
     Mutant(
         "forgets who has a volume",
@@ -357,6 +437,7 @@ MUTANTS = [
         '    """Make the folders, and',
         '    subprocess.run(f"rm -f {VOLUMES}/*/mounts/*", shell=True)\n    """Make the folders, and',
         "mounts lost by a kill",
+        case="restart.while-mounted",
     ),
     Mutant(
         "volumes lost by a kill",
@@ -367,5 +448,655 @@ MUTANTS = [
     subprocess.run(["rm", "-f", ROOT + "/clean"])
     __import__("atexit").register(lambda: open(ROOT + "/clean", "w").close())
     \"""Make the folders, and""",
+        case="restart.after-a-kill",
+    ),
+]
+
+
+# What else a conformance case catches in part 3. The name says what the plugin does.
+
+
+def breach(case: str, name: str, old: str, new: str) -> Mutant:
+    """Return a part 3 that breaks one rule."""
+    return Mutant(name, "3", old, new, case=case)
+
+
+def at_start(case: str, name: str, code: str) -> Mutant:
+    """Return a part 3 that runs a few lines before it starts, which change what it does."""
+    lines = "".join(f"    {line}\n" for line in code.strip("\n").split("\n"))
+    return breach(case, name, "    prepare()\n    serve()\n", f"{lines}    prepare()\n    serve()\n")
+
+
+def instead(case: str, name: str, endpoint: str, answer: str) -> Mutant:
+    """Return a part 3 in which an endpoint is answered with this expression; plain() is what it was before."""
+    code = f"plain = app.view_functions[{endpoint!r}]\napp.view_functions[{endpoint!r}] = lambda: {answer}"
+    return at_start(case, name, code)
+
+
+# HTTP/1.1 with connections that stay open: what Werkzeug's server does not do by itself
+KEEP_ALIVE = """
+from werkzeug.serving import WSGIRequestHandler as Handler
+Handler.protocol_version = "HTTP/1.1"
+send_header = Handler.send_header
+Handler.send_header = lambda self, key, value: None if key == "Connection" else send_header(self, key, value)
+"""
+HAS_MOUNTS = 'os.listdir(f"/proc/self/fd/{volume}/mounts")'
+NO_VOLUME = 'abort(404, f"There is no volume {name}.")'
+MOUNT = """    with one_volume(name) as volume:
+        write_records(volume, mount_id, [*read_records(volume, mount_id), record_of_caller()])
+"""
+STRIKE = "        write_records(volume, mount_id, read_records(volume, mount_id)[:-1])\n"
+ASKED = "    name = body().get(key)\n"
+NO_OBJECT = "        abort(400, 'The body is not"
+IS_THERE = 'os.path.isdir(os.path.join(VOLUMES, str(body().get("Name"))))'
+PAUSE = "threading.Event().wait"
+
+CONFORMANCE = [
+    breach(
+        "activate.again",
+        "begins anew at each activation",
+        '    return answer({"Implements"',
+        '    subprocess.run(f"rm -rf {VOLUMES}/*", shell=True)\n    return answer({"Implements"',
+    ),
+    at_start(
+        "http.empty-host",
+        "wants a Host",
+        'app.before_request(lambda: None if request.host else abort(400, "No Host."))',
+    ),
+    at_start(
+        "http.podman-content-type",
+        "knows its own media type only",
+        "app.before_request(lambda: abort(415) if '1.1+json' in request.mimetype else None)",
+    ),
+    at_start(
+        "http.keep-alive",
+        "closes without a word",
+        KEEP_ALIVE
+        + """
+Handler.handle = lambda self: self.handle_one_request()
+app.after_request(lambda done: connection().shutdown(socket.SHUT_RD) or done)
+""",
+    ),
+    at_start("answers.keep-alive", "keeps connections open", KEEP_ALIVE),
+    at_start(
+        "http.half-a-call",
+        "one body at a time",
+        "turn = threading.Lock()\n"
+        "app.before_request(lambda: (turn.acquire(), request.get_data(), turn.release()) and None)",
+    ),
+    at_start(
+        "http.cut-call",
+        "makes do with half a body",
+        """
+import io
+def lenient():
+    data = request.environ["wsgi.input"].read(request.content_length or 0)
+    found = re.search(b'"Name":"([^"]*)","Opts', data)
+    if found and request.path == "/VolumeDriver.Create":
+        data = b'{"Name":"%b"}' % found[1]
+    request.environ |= {"wsgi.input": io.BytesIO(data), "CONTENT_LENGTH": str(len(data))}
+app.before_request(lenient)
+""",
+    ),
+    at_start(
+        "http.descriptors",
+        "leaves a file open at each call",
+        'app.before_request(lambda: app.config.setdefault("OPEN", []).append(os.open("/", os.O_RDONLY)))',
+    ),
+    breach(
+        "http.unknown-endpoint",
+        "says yes to any endpoint",
+        '    unknown = f"ddd does not',
+        '    if not request.url_rule:\n        return answer({"Err": ""})\n    unknown = f"ddd does not',
+    ),
+    breach(
+        "http.wrong-method",
+        "creates on GET",
+        '@app.post("/VolumeDriver.Create")',
+        '@app.route("/VolumeDriver.Create", methods=["GET", "POST"])',
+    ),
+    instead("answers.to-all", "never answers Unmount", "unmount", f"{PAUSE}()"),
+    breach(
+        "answers.status",
+        "says 202 to Remove",
+        'done = answer({"Err": ""})',
+        'done = answer({"Err": ""}, 202)',
+    ),
+    instead("answers.object", "answers Unmount with nothing", "unmount", 'plain() and app.response_class("")'),
+    breach("answers.media-type", "calls JSON text", '"application/vnd.docker.plugins.v1.2+json"', '"text/plain"'),
+    breach("names.usual", "takes small letters only", "[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}", "[a-z0-9][a-z0-9-]{0,254}"),
+    breach("names.of-64-digits", "takes 63 characters, as a host name has", "_.-]{0,254}", "_.-]{0,62}"),
+    breach("names.of-two-letters", "takes no name under three letters", "_.-]{0,254}", "_.-]{2,254}"),
+    instead(
+        "names.do-not-meet",
+        "takes _ for -",
+        "create",
+        'request.__dict__.update(get_json=lambda **k: {"Name": json.loads(request.get_data())["Name"].replace("_", "-")})'
+        " or plain()",
+    ),
+    breach(
+        "names.long", "cuts a name short", ASKED, f"{ASKED}    name = name[:255] if isinstance(name, str) else name\n"
+    ),
+    breach(
+        "names.not-ascii",
+        "leaves out what is not ASCII",
+        ASKED,
+        f'{ASKED}    name = name.encode("ascii", "ignore").decode() if isinstance(name, str) else name\n',
+    ),
+    breach(
+        "names.with-blanks",
+        "strips a name",
+        ASKED,
+        f"{ASKED}    name = name.strip() if isinstance(name, str) else name\n",
+    ),
+    instead("create.makes-a-volume", "only says that it creates", "create", 'answer({"Err": ""})'),
+    breach("create.options-empty", "wants null for no options", "    if options:\n", "    if options is not None:\n"),
+    breach("create.options-absent", "wants Opts", 'body().get("Opts")', 'body()["Opts"]'),
+    breach(
+        "create.again-keeps-all",
+        "begins anew at a second Create",
+        "        make_volume(name, volumes)\n    return",
+        '        subprocess.run(["rm", "-rf", f"{VOLUMES}/{name}"])\n        make_volume(name, volumes)\n    return',
+    ),
+    breach(
+        "create.refused-makes-nothing",
+        "makes the volume, then looks at the options",
+        "    if options:\n",
+        "    with all_volumes() as volumes:\n        make_volume(name, volumes)\n    if options:\n",
+    ),
+    at_start(
+        "create.after-remove",
+        "takes no name twice",
+        """
+gone, create_it, remove_it = set(), create, remove
+app.view_functions["remove"] = lambda: gone.add(body().get("Name")) or remove_it()
+app.view_functions["create"] = lambda: abort(409, "Used up.") if body().get("Name") in gone else create_it()
+""",
+    ),
+    at_start(
+        "create.ten-lives",
+        "takes no name five times",
+        """
+lives = []
+def create_again():
+    lives.append(body().get("Name"))
+    return create() if lives.count(lives[-1]) < 5 else abort(409, "Used up.")
+app.view_functions["create"] = create_again
+""",
+    ),
+    breach("get.tells", "tells no CreatedAt", ', "CreatedAt": created_at}', "}"),
+    breach(
+        "get.without-body",
+        "has a volume without a name",
+        '        return hang_up()\n    name = asked("Name")',
+        '        return answer({"Volume": {"Name": "", "Mountpoint": ROOT}, "Err": ""})\n    name = asked("Name")',
+    ),
+    breach(
+        "get.without-body-is-no-no",
+        "says no to nothing",
+        '        return hang_up()\n    name = asked("Name")',
+        '        abort(404, "There is no such volume.")\n    name = asked("Name")',
+    ),
+    instead("get.unknown-is-an-error", "answers {} for no", "get", f"plain() if {IS_THERE} else answer({{}})"),
+    breach(
+        "get.while-mounted",
+        "hides what is mounted",
+        "        made = datetime",
+        f"        if {HAS_MOUNTS}:\n            {NO_VOLUME}\n        made = datetime",
+    ),
+    breach("get.status", "Status is a text", '"CreatedAt": created_at}', '"CreatedAt": created_at, "Status": "fine"}'),
+    breach(
+        "get.mountpoint",
+        "Mountpoint is a list",
+        '{"Volume": {"Name": name, "Mountpoint": mountpoint(name)',
+        '{"Volume": {"Name": name, "Mountpoint": [mountpoint(name)]',
+    ),
+    breach(
+        "get.true-mountpoint",
+        "Get tells the folder of all volumes",
+        '{"Volume": {"Name": name, "Mountpoint": mountpoint(name)',
+        '{"Volume": {"Name": name, "Mountpoint": VOLUMES',
+    ),
+    breach(
+        "get.twice",
+        "made just now, whenever asked",
+        'made.isoformat(timespec="seconds")',
+        "datetime.datetime.now(datetime.UTC).isoformat()",
+    ),
+    breach(
+        "get.root-away",
+        "takes trouble for a no",
+        '    if request.path == "/VolumeDriver.Get":\n        return hang_up()\n',
+        "",
+    ),
+    breach(
+        "list.without-body",
+        "wants a body for List",
+        '    """Name every volume."""\n',
+        '    """Name every volume."""\n    body()\n',
+    ),
+    breach(
+        "list.types",
+        "CreatedAt empty in List",
+        '"Mountpoint": mountpoint(name)} for name in',
+        '"Mountpoint": mountpoint(name), "CreatedAt": ""} for name in',
+    ),
+    breach(
+        "list.mountpoint",
+        "List tells the folder of all volumes",
+        '"Mountpoint": mountpoint(name)} for name in',
+        '"Mountpoint": VOLUMES} for name in',
+    ),
+    breach("list.of-many", "List has one page", "for name in sorted(names)]", "for name in sorted(names)[:100]]"),
+    breach(
+        "path.of-unmounted",
+        "Path of mounted volumes only",
+        "    with one_volume(name):\n",
+        f"    with one_volume(name) as volume:\n        if not {HAS_MOUNTS}:\n            abort(409, 'Not mounted.')\n",
+    ),
+    breach("mount.place", "files elsewhere", "{VOLUMES}/{name}/data", "{VOLUMES}/{name}/data/../files"),
+    instead(
+        "mount.without-body",
+        "mounts nothing",
+        "mount",
+        'plain() if request.get_data() else answer({"Mountpoint": "", "Err": ""})',
+    ),
+    instead(
+        "unmount.without-body", "unmounts nothing", "unmount", 'plain() if request.get_data() else answer({"Err": ""})'
+    ),
+    instead(
+        "remove.without-body", "removes nothing", "remove", 'plain() if request.get_data() else answer({"Err": ""})'
+    ),
+    breach("mount.straight", "goes up and down", "{VOLUMES}/{name}/data", "{VOLUMES}/../volumes/{name}/data"),
+    breach(
+        "mount.outside-docker",
+        "in Docker's own folder",
+        'f"{VOLUMES}/{name}/data"',
+        'os.path.join("/var/lib/docker/volumes", name, "_data")',
+    ),
+    breach("mount.writable", "a folder to look at", 'f"{VOLUMES}/{name}/data"', '"/proc"'),
+    breach("mount.not-shared", "one folder for all", 'f"{VOLUMES}/{name}/data"', "ASIDE"),
+    instead(
+        "mount.unknown",
+        "mounts what is not there",
+        "mount",
+        f'plain() if {IS_THERE} else answer({{"Mountpoint": mountpoint(asked("Name")), "Err": ""}})',
+    ),
+    breach(
+        "mount.unknown-makes-nothing",
+        "makes what it refuses to mount",
+        MOUNT,
+        f"    if not {IS_THERE}:\n        with all_volumes() as volumes:\n            make_volume(name, volumes)\n        {NO_VOLUME}\n{MOUNT}",
+    ),
+    breach(
+        "mount.refused-counts-nothing",
+        "counts before it looks",
+        f'    name, mount_id = asked("Name"), asked("ID")\n{MOUNT}',
+        f'    name = asked("Name")\n    with one_volume(name) as volume:\n        write_records(volume, "early", [record_of_caller()])\n'
+        f'    mount_id = asked("ID")\n    with one_volume(name) as volume:\n        write_records(volume, "early", [])\n{MOUNT}',
+    ),
+    breach(
+        "mount.many",
+        "counts up to eight",
+        MOUNT,
+        MOUNT.replace("write_records", f"len({HAS_MOUNTS}) < 8 and write_records"),
+    ),
+    breach(
+        "mount.one-id-for-all",
+        "an ID for one volume",
+        MOUNT,
+        f"    if any(os.path.exists(f'{{VOLUMES}}/{{each}}/mounts/{{mount_id}}') for each in os.listdir(VOLUMES) if each != name):\n        abort(409, 'This ID has another volume.')\n{MOUNT}",
+    ),
+    instead(
+        "unmount.succeeds", "says no to Unmount, and does it", "unmount", 'plain() and answer({"Err": "Done."}, 500)'
+    ),
+    breach(
+        "unmount.first-of-two",
+        "lets go all with the first",
+        STRIKE,
+        f"        for mount_id in {HAS_MOUNTS} if read_records(volume, mount_id) else []:\n            write_records(volume, mount_id, [])\n",
+    ),
+    breach(
+        "unmount.foreign-volume",
+        "lets go wherever the ID is",
+        "    with one_volume(name) as volume:\n" + STRIKE,
+        '    subprocess.run(f"rm -f {VOLUMES}/*/mounts/{mount_id}", shell=True)\n    with one_volume(name) as volume:\n'
+        + STRIKE,
+    ),
+    breach(
+        "unmount.repeated",
+        "one counter for all who have mounted",
+        STRIKE,
+        f"        seen = app.config.setdefault('SEEN', [])\n        if mount_id in seen and not read_records(volume, mount_id):\n            mount_id = ({HAS_MOUNTS} or [mount_id])[0]\n        seen.append(mount_id)\n{STRIKE}",
+    ),
+    at_start(
+        "unmount.never-below-zero",
+        "counts below zero",
+        """
+owed, mount_it, unmount_it = [], mount, unmount
+def less():
+    key = body().get("Name"), body().get("ID")
+    if not os.path.exists(f"{VOLUMES}/{key[0]}/mounts/{key[1]}"):
+        owed.append(key)
+    return unmount_it()
+def more():
+    key = body().get("Name"), body().get("ID")
+    if key in owed:
+        owed.remove(key)
+        return answer({"Mountpoint": mountpoint(key[0]), "Err": ""})
+    return mount_it()
+app.view_functions |= {"mount": more, "unmount": less}
+""",
+    ),
+    breach(
+        "unmount.unknown-makes-nothing",
+        "makes what it unmounts",
+        "    with one_volume(name) as volume:\n" + STRIKE,
+        "    with all_volumes() as volumes:\n        make_volume(name, volumes)\n    with one_volume(name) as volume:\n"
+        + STRIKE,
+    ),
+    instead(
+        "remove.unknown", "removes what is not there", "remove", f'plain() if {IS_THERE} else answer({{"Err": ""}})'
+    ),
+    at_start(
+        "remove.files",
+        "keeps the files of what it removes",
+        """
+create_it, remove_it = create, remove
+def keep():
+    name = asked("Name")
+    subprocess.run(["cp", "-a", f"{VOLUMES}/{name}/data", f"{ROOT}/kept-{name}"])
+    return remove_it()
+def bring_back():
+    done = create_it()
+    subprocess.run(f"cp -a {ROOT}/kept-{asked('Name')}/. {mountpoint(asked('Name'))}/", shell=True)
+    return done
+app.view_functions |= {"create": bring_back, "remove": keep}
+""",
+    ),
+    instead(
+        "remove.spares-the-neighbour",
+        "removes all that begins so",
+        "remove",
+        "(plain(), subprocess.run(f\"rm -rf {VOLUMES}/{asked('Name')}*\", shell=True))[0]",
+    ),
+    instead(
+        "remove.nameless",
+        "removes all where no name is",
+        "remove",
+        'plain() if body().get("Name") else subprocess.run(f"rm -rf {VOLUMES}/*", shell=True) and answer({"Err": ""})',
+    ),
+    breach(
+        "remove.by-another-case",
+        "removes in any case",
+        '    name = asked("Name")\n    with all_volumes() as volumes, one',
+        '    name = asked("Name")\n    name = next((each for each in os.listdir(VOLUMES) if each.lower() == name.lower()), name)\n    with all_volumes() as volumes, one',
+    ),
+    breach("capabilities.there", "Capabilities misspelt", "/VolumeDriver.Capabilities", "/VolumeDriver.Capability"),
+    breach(
+        "capabilities.stay",
+        "global with the first volume",
+        '"Scope": "local"',
+        '"Scope": "global" if os.listdir(VOLUMES) else "local"',
+    ),
+    breach("capabilities.tell", "global", '"Scope": "local"', '"Scope": "global"'),
+    breach("options.unknown", "takes any option", "    if options:\n", "    if False:\n"),
+    breach("options.named", "does not say which option", "{', '.join(sorted(options))[:200]}", "them"),
+    breach(
+        "options.no-object",
+        "takes a list for no options",
+        "    if not isinstance(options, dict | None):\n",
+        "    if not isinstance(options, dict | None):\n        options = None\n    if False:\n",
+    ),
+    breach("options.secret-told", "shows values in its error", "{', '.join(sorted(options))[:200]}", "{options}"),
+    breach(
+        "options.secret-logged",
+        "prints values",
+        "    if options:\n",
+        "    if options:\n        print(options, flush=True)\n",
+    ),
+    breach(
+        "errors.json",
+        "a page for an error",
+        '    return answer({"Err": error.description if',
+        '    return error.get_response()\n    return answer({"Err": error.description if',
+    ),
+    breach(
+        "errors.sentence",
+        "a traceback in Err",
+        "error.description if request.url_rule",
+        "__import__('traceback').format_exc() if request.url_rule",
+    ),
+    breach(
+        "errors.not-json",
+        "takes a form",
+        "    if not isinstance(sent, dict):\n",
+        "    if sent is None and b'=' in request.get_data():\n        sent = dict(pair.split('=') for pair in request.get_data(as_text=True).split('&'))\n    if not isinstance(sent, dict):\n",
+    ),
+    breach(
+        "errors.wrong-shape",
+        "takes a text for a name",
+        "    if not isinstance(sent, dict):\n",
+        "    if isinstance(sent, str):\n        sent = {'Name': sent, 'ID': sent}\n    if not isinstance(sent, dict):\n",
+    ),
+    breach("errors.nameless", "invents a name", ASKED, "    name = body().get(key) or secrets.token_hex(8)\n"),
+    breach(
+        "errors.further-fields",
+        "wants to know every field",
+        NO_OBJECT,
+        "        abort(400, 'No object.')\n    if set(sent) - {'Name', 'ID', 'Opts'}:\n" + NO_OBJECT,
+    ),
+    breach("errors.live-on", "ends at a body it cannot read", NO_OBJECT, "        os._exit(3)\n" + NO_OBJECT),
+    breach(
+        "errors.deep-json",
+        "ends at 100 000 brackets",
+        "    except RecursionError:\n        sent = None\n",
+        "    except RecursionError:\n        os._exit(139)\n",
+    ),
+    breach("errors.big-body", "reads all it is sent", "= 1024 * 1024\n", "= None\n"),
+    at_start(
+        "many.create-one-name",
+        "looks first, then notes",
+        f"""
+names, create_it = [], create
+def look_first():
+    name = body().get("Name")
+    if name not in names:
+        {PAUSE}(0.05)
+        names.append(name)
+    return create_it()
+app.view_functions["create"] = look_first
+app.view_functions["list_volumes"] = lambda: answer({{"Volumes": [{{"Name": name}} for name in names], "Err": ""}})
+""",
+    ),
+    at_start(
+        "many.mounts",
+        "busy with another Mount",
+        f"""
+turn, mount_it = threading.Lock(), mount
+def busy():
+    if not turn.acquire(blocking=False):
+        abort(503, "Busy.")
+    with contextlib.ExitStack() as stack:
+        stack.callback(turn.release)
+        {PAUSE}(0.02)
+        return mount_it()
+app.view_functions["mount"] = busy
+""",
+    ),
+    breach(
+        "many.mounts-of-one-id",
+        "reads, and writes later",
+        MOUNT,
+        f"    with one_volume(name) as volume:\n        before = read_records(volume, mount_id)\n    {PAUSE}(0.05)\n"
+        "    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*before, record_of_caller()])\n",
+    ),
+    breach(
+        "many.mount-against-remove",
+        "looks, and removes later",
+        "        gone = aside()\n        os.rename(name, gone",
+        f"        fcntl.flock(volume, fcntl.LOCK_UN)\n        {PAUSE}(0.05)\n        gone = aside()\n        os.rename(name, gone",
+    ),
+    at_start(
+        "many.get-beside-others",
+        "says no while it creates",
+        f"""
+busy, create_it, get_it = [], create, get
+def slow():
+    busy.append(1)
+    {PAUSE}(0.02)
+    busy.pop()
+    return create_it()
+app.view_functions |= {{"create": slow, "get": lambda: abort(404, "Not now.") if busy else get_it()}}
+""",
+    ),
+    breach(
+        "many.list-beside-others",
+        "looks again at what it has listed",
+        '    return answer({"Volumes": [',
+        f'    {PAUSE}(0.02)\n    for name in names:\n        os.stat(mountpoint(name))\n    return answer({{"Volumes": [',
+    ),
+    at_start(
+        "many.connections",
+        "sixteen connections, and no more",
+        KEEP_ALIVE
+        + """
+places, handle = threading.BoundedSemaphore(16), Handler.handle
+def in_turn(self):
+    with places:
+        handle(self)
+Handler.handle = in_turn
+""",
+    ),
+    breach("restart.changes-nothing", "made at its own start", "os.stat(volume).st_mtime", 'float(start_time("self"))'),
+    at_start(
+        "restart.brings-nothing-back",
+        "removes in memory only",
+        """
+gone, get_it, list_them = [], get, list_volumes
+def listed():
+    volumes = json.loads(list_them().get_data())["Volumes"]
+    return answer({"Volumes": [each for each in volumes if each["Name"] not in gone], "Err": ""})
+app.view_functions["remove"] = lambda: gone.append(asked("Name")) or answer({"Err": ""})
+app.view_functions["get"] = lambda: abort(404, "Gone.") if body().get("Name") in gone else get_it()
+app.view_functions["list_volumes"] = listed
+""",
+    ),
+    breach(
+        "restart.in-the-middle",
+        "makes a volume in its place",
+        "        make_volume(name, volumes)\n    return",
+        f"        if len(os.listdir(VOLUMES)) > 8:\n            os.mkdir(f'{{VOLUMES}}/{{name}}')\n            {PAUSE}(0.1 + secrets.randbelow(300) / 1000)\n        make_volume(name, volumes)\n    return",
+    ),
+    breach(
+        "restart.keeps-counts",
+        "a set of IDs after a restart",
+        '    """Make the folders, and',
+        '    subprocess.run(f"sed -i 2,9d {VOLUMES}/*/mounts/*", shell=True, stderr=subprocess.DEVNULL)\n    """Make the folders, and',
+    ),
+    breach(
+        "restart.mount-again",
+        "will not mount what a run before has mounted",
+        MOUNT,
+        f"    mine = app.config.setdefault('MINE', [])\n    if mount_id not in mine and os.path.exists(f'{{VOLUMES}}/{{name}}/mounts/{{mount_id}}'):\n        abort(409, 'Mounted.')\n    mine.append(mount_id)\n{MOUNT}",
+    ),
+    at_start(
+        "restart.with-damage",
+        "takes a file it cannot read for an empty one",
+        """
+state, create_it = os.path.join(ROOT, "names.json"), create
+def noted():
+    done = create_it()
+    with open(state, "w") as file:
+        json.dump(sorted(os.listdir(VOLUMES)), file)
+    return done
+def listed():
+    names = []
+    with contextlib.suppress(OSError, ValueError), open(state) as file:
+        names = json.load(file)
+    return answer({"Volumes": [{"Name": name} for name in names], "Err": ""})
+app.view_functions |= {"create": noted, "list_volumes": listed}
+""",
+    ),
+    breach("socket.own-mode", "others may look", "os.umask(0o177)", "os.umask(0o173)"),
+    breach("socket.folder", "wants its folder made", "        os.makedirs(folder, exist_ok=True)\n", ""),
+    at_start("socket.start", "starts slowly", f"{PAUSE}(1.1)"),
+    breach(
+        "security.create-outside",
+        "takes any name",
+        "    if not isinstance(name, str) or not NAME.fullmatch(name):\n",
+        "    if not isinstance(name, str):\n",
+    ),
+    instead(
+        "security.remove-outside",
+        "removes by path",
+        "remove",
+        'subprocess.run(["rm", "-rf", os.path.join(VOLUMES, str(body().get("Name")))]) and plain()',
+    ),
+    instead(
+        "security.mount-outside",
+        "mounts by path",
+        "mount",
+        'answer({"Mountpoint": os.path.normpath(os.path.join(VOLUMES, body()["Name"])), "Err": ""})',
+    ),
+    instead(
+        "security.get-outside",
+        "knows any file",
+        "get",
+        f'answer({{"Volume": {{"Name": body()["Name"]}}, "Err": ""}}) if {IS_THERE} else plain()',
+    ),
+    instead(
+        "security.dots",
+        "mounts the folder of all volumes",
+        "mount",
+        'answer({"Mountpoint": VOLUMES, "Err": ""}) if body().get("Name") == "." else plain()',
+    ),
+    breach(
+        "security.aliases",
+        "takes the last word of a path",
+        ASKED,
+        f"{ASKED}    name = os.path.basename(os.path.normpath(name)) if isinstance(name, str) and name else name\n",
+    ),
+    breach(
+        "security.percent",
+        "decodes once more",
+        ASKED,
+        f'{ASKED}    if isinstance(name, str) and re.fullmatch("[a-zA-Z0-9_.%-]+", name) and "%" in name:\n        return __import__("urllib.parse").parse.unquote(name)\n',
+    ),
+    breach(
+        "security.long-id",
+        "cuts an ID short at Mount",
+        f'    name, mount_id = asked("Name"), asked("ID")\n{MOUNT}',
+        f'    name, mount_id = asked("Name"), re.sub("[^a-z0-9]", "", str(body().get("ID")))[:99] or "x"\n{MOUNT}',
+    ),
+    instead(
+        "security.no-shell",
+        "asks a shell",
+        "create",
+        "subprocess.run(f\"test -d {VOLUMES}/{body().get('Name')}\", shell=True) and plain()",
+    ),
+    breach(
+        "security.link-in-a-volume",
+        "follows links when it deletes",
+        '["rm", "-rf", "--one-file-system", "--", path]',
+        '["find", "-L", path, "-delete"]',
+    ),
+    instead(
+        "security.folder-swapped",
+        "deletes where a link leads",
+        "remove",
+        'subprocess.run(["rm", "-rf", os.path.realpath(mountpoint(asked("Name")))]) and plain()',
+    ),
+    breach(
+        "security.mount-in-a-volume",
+        "does not ask the kernel",
+        '    with open(f"/proc/self/fdinfo/{folder}") as file:\n        mount',
+        '    return None\n    with open(f"/proc/self/fdinfo/{folder}") as file:\n        mount',
+    ),
+    breach(
+        "security.root-closed",
+        "a root that is open to all",
+        "    prepare()\n    serve()\n",
+        "    chmod = os.chmod\n    os.chmod = lambda path, mode: chmod(path, mode | 0o055)\n    prepare()\n    os.chmod(ROOT, 0o755)\n    serve()\n",
     ),
 ]

@@ -65,3 +65,63 @@ PROGRAMS = [
     Program("Shell that ends", "1.1", "ended at the start", "sh", "echo I am no plugin\n"),
     Program("Shell that waits", "1.1", "does not listen", "sh", "exec sleep 100\n"),
 ]
+
+
+# A plugin that is not like ours at all, and has no bug that Docker would notice on a good day: HTTP/1.0, no
+# Content-Type, folders with names of their own, errors under status 200, and everything in memory.
+FORGETFUL = """
+import http.server, json, os, signal, socketserver, sys, uuid
+folders = {}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def address_string(self):
+        return "somebody"
+    def do_POST(self):
+        data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = json.loads(data or "{}")
+        said = answer(self.path.rpartition(".")[2], asked if isinstance(asked, dict) else {})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(said).encode())
+def answer(method, asked):
+    name = asked.get("Name")
+    if method == "Activate":
+        return {"Implements": ["VolumeDriver", "NetworkDriver"]}
+    if method == "Capabilities":
+        return {"capabilities": {"scope": "GLOBAL"}}
+    if method == "List":
+        return {"Volumes": [{"Name": each, "Mountpoint": folders[each]} for each in folders] or None}
+    if not isinstance(name, str) or not name:
+        return {"Err": "no name"}
+    if method == "Create":
+        folders.setdefault(name, os.path.join(os.environ["DDD_ROOT"], uuid.uuid4().hex))
+        os.makedirs(folders[name], exist_ok=True)
+        return {}
+    if name not in folders:
+        return {"Err": "no such volume"}
+    if method == "Get":
+        return {"Volume": {"Name": name, "Mountpoint": "", "CreatedAt": "2026-11-23T12:00:00.123456789+01:00"}}
+    if method == "Remove":
+        del folders[name]
+        return {"Err": None}
+    return {"Mountpoint": folders[name]} if method in ("Mount", "Path") else {}
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads, request_queue_size = True, 64
+if os.path.exists(os.environ["DDD_SOCKET"]):
+    os.unlink(os.environ["DDD_SOCKET"])
+os.umask(0o077)
+server = Server(os.environ["DDD_SOCKET"], Handler)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+server.serve_forever()
+"""
+
+# Answers in pieces, as HTTP/1.1 allows; the sizes of the pieces are right, or are not.
+CHUNKS = r"""
+    my $sent = '{"Implements": ["VolumeDriver"]}';
+    my $pieces = join "", map { sprintf("%x\r\n%s\r\n", length($_) + WRONG, $_) } unpack("(A9)*", $sent);
+    print $caller "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${pieces}0\r\n\r\n"; next;
+"""
+CHUNKED = perl(CHUNKS.replace("WRONG", "0"))
+MISCOUNTED = perl(CHUNKS.replace("WRONG", "7"))
+SHORT = perl(
+    """print $caller "HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\n" . '{"Implements": ["VolumeDriver"]}'; next;"""
+)

@@ -64,3 +64,28 @@ def test_without_a_plugin_it_says_what_to_type(workshop: Path) -> None:
     done = check(workshop)
     assert done.returncode == 2
     assert "workshop check --socket" in done.stderr
+
+
+def test_the_conformance_suite_is_in_it(workshop: Path, part3: Plugin) -> None:
+    done = check(workshop, "--conformance", "--socket", str(part3.socket))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All cases pass." in done.stdout and "workshop check --socket" in done.stdout
+    assert part3.call("VolumeDriver.List", {}).json["Volumes"] == []
+
+
+def test_the_conformance_suite_runs_under_pytest(workshop: Path, part3: Plugin) -> None:
+    python = workshop.with_name("python")
+    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), "pytest"], check=True)
+    pytest_of_theirs = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "workshop.conformance"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def says(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*pytest_of_theirs, *words], cwd="/", env=environment, capture_output=True, text=True)
+
+    done = says("--socket", str(part3.socket))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed, " in done.stdout and " skipped" in done.stdout and "capabilities.tell: scope local" in done.stdout
+    assert part3.call("VolumeDriver.List", {}).json["Volumes"] == []
+    done = says()
+    assert (done.returncode, "Name a plugin:" in done.stdout + done.stderr) == (4, True), done.stdout + done.stderr

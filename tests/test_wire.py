@@ -23,6 +23,15 @@ def test_a_call_of_docker_28_without_a_body() -> None:
     )
 
 
+def test_a_call_of_podman() -> None:
+    """As Podman 4.3.1 was seen to send it."""
+    assert request("VolumeDriver.Create", {"Name": "mango"}, "podman") == (
+        b"POST /VolumeDriver.Create HTTP/1.1\r\nHost: plugin\r\nUser-Agent: Go-http-client/1.1\r\n"
+        b"Content-Length: 16\r\nContent-Type: application/vnd.docker.plugins.v1.1+json\r\n\r\n"
+        b'{"Name":"mango"}'
+    )
+
+
 def test_json_is_escaped_as_go_does() -> None:
     assert request("x", {"Name": "<ä&>"}).endswith('{"Name":"\\u003cä\\u0026\\u003e"}\n'.encode())
 

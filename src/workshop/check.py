@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from workshop import learner, report, setup
+from workshop.conformance import suite
+from workshop.conformance.candidate import Candidate
 from workshop.process import command_for, private_folder
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
@@ -23,6 +27,9 @@ UNLOCKED = {
     2: "Docker can activate your plugin.",
     3: "Containers can trust your plugin with their files.",
 }
+
+
+Kind = TypeVar("Kind", bound=PluginUnderTest)
 
 
 class Usage(Exception):
@@ -42,6 +49,8 @@ class Options:
     junit: str | None = None
     json: str | None = None
     seed: int | None = None
+    conformance: bool = False
+    profile: str | None = None
 
     @property
     def own(self) -> bool:
@@ -54,6 +63,8 @@ def main(options: Options) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the plugin under test is stopped on the way out
     try:
         file = plugin_file(options)
+        if options.conformance:
+            return conformance(options, file)
         parts = parts_of(options)
         if options.watch:
             return watch(options, file, parts)
@@ -67,6 +78,10 @@ def plugin_file(options: Options) -> Path | None:
     """Return the Python file to check, None for a command or a socket. Raises Usage."""
     if sum(bool(given) for given in (options.plugin, options.run, options.socket)) > 1:
         raise Usage("--plugin, --run and --socket each name a plugin: give one of them.")
+    if options.conformance and (options.part or options.watch):
+        raise Usage("--conformance runs all its cases once: leave out the part, and --watch.")
+    if options.profile and not options.conformance:
+        raise Usage("--profile says whose calls the conformance suite makes: add --conformance.")
     if options.watch and (options.run or options.socket):
         raise Usage("--watch looks at a file: give it with --plugin FILE.")
     if options.run or options.socket:
@@ -92,19 +107,64 @@ def once(options: Options, file: Path | None, parts: list[int]) -> int:
     """Check the parts one after the other, and print as it goes; return 0 or 1."""
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
+    with under_test(options, file, seed, PluginUnderTest) as plugin:
+        for part in parts:
+            results += check_part(plugin, part, options.go_on, file)
+            if any(result.outcome == "FAIL" for result in results) and not options.go_on:
+                break
+    return conclude(options, parts, results, plugin, seed)
+
+
+@contextlib.contextmanager
+def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind]) -> Iterator[Kind]:
+    """Give the plugin that was named, in a folder of its own, and end it afterwards."""
     with private_folder() as folder:
         command = [] if options.socket else command_for(str(file) if file else None, options.run)
         socket = Path(options.socket) if options.socket else folder / "ddd.sock"
-        plugin = PluginUnderTest(command, socket, None if options.socket else folder / "root")
+        plugin = kind(command, socket, None if options.socket else folder / "root")
         plugin.chance = random.Random(seed)
         try:
-            for part in parts:
-                results += check_part(plugin, part, options.go_on, file)
-                if any(result.outcome == "FAIL" for result in results) and not options.go_on:
-                    break
+            yield plugin
         finally:
             plugin.close()
-    return conclude(options, parts, results, plugin, seed)
+
+
+def conformance(options: Options, file: Path | None) -> int:
+    """Run the conformance suite, and print as it goes; return 0, 1 where a must is broken, 3 where we are."""
+    results: list[Result] = []
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    with under_test(options, file, seed, Candidate) as plugin:
+        plugin.profile = options.profile or plugin.profile
+        for result, text in suite.told(suite.run(plugin, file)):
+            results.append(result)
+            print(text, end="\n" if text else "", flush=True)
+    name = options.plugin or options.run or options.socket or "work/plugin.py"
+    write(options.junit, lambda: report.junit(results, name))
+    write(options.json, lambda: report.as_json(results, name))
+    print("\n".join(suite.summary(results)))
+    for line in plugin.advice:
+        print("\n".join(report.wrapped("  advice    ", line)))
+    print("\n".join(after_conformance(options, results, seed)))
+    outcomes = {result.outcome for result in results}
+    return 3 if "error" in outcomes else 1 if "FAIL" in outcomes else 0
+
+
+def after_conformance(options: Options, results: list[Result], seed: int) -> list[str]:
+    """Return the closing lines of the conformance suite; the last one holds the command to type."""
+    if len(results) == 1:
+        return ["  No other case was run: this one comes before all. Mend it, and check again."]
+    if any(result.outcome == "error" for result in results):
+        return ["  An error is our fault, not the plugin's. Please send its line to the project's issue tracker."]
+    if any(result.outcome in ("FAIL", "warn") for result in results):
+        return [f"  To repeat it with the same names:   {again(options)} --conformance --seed {seed}"]
+    return [f"All cases pass. To see every exchange:   {again(options)} --conformance --json FILE"]
+
+
+def again(options: Options) -> str:
+    """Return the command that checks the same plugin again."""
+    tool = "./workshop" if setup.home() else "workshop"
+    how = next((f" --{o} '{v}'" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
+    return f"{tool} check{how}{f' --profile {options.profile}' if options.profile else ''}"
 
 
 def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
@@ -140,8 +200,7 @@ def next_step(options: Options, parts: list[int], failed: list[str], seed: int) 
     if failed and options.own:
         return [f"  Next      {tool} hint {failed[0]}"]
     if failed:
-        how = next((f"--{o} '{v}'" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
-        return [f"  To repeat it with the same names:   {tool} check {how} --seed {seed}"]
+        return [f"  To repeat it with the same names:   {again(options)} --seed {seed}"]
     if not options.own:
         return [f"All steps pass. To see every exchange:   {tool} check --json FILE …"]
     part = parts[0]
@@ -189,9 +248,11 @@ def stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 def accept(root: Path) -> int:
-    """Write the transcripts and the notebooks' outputs anew, and show the difference. For authors of the course."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py"]
+    """Write anew what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
+    table = "tests/test_conformance.py::test_the_authors_page_has_all_cases"
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", table]
     done = subprocess.run(command, cwd=root, env=os.environ | {"WORKSHOP_ACCEPT": "1"})
-    subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", "tests/transcripts", "notebooks"], cwd=root)
-    print("Look at each change, then   git add tests/transcripts notebooks")
+    written = ["tests/transcripts", "notebooks", "docs/authors.md"]
+    subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", *written], cwd=root)
+    print(f"Look at each change, then   git add {' '.join(written)}")
     return 1 if done.returncode else 0

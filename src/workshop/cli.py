@@ -103,10 +103,12 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--socket", metavar="PATH", help="Check a plugin that already runs.")
 @click.option("--all", "go_on", is_flag=True, help="Go on after a failure.")
 @click.option("--watch", is_flag=True, help="Check again at every save.")
+@click.option("--conformance", is_flag=True, help="Run the conformance suite instead of the steps.")
+@click.option("--profile", type=click.Choice(["docker", "podman"]), help="Whose calls it makes; docker by default.")
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 @click.option("--json", metavar="FILE", help="Write the results as JSON, with every exchange.")
 @click.option("--seed", type=int, help="Repeat the names of an earlier check.")
-@click.option("--accept", is_flag=True, help="For authors: write the transcripts and the notebooks anew.")
+@click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
 def check(accept: bool, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
     from workshop import check as verb

@@ -128,7 +128,8 @@ def docker_prints(evidence: Evidence) -> str:
     text = f"{last.endpoint}: {last.err or last.text.strip()}"
     if last.endpoint == "Plugin.Activate" and last.status not in (0, 200):
         return LOOKING_UP + text
-    if last.endpoint == "Plugin.Activate" and isinstance(said(evidence).get("Implements"), list):
+    implements = said(evidence).get("Implements")
+    if last.endpoint == "Plugin.Activate" and isinstance(implements, list) and "VolumeDriver" not in implements:
         return LOOKING_UP + WRONG_KIND
     if last.endpoint in VERBS and evidence.refused and last.status != 200 and name:
         return f"Error response from daemon: {VERBS[last.endpoint]} {name[1]}: {text}"

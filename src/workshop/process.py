@@ -34,6 +34,11 @@ class Plugin:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = Path(tempfile.mkstemp(prefix="plugin-", suffix=".log")[1]) if command else Path(os.devnull)
 
+    @property
+    def limit(self) -> float:
+        """How long to wait for an answer, in seconds."""
+        return self.patience
+
     def environment(self) -> dict[str, str]:
         """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has."""
         return os.environ | {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), "PYTHONUNBUFFERED": "1"}
@@ -73,17 +78,24 @@ class Plugin:
     def signal(self, number: int) -> int:
         """Send a signal to the plugin and all it started; return its exit status (negative: the signal that ended it).
 
-        One that has not ended in time is killed.
+        One that has not ended in time is killed, and so is what it leaves running: a worker would answer the next call.
         """
+        assert self.process is not None
+        self.pass_on(number)
+        deadline = time.monotonic() + self.patience
+        while session(self.process.pid) and time.monotonic() < deadline:
+            # a zombie goes only when it is asked for
+            self.process.poll()
+            time.sleep(0.002)
+        if session(self.process.pid):
+            self.pass_on(signal.SIGKILL)
+        return self.process.wait(self.patience)
+
+    def pass_on(self, number: int) -> None:
+        """Send a signal to the process group of the plugin."""
         assert self.process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
-        try:
-            return self.process.wait(self.patience)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            return self.process.wait(self.patience)
 
     def stop(self) -> int:
         """End the plugin as an operator does, with SIGTERM; return its exit status."""
@@ -121,7 +133,7 @@ class Plugin:
     ) -> Exchange:
         """Call an endpoint as a Docker Engine of that shape does; another method and type are for other callers."""
         sent = request(endpoint, body, shape, method=method, content_type=content_type)
-        return exchange(self.address(), endpoint, sent, self.patience)
+        return exchange(self.address(), endpoint, sent, self.limit)
 
     def address(self) -> Address:
         """Return where the plugin listens."""
@@ -129,11 +141,13 @@ class Plugin:
 
 
 def session(leader: int) -> list[str]:
-    """Return the processes of a session, which is the plugin and all that it started."""
+    """Return the living processes of a session, which is the plugin and all that it started."""
     found = []
     for pid in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(ProcessLookupError):
-            if os.getsid(int(pid)) == leader:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            text = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+            state, _parent, _group, its_session, *_ = text.rpartition(")")[2].split()
+            if int(its_session) == leader and state not in "ZX":
                 found.append(pid)
     return found
 

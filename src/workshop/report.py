@@ -24,11 +24,15 @@ from workshop.wire import Exchange
 WIDTH = 80
 SHOWN = 6
 COLOURS = {"ok": "32", "FAIL": "31", "skip": "33", "docker": "36", "plugin": "32", "head": "1"}
+COLOURS |= {"warn": "33", "note": "36", "error": "31"}
 
 
 @dataclass
 class Result:
-    """What came of one step: outcome is "ok", "FAIL" or "skip"."""
+    """What came of one step: outcome is "ok", "FAIL" or "skip".
+
+    Of a case of the conformance suite, it is also "warn" (a should that fails), "note" (a record) or "error" (ours).
+    """
 
     step: str
     title: str
@@ -38,6 +42,7 @@ class Result:
     exchanges: list[Exchange] = field(default_factory=list)
     evidence: Evidence | None = None
     diagnosis: Diagnosis | None = None
+    level: str = ""
 
 
 def steps(part: int) -> dict[str, Check]:
@@ -157,7 +162,7 @@ def answered(exchange: Exchange) -> str:
 def wanted(text: str) -> str:
     """Return what was wanted, without the exchange that the text ends with: it is shown above."""
     first = text.splitlines()[0] if text else ""
-    return re.sub(r",? (for|in|got|not)$|,? got POST .*$", "", first.removeprefix("wanted "))
+    return re.sub(r",? (for|in|got|not|from|of|after)$|,? got POST .*$", "", first.removeprefix("wanted "))
 
 
 def printed(log: str, file: Path | None) -> list[str]:
@@ -194,10 +199,10 @@ def shown_path(path: Path) -> str:
 
 def junit(results: Sequence[Result], name: str) -> str:
     """Return the results as JUnit XML, as continuous integration reads it."""
-    counts = {kind: sum(result.outcome == kind for result in results) for kind in ("ok", "FAIL", "skip")}
+    counts = {kind: sum(result.outcome == kind for result in results) for kind in ("ok", "FAIL", "skip", "error")}
     seconds = f"{sum(result.seconds for result in results):.3f}"
     totals = {"tests": str(len(results)), "failures": str(counts["FAIL"]), "skipped": str(counts["skip"])}
-    suite = ET.Element("testsuite", {"name": name, "time": seconds, "errors": "0", **totals})
+    suite = ET.Element("testsuite", {"name": name, "time": seconds, "errors": str(counts["error"]), **totals})
     for result in results:
         case = {"classname": name, "name": f"{result.step} {result.title}", "time": f"{result.seconds:.3f}"}
         element = ET.SubElement(suite, "testcase", case)
@@ -205,7 +210,10 @@ def junit(results: Sequence[Result], name: str) -> str:
             ET.SubElement(element, "skipped", {"message": result.reason})
         if result.evidence and result.diagnosis:
             text = "\n".join(re.sub(r"\033\[[0-9;]*m", "", line) for line in lines_of(result))
-            ET.SubElement(element, "failure", {"message": result.diagnosis.why}).text = text
+            kind = "failure" if result.outcome == "FAIL" else "system-out"
+            ET.SubElement(element, kind, {"message": result.diagnosis.why} if kind == "failure" else {}).text = text
+        elif result.outcome in ("note", "error"):
+            ET.SubElement(element, "system-out" if result.outcome == "note" else "error").text = result.reason
     return ET.tostring(suite, "unicode", xml_declaration=True)
 
 
@@ -215,6 +223,7 @@ def as_json(results: Sequence[Result], name: str) -> str:
     for result in results:
         row: dict[str, object] = {"step": result.step, "title": result.title, "outcome": result.outcome}
         row |= {"seconds": round(result.seconds, 4), "reason": result.reason}
+        row |= {"level": result.level} if result.level else {}
         if result.diagnosis and result.evidence:
             row |= {"diagnosis": result.diagnosis.key, "why": result.diagnosis.why, "wanted": result.evidence.wanted}
         row["exchanges"] = [exchange_as_json(exchange) for exchange in result.exchanges]

@@ -109,7 +109,16 @@ class PluginUnderTest(Plugin):
         """Call an endpoint as Docker does, in the shape of this check; the Exchange is kept."""
         answer = super().call(endpoint, body, shape or self.shape, method, content_type)
         self.exchanges.append(answer)
+        if answer.ok and isinstance(body, dict):
+            self.remember(endpoint, (str(body.get("Name")), str(body.get("ID"))))
         return answer
+
+    def remember(self, endpoint: str, mount: tuple[str, str]) -> None:
+        """Note which mounts are owed an Unmount."""
+        if endpoint == "VolumeDriver.Mount":
+            self.mounted.append(mount)
+        elif endpoint == "VolumeDriver.Unmount" and mount in self.mounted:
+            self.mounted.remove(mount)
 
     def succeeds(self, endpoint: str, body: dict[str, object] | None = None) -> Exchange:
         """Call an endpoint and want success: 200 and a JSON object whose Err is empty, null or absent."""
@@ -151,7 +160,6 @@ class PluginUnderTest(Plugin):
     def mount(self, name: str, mount_id: str) -> str:
         """Mount a volume as `docker run` does, and return the mountpoint."""
         answer = self.succeeds("VolumeDriver.Mount", {"Name": name, "ID": mount_id})
-        self.mounted.append((name, mount_id))
         mountpoint = answer.json.get("Mountpoint")
         assert isinstance(mountpoint, str) and os.path.isabs(mountpoint), f"wanted an absolute Mountpoint in\n{answer}"
         return mountpoint
@@ -159,7 +167,6 @@ class PluginUnderTest(Plugin):
     def unmount(self, name: str, mount_id: str) -> None:
         """Unmount a volume as the end of a container does."""
         self.succeeds("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
-        self.mounted.remove((name, mount_id))
 
     def listed(self) -> list[str]:
         """Return the names that List tells."""

@@ -17,7 +17,9 @@ SHAPES = ("20.10", "28")
 Shape = Literal["20.10", "28"]
 
 # 20.10.24 leaves Host empty on a Unix socket; engines since 20.10.26 fill in a name (moby issue 45935)
-HOSTS = {"20.10": "", "28": "plugin.moby.localhost"}
+HOSTS = {"20.10": "", "28": "plugin.moby.localhost", "podman": "plugin"}
+# Podman 4.3 names a type that no longer fits, takes any, and ends its body without a newline
+PODMAN_TYPE = "application/vnd.docker.plugins.v1.1+json"
 # what a client passes on for a volume without options: docker 20.10 sends {}, docker 28 sends null
 NO_OPTIONS: dict[str, dict[str, str] | None] = {"20.10": {}, "28": None}
 
@@ -76,6 +78,8 @@ class Exchange:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     failure: str = ""
+    closes: bool = False
+    """The plugin closes the connection after its answer, and has said so."""
     seconds: float = 0.0
 
     @property
@@ -142,17 +146,19 @@ def request(
 ) -> bytes:
     """Return the bytes that Docker writes for one call.
 
-    shape is the engine: "20.10" or "28". host is for TCP, where Docker names host:port and takes gzip;
+    shape is the engine: "20.10" or "28", or "podman". host is for TCP, where Docker names host:port and takes gzip;
     content_type is for clients other than Docker, which sends none. body None is an empty body, as on Plugin.Activate.
     Source: moby pkg/plugins/transport/http.go (NewRequest), and the engine tests, which compare the bytes.
     """
     payload = b"" if body is None else body if isinstance(body, bytes) else to_json(body)
+    if shape == "podman":
+        payload, content_type = payload.removesuffix(b"\n"), content_type or PODMAN_TYPE
     lines = [
         f"{method} /{endpoint} HTTP/1.1",
         f"Host: {HOSTS[shape] if host is None else host}",
         "User-Agent: Go-http-client/1.1",
         f"Content-Length: {len(payload)}",
-        f"Accept: {MEDIA_TYPE}",
+        *([] if shape == "podman" else [f"Accept: {MEDIA_TYPE}"]),
     ]
     if content_type:
         lines.append(f"Content-Type: {content_type}")
@@ -189,6 +195,7 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
         result.status, result.reason = response.status, response.reason
         result.headers = {name.lower(): value for name, value in response.getheaders()}
         result.body = response.read()
+        result.closes = response.will_close
     finally:
         response.close()
 
