@@ -43,7 +43,9 @@ NEEDS = {
         where_known=(("docker-cli", "docker"), ("docker-compose", "docker-compose")),
     ),
     "slow": Need(
-        "they take minutes, and Go", ("docs",), (("golang-go", "go"), ("strace", "strace"), ("bubblewrap", "bwrap"))
+        "they take minutes, and Go",
+        ("docs", "faults"),
+        (("golang-go", "go"), ("strace", "strace"), ("bubblewrap", "bwrap")),
     ),
     "browser": Need("they open pages in Chromium", extras=("browser", "docs"), packages=(("chromium", "chromium"),)),
 }
