@@ -313,8 +313,8 @@ MUTANTS = [
     Mutant(
         "IDs unchecked",
         "3.15",
-        '    name, mount_id = asked("Name"), asked("ID")\n    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*',
-        '    name, mount_id = asked("Name"), body()["ID"]\n    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*',
+        '    name, mount_id = asked("Name"), asked("ID")\n    with one_volume(name) as volume, opened(',
+        '    name, mount_id = asked("Name"), body()["ID"]\n    with one_volume(name) as volume, opened(',
         "an ID that leaves the root",
     ),
     Mutant(

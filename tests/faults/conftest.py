@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,3 +60,21 @@ def start(folder: Path, part3: Path) -> Iterator[Start]:
 def ddd(request: pytest.FixtureRequest, start: Start) -> Ddd:
     """Part 3, running and without a volume, by each of its servers."""
     return start(request.param)
+
+
+def on_a_disk(start: Start, server: str, options: str, script: str = ":") -> Ddd:
+    """Start the plugin in a mount namespace of its own, with a small disk of its own as its root."""
+    prepare = f'mkdir -p "$DDD_ROOT" && mount -t tmpfs -o {options} disk "$DDD_ROOT" && {script} && exec "$@"'
+    return start(server, "unshare", "--mount", "sh", "-euc", prepare, "sh")
+
+
+@contextmanager
+def rm_held(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Make an `rm` that waits until it is let go; give the PATH on which it comes first, and what lets it go."""
+    fifo = folder / "bin" / "go"
+    fifo.parent.mkdir()
+    (fifo.parent / "rm").write_text(f'#!/bin/sh\nread go <{fifo}\nexec /bin/rm "$@"\n')
+    (fifo.parent / "rm").chmod(0o755)
+    os.mkfifo(fifo)
+    with open(fifo, "r+b", buffering=0) as go:
+        yield f"{fifo.parent}:{os.environ['PATH']}", lambda: go.write(b"go\n")

@@ -17,19 +17,13 @@ from engine.engine import wait_for
 from workshop.process import sockets_of
 from workshop.wire import Exchange, failure, read_answer, request
 
-from .conftest import Start
+from .conftest import Start, on_a_disk, rm_held
 from .ddd import GONE, SERVERS, Ddd
 
 pytestmark = pytest.mark.slow
 by_each_server = pytest.mark.parametrize("server", SERVERS)
 
 ENDPOINTS = ("Create", "Get", "List", "Path", "Mount", "Unmount", "Remove")
-
-
-def on_a_disk(start: Start, server: str, options: str, script: str = ":") -> Ddd:
-    """Start the plugin in a mount namespace of its own, with a small disk of its own as its root."""
-    prepare = f'mkdir -p "$DDD_ROOT" && mount -t tmpfs -o {options} disk "$DDD_ROOT" && {script} && exec "$@"'
-    return start(server, "unshare", "--mount", "sh", "-euc", prepare, "sh")
 
 
 def there(ddd: Ddd, script: str, *words: object) -> None:
@@ -281,18 +275,15 @@ def opened(folder: Path) -> Iterator[int]:
 
 
 def test_remove_of_many_files_is_answered_before_they_are_deleted(start: Start, folder: Path) -> None:
-    (folder / "bin").mkdir()
-    (folder / "bin" / "rm").write_text('#!/bin/sh\nread go <"$0.go"\nexec /bin/rm "$@"\n')
-    (folder / "bin" / "rm").chmod(0o755)
-    os.mkfifo(folder / "bin" / "rm.go")
-    ddd = start("python", "env", f"PATH={folder}/bin:{os.environ['PATH']}")
-    ddd.succeeds("Create")
-    with opened(ddd.volume() / "data") as data:
-        for number in range(100_000):
-            os.mknod(str(number), dir_fd=data)
-    ddd.succeeds("Remove")
-    assert ddd.listed() == []
-    (gone,) = ddd.aside()
-    assert len(os.listdir(ddd.there / "aside" / gone / "data")) == 100_000
-    (folder / "bin" / "rm.go").write_text("go\n")
-    ddd.nothing_aside()
+    with rm_held(folder) as (path, let_go):
+        ddd = on_a_disk(start, "python", "size=1g", f'export PATH="{path}"')
+        ddd.succeeds("Create")
+        with opened(ddd.volume() / "data") as data:
+            for number in range(100_000):
+                os.mknod(str(number), dir_fd=data)
+        ddd.succeeds("Remove")
+        assert ddd.listed() == []
+        (gone,) = ddd.aside()
+        assert len(os.listdir(ddd.there / "aside" / gone / "data")) == 100_000
+        let_go()
+        ddd.nothing_aside()
