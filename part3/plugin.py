@@ -264,7 +264,8 @@ def delete(path):
 def read_records(volume, mount_id):
     """Return a line for each Mount of this ID that is not struck out."""
     with contextlib.suppress(FileNotFoundError), opened("mounts", inside=volume) as mounts:
-        with open(os.open(mount_id, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=mounts)) as file:
+        record = os.open(mount_id, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=mounts)
+        with open(record) as file:
             return file.readlines()
     return []
 
