@@ -32,7 +32,7 @@ def command(server: str, part3: Path) -> list[str]:
 class Ddd(Plugin):
     """Part 3, running. before is put in front of its command: what starts it with a fault of its own."""
 
-    patience = 30.0
+    patience = 20.0
 
     def __init__(self, server: str, folder: Path, part3: Path = PART3, before: Sequence[str] = ()) -> None:
         super().__init__([*before, *command(server, part3)], folder / "ddd.sock", folder / "root")
@@ -83,7 +83,7 @@ class Ddd(Plugin):
 
     def nothing_aside(self) -> None:
         """Wait until nothing is aside any more."""
-        wait_for(lambda: not self.aside(), "nothing to be aside")
+        wait_for(lambda: not self.aside(), "nothing to be aside", self.patience)
 
     def listed(self) -> list[str]:
         """Return the names that List tells."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from hypothesis import strategies
@@ -32,7 +33,13 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.volumes: Volumes = {}
+        self.history: list[object] = []
         self.ddd.wipe()
+
+    def teardown(self) -> None:
+        """Show what led to a failure: hypothesis may not come upon it again."""
+        if isinstance(sys.exception(), AssertionError):
+            print("It failed after", *self.history, sep="\n")
 
     def one(self, call: Call) -> None:
         """Make a call, and hold its answer against the model."""
@@ -40,7 +47,9 @@ class Machine(RuleBasedStateMachine):
 
     def made(self, call: Call) -> Exchange:
         """Make a call."""
-        return self.ddd.ask(call.endpoint, call.name, ID=call.mount_id)
+        answer = self.ddd.ask(call.endpoint, call.name, ID=call.mount_id)
+        self.history.append(answer)
+        return answer
 
     @rule(call=calls)
     def call(self, call: Call) -> None:
@@ -107,6 +116,7 @@ class Machine(RuleBasedStateMachine):
     def start(self) -> None:
         """Start the plugin; wait until it has cleared what was left."""
         type(self).starts += 1
+        self.history.append("a start")
         self.ddd.start().nothing_aside()
 
     @invariant()

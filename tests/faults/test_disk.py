@@ -261,9 +261,23 @@ def test_nor_what_is_mounted_in_what_a_killed_plugin_left_aside(start: Start, se
     script = 'mkdir -p "$DDD_ROOT/precious" "$DDD_ROOT/aside/left/data/in" "$DDD_ROOT/aside/other"'
     script += ' && touch "$DDD_ROOT/precious/file" && mount --bind "$DDD_ROOT/precious" "$DDD_ROOT/aside/left/data/in"'
     ddd = on_a_disk(start, server, "size=1m", script)
-    wait_for(lambda: "is not deleted: something is mounted in it" in ddd.output(), "a line in the log")
+    wait_for(lambda: "is not deleted: something is mounted in it" in ddd.output(), "a line in the log", ddd.patience)
     wait_for(lambda: ddd.aside() == ["left"], "the rest to be deleted")
     assert (ddd.there / "precious" / "file").exists()
+
+
+@by_each_server
+def test_nor_a_disk_that_is_mounted_while_it_is_deleted(start: Start, server: str, folder: Path) -> None:
+    with rm_held(folder) as (path, let_go):
+        ddd = on_a_disk(start, server, "size=1m", f'export PATH="{path}"')
+        ddd.succeeds("Create")
+        (ddd.volume() / "data" / "in").mkdir()
+        ddd.succeeds("Remove")
+        (gone,) = ddd.aside()
+        there(ddd, 'mount -t tmpfs other "$1/aside/$2/data/in"; touch "$1/aside/$2/data/in/file"', gone)
+        let_go()
+        wait_for(lambda: "rm: " in ddd.output(), "rm to have said what it leaves")
+    assert (ddd.there / "aside" / gone / "data" / "in" / "file").exists()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,7 +41,10 @@ def strace(ddd: Ddd, log: Path, *options: str) -> Iterator[None]:
             yield
         finally:
             watcher.terminate()
-            watcher.communicate()
+            try:
+                watcher.communicate(timeout=5)
+            except subprocess.TimeoutExpired:  # it can wait for ever for a program that has just been started
+                watcher.kill()
 
 
 def entered(log: Path) -> list[tuple[str, Instant, str]]:
@@ -125,7 +129,7 @@ def killed_at(ddd: Ddd, log: Path, name: str, number: int, call: Callable[[Ddd],
     where, before = f"{name} number {number}", ddd.state()
     with strace(ddd, log, "-e", f"inject={name}:signal=KILL:when={number}"):
         answer = call(ddd)
-        wait_for(lambda: "killed by SIGKILL" in log.read_text(errors="replace"), f"the kill at {where}")
+        wait_for(lambda: "killed by SIGKILL" in log.read_text(errors="replace"), f"the kill at {where}", ddd.patience)
     ddd.kill()
     ddd.start()
     assert ddd.state() in ([after] if answer.ok else [before, after]), (where, answer)
@@ -141,6 +145,7 @@ def killed_at(ddd: Ddd, log: Path, name: str, number: int, call: Callable[[Ddd],
         ("Create", r"fsync\(\d+<\S*/aside/\w+>.*rename.*fsync\(\d+<\S*/volumes>"),
         ("Remove", r"rename.*fsync\(\d+<\S*/volumes>"),
     ],
+    ids=["Create", "Remove"],
 )
 def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint: str, order: str) -> None:
     with_files(ddd)
@@ -149,3 +154,35 @@ def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint:
         ddd.succeeds(endpoint, name)
     before, _, _ = (folder / "log").read_text().partition("sendto(")
     assert re.search(order, before, re.S), before
+
+
+# Runs a plugin whose first call comes at the worst time: it holds a Create that is about to move its volume into place
+# until the clearing is over, and a clearing that begins to look only then until there is something to be moved.
+WORST_TIME = """
+import os, runpy, sys, threading, time
+moving = threading.Event()
+
+def clearing():
+    return any(thread.name.endswith("(clear)") for thread in threading.enumerate())
+
+def hold(event, arguments):
+    if event == "os.listdir" and threading.current_thread().name.endswith("(clear)"):
+        moving.wait(20)
+    if event == "os.rename" and str(arguments[1]) == "mango":
+        moving.set()
+        while clearing():
+            time.sleep(0.001)
+
+sys.addaudithook(hold)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_what_is_being_made_is_not_taken_for_a_leftover(part3: Path, folder: Path) -> None:
+    ddd = Ddd("python", folder, part3)
+    ddd.command = [sys.executable, "-c", WORST_TIME, str(part3 / "plugin.py")]
+    try:
+        ddd.start().succeeds("Create")
+        assert ddd.state() == {"mango": {}}
+    finally:
+        ddd.close()

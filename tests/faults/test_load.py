@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from .conftest import Start, on_a_disk
-from .ddd import Ddd
+from .ddd import SERVERS, Ddd
 from .model import Call, Volume, Volumes, check, seen
 
 pytestmark = pytest.mark.slow
@@ -51,8 +51,31 @@ def test_every_answer_to_eight_clients_is_right(ddd: Ddd, pytestconfig: pytest.C
     ddd.nothing_aside()
 
 
-def test_a_hundred_thousand_volumes(start: Start) -> None:
-    ddd = on_a_disk(start, "gunicorn", "size=1g,nr_inodes=1m")
+def test_mounts_at_once_are_all_counted(ddd: Ddd) -> None:
+    ddd.succeeds("Create")
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(lambda _: ddd.succeeds("Mount", ID="a"), range(200)))
+        assert ddd.state() == {"mango": {"a": 200}}
+        list(pool.map(lambda _: ddd.succeeds("Unmount", ID="a"), range(200)))
+    ddd.succeeds("Remove")
+
+
+def test_of_mounts_and_a_remove_at_once_one_or_the_others_are_refused(ddd: Ddd) -> None:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for number in range(60):
+            name = f"mango{number}"
+            ddd.succeeds("Create", name)
+            removing = pool.submit(ddd.ask, "Remove", name)
+            mounting = [pool.submit(ddd.ask, "Mount", name, ID=f"id{client}") for client in range(CLIENTS)]
+            mounted = sum(answer.result().ok for answer in mounting)
+            assert removing.result().ok == (mounted == 0), (removing.result(), mounted)
+            assert len(ddd.state().get(name, {})) == mounted
+    ddd.nothing_aside()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_hundred_thousand_volumes(start: Start, server: str) -> None:
+    ddd = on_a_disk(start, server, "size=1g,nr_inodes=1m")
     names = [f"mango{number:06}" for number in range(MANY)]
     volumes = os.open(ddd.there / "volumes", os.O_RDONLY)
     for name in names:

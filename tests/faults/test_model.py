@@ -22,6 +22,7 @@ def test_it_is_as_the_model_says(start: Start, pytestconfig: pytest.Config, serv
         deadline=None,
         database=None,
         phases=[hypothesis.Phase.generate],  # a shorter example would take minutes to find
+        report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     machine = hypothesis.seed(pytestconfig.getoption("seed"))(type("Run", (Machine,), {"ddd": start(server)}))
