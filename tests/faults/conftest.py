@@ -53,7 +53,9 @@ def start(folder: Path, part3: Path) -> Iterator[Start]:
         def started(server: str, *before: str) -> Ddd:
             plugin = Ddd(server, folder, part3, before)
             plugins.callback(plugin.close)
-            return plugin.start()
+            plugin.start()
+            plugins.callback(plugin.kill)  # gunicorn's clean end takes its time
+            return plugin
 
         yield started
 

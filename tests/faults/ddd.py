@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,13 +99,6 @@ class Ddd(Plugin):
                     self.succeeds("Unmount", name, ID=mount_id)
             self.succeeds("Remove", name)
         self.nothing_aside()
-
-    def kill(self) -> int:
-        """End the plugin and all that it started as a power cut does."""
-        assert self.process
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        return super().kill()
 
 
 def mounts_of(volume: Path) -> dict[str, int]:

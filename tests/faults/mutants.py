@@ -34,7 +34,7 @@ class Fault:
 
 FULL = "test_disk.py::test_a_full_disk[python]"
 LINK = "test_attack.py::test_a_planted_link_is_not_followed[python]"
-MODEL = "test_model.py::test_it_is_as_the_model_says[python-30]"
+MODEL = "test_model.py::test_it_is_as_the_model_says[python-20]"
 KILL = "test_instants.py::test_a_kill_at_every_instant_leaves_a_whole_state"
 BODY = "test_attack.py::test_a_body_beyond_all_bounds_is_refused_in_bounded_memory"
 
