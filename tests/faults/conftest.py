@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ def machine() -> None:
     lacking += [] if importlib.util.find_spec("hypothesis") else ["no hypothesis"]
     if os.geteuid() != 0:
         lacking.insert(0, "this is not root")
+    elif subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        lacking.append("no right to mount")
     if lacking:
         pytest.skip(f"No faults can be made here ({', '.join(lacking)}): ./workshop test --require slow")
 

@@ -307,7 +307,7 @@ def test_another_user_is_not_let_in_from_the_first_instant_on(start: Start, fold
         assert knocking.stdout and knocking.stdout.readline() == b"ready\n"
         ddd = start(server)
         for _ in range(4):
-            ddd.stop()
+            ddd.kill()
             ddd.start()
         knocking.terminate()
         outcomes = set(map(int, knocking.communicate()[0].split()))
