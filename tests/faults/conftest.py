@@ -77,10 +77,11 @@ def on_a_disk(start: Start, server: str, options: str, script: str = ":") -> Ddd
 
 @contextmanager
 def rm_held(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Make an `rm` that waits until it is let go; give the PATH on which it comes first, and what lets it go."""
+    """Make an `rm` that waits until it is let go: the file `held` beside it tells that it does. Give the PATH on which
+    it comes first, and what lets it go."""
     fifo = folder / "bin" / "go"
     fifo.parent.mkdir()
-    (fifo.parent / "rm").write_text(f'#!/bin/sh\nread go <{fifo}\nexec /bin/rm "$@"\n')
+    (fifo.parent / "rm").write_text(f'#!/bin/sh\ntouch {fifo.parent}/held\nread go <{fifo}\nexec /bin/rm "$@"\n')
     (fifo.parent / "rm").chmod(0o755)
     os.mkfifo(fifo)
     with open(fifo, "r+b", buffering=0) as go:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from engine.engine import wait_for
 
 from workshop.wire import Exchange, exchange, read_answer, request
 
@@ -178,6 +179,7 @@ def test_a_folder_that_becomes_a_link_while_it_is_deleted(
         (ddd.volume() / "data" / "sub").mkdir()
         ddd.succeeds("Remove")
         (gone,) = ddd.aside()
+        wait_for((folder / "bin" / "held").exists, "rm to be started")
         place = ddd.there / "aside" / gone / swapped
         subprocess.run(["/bin/rm", "-r", str(place)], check=True)
         place.symlink_to(canary.folder)

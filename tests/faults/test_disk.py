@@ -274,6 +274,7 @@ def test_nor_a_disk_that_is_mounted_while_it_is_deleted(start: Start, server: st
         (ddd.volume() / "data" / "in").mkdir()
         ddd.succeeds("Remove")
         (gone,) = ddd.aside()
+        wait_for((folder / "bin" / "held").exists, "rm to be started")
         there(ddd, 'mount -t tmpfs other "$1/aside/$2/data/in"; touch "$1/aside/$2/data/in/file"', gone)
         let_go()
         wait_for(lambda: "rm: " in ddd.output(), "rm to have said what it leaves")
