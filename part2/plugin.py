@@ -60,7 +60,7 @@ def listen(path):
         umask = os.umask(0o177)
         listener.bind(path)
         os.umask(umask)
-        listener.listen(128)
+        listener.listen(1024)
         os.close(turn)
     except OSError as error:
         sys.exit(f"No socket can be made at {path}: {error.strerror}. Run as root, or choose a place with DDD_SOCKET=…")

@@ -38,10 +38,11 @@ def readable(connection, milliseconds=5):
 
 
 wsgi_app = "plugin:app"
-# one process, so that nothing has to be told to another; threads, because Docker calls on several connections at once
+# one process, so that nothing has to be told to another; threads, because Docker calls on several connections at once,
+# and so many, because a caller who stops half-way through a call keeps one
 workers = 1
 worker_class = OneThreadEach
-threads = 16
+threads = 64
 # Docker keeps its connections. One that is closed under a call comes back without its body: never be the one who closes
 keepalive = 7 * 24 * 3600
 # systemd may have opened the socket already: gunicorn finds that one by itself, and leaves its file alone at the end.
@@ -60,7 +61,7 @@ def post_worker_init(worker):
     plugin.app.logger.addFilter(name_call)
     # not after a SIGHUP: the worker before this one may still be making a volume there
     if worker.age == 1:
-        threading.Thread(target=plugin.clear, daemon=True).start()
+        threading.Thread(target=plugin.clear, args=[os.listdir(plugin.ASIDE)], daemon=True).start()
 
 
 def begin_call():

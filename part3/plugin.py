@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import errno
 import fcntl
-import functools
 import json
 import os
 import re
@@ -134,7 +133,7 @@ def path():
 def mount():
     """Note that a container is about to use the volume, and say which folder to give it."""
     name, mount_id = asked("Name"), asked("ID")
-    with one_volume(name) as volume:
+    with one_volume(name) as volume, opened("data", inside=volume):
         write_records(volume, mount_id, [*read_records(volume, mount_id), record_of_caller()])
     return answer({"Mountpoint": mountpoint(name), "Err": ""})
 
@@ -253,7 +252,7 @@ def aside():
 
 def delete(path):
     """Delete what was put aside, but never what somebody has mounted in it."""
-    if os.path.isdir(path):
+    if os.path.isdir(path) and not os.path.islink(path):
         with opened(path) as folder:
             user = user_by_kernel(folder)
         if user:
@@ -265,9 +264,10 @@ def delete(path):
 
 def read_records(volume, mount_id):
     """Return a line for each Mount of this ID that is not struck out."""
-    inside = functools.partial(os.open, dir_fd=volume)
-    with contextlib.suppress(FileNotFoundError), open(f"mounts/{mount_id}", opener=inside) as file:
-        return file.readlines()
+    with contextlib.suppress(FileNotFoundError), opened("mounts", inside=volume) as mounts:
+        record = os.open(mount_id, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=mounts)
+        with open(record) as file:
+            return file.readlines()
     return []
 
 
@@ -431,7 +431,7 @@ def listen(path):
         umask = os.umask(0o177)
         listener.bind(path)
         os.umask(umask)
-        listener.listen(128)
+        listener.listen(1024)
         os.close(turn)
     except OSError as error:
         sys.exit(f"No socket can be made at {path}: {error.strerror}. Run as root, or choose a place with DDD_SOCKET=…")
@@ -463,7 +463,7 @@ def serve():
     listener = listen(SOCKET)
     ours = os.stat(SOCKET)
     try:
-        threading.Thread(target=clear, daemon=True).start()
+        threading.Thread(target=clear, args=[os.listdir(ASIDE)], daemon=True).start()
         print(f"ddd listens at {SOCKET}. Ctrl-C ends it.", flush=True)
         make_server(f"unix://{SOCKET}", 0, app, threaded=True, fd=listener.fileno()).serve_forever()
     finally:
@@ -478,7 +478,8 @@ def prepare():
         os.makedirs(ROOT, 0o700, exist_ok=True)
         for folder in (VOLUMES, ASIDE):
             os.makedirs(folder, 0o700, exist_ok=True)
-            os.chmod(folder, 0o700)
+            with opened(folder) as number:
+                os.chmod(number, 0o700)
         root = os.open(ROOT, os.O_RDONLY)  # stays open, and locked, as long as the plugin lives
         fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.fsync(root)
@@ -499,9 +500,9 @@ def sees_only_itself():
         return False
 
 
-def clear():
-    """Delete what an earlier run, killed at work, has left aside."""
-    for entry in os.listdir(ASIDE):
+def clear(left):
+    """Delete what an earlier run, killed at work, has left aside: what is listed before the first call of this one."""
+    for entry in left:
         delete(os.path.join(ASIDE, entry))
 
 

@@ -387,8 +387,8 @@ MUTANTS = [
     Mutant(
         "IDs unchecked",
         "3.15",
-        '    name, mount_id = asked("Name"), asked("ID")\n    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*',
-        '    name, mount_id = asked("Name"), body()["ID"]\n    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*',
+        '    name, mount_id = asked("Name"), asked("ID")\n    with one_volume(name) as volume, opened(',
+        '    name, mount_id = asked("Name"), body()["ID"]\n    with one_volume(name) as volume, opened(',
         "an ID that leaves the root",
         case="security.ids",
     ),
@@ -482,7 +482,7 @@ Handler.send_header = lambda self, key, value: None if key == "Connection" else 
 """
 HAS_MOUNTS = 'os.listdir(f"/proc/self/fd/{volume}/mounts")'
 NO_VOLUME = 'abort(404, f"There is no volume {name}.")'
-MOUNT = """    with one_volume(name) as volume:
+MOUNT = """    with one_volume(name) as volume, opened("data", inside=volume):
         write_records(volume, mount_id, [*read_records(volume, mount_id), record_of_caller()])
 """
 STRIKE = "        write_records(volume, mount_id, read_records(volume, mount_id)[:-1])\n"

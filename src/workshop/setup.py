@@ -45,7 +45,7 @@ NEEDS = {
     ),
     "slow": Need(
         "they take minutes, and Go",
-        extras=("docs", "lab"),
+        extras=("docs", "lab", "faults"),
         packages=(
             ("golang-go", "go"),
             ("strace", "strace"),

@@ -1,0 +1,116 @@
+"""The plugin of part 3 as the tests under fault see it: through its socket, and by what it keeps on disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.engine import wait_for
+
+from workshop.process import Plugin
+from workshop.wire import Exchange
+
+PART3 = Path(__file__).parents[2] / "part3"
+SERVERS = ("python", "gunicorn")
+GONE = "the connection was closed without an answer"
+
+State = dict[str, dict[str, int]]
+"""Volumes, and how often each ID has each of them mounted."""
+
+
+def command(server: str, part3: Path) -> list[str]:
+    """Return the command that starts part 3 by the development server, or by gunicorn as part 3 sets it up."""
+    python = [sys.executable, str(part3 / "plugin.py")]
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(part3 / "gunicorn.conf.py")]
+    return {"python": python, "gunicorn": gunicorn}[server]
+
+
+class Ddd(Plugin):
+    """Part 3, running. before is put in front of its command: what starts it with a fault of its own."""
+
+    patience = 20.0
+
+    def __init__(self, server: str, folder: Path, part3: Path = PART3, before: Sequence[str] = ()) -> None:
+        super().__init__([*before, *command(server, part3)], folder / "ddd.sock", folder / "root")
+        self.server = server
+
+    def start(self) -> Ddd:
+        """Start the plugin; return when the process is there that answers."""
+        super().start()
+        wait_for(self.worker, "the worker")
+        return self
+
+    def worker(self) -> int:
+        """Return the pid of the process that answers: gunicorn's is a child of the one that was started."""
+        assert self.process
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return pid if self.server == "python" else int(children[0]) if children else 0
+
+    def ask(self, endpoint: str, name: object = "mango", **more: object) -> Exchange:
+        """Call an endpoint of VolumeDriver with this Name."""
+        return self.call(f"VolumeDriver.{endpoint}", {"Name": name, **more})
+
+    def succeeds(self, endpoint: str, name: str = "mango", **more: object) -> Exchange:
+        """Call an endpoint and want success."""
+        answer = self.ask(endpoint, name, **more)
+        assert answer.ok, answer
+        return answer
+
+    def refuses(self, endpoint: str, status: int, name: object = "mango", **more: object) -> Exchange:
+        """Call an endpoint and want a sentence under this status."""
+        answer = self.ask(endpoint, name, **more)
+        assert answer.status == status and answer.err.endswith("."), answer
+        return answer
+
+    @property
+    def there(self) -> Path:
+        """The plugin's root as the plugin sees it, which may be in a mount namespace of its own."""
+        assert self.process and self.root
+        return Path(f"/proc/{self.process.pid}/root{self.root}") if self.process.poll() is None else self.root
+
+    def volume(self, name: str = "mango") -> Path:
+        """Return the folder of a volume."""
+        return self.there / "volumes" / name
+
+    def aside(self) -> list[str]:
+        """Return what is on its way in or out."""
+        return os.listdir(self.there / "aside")
+
+    def nothing_aside(self) -> None:
+        """Wait until nothing is aside any more."""
+        wait_for(lambda: not self.aside(), "nothing to be aside", self.patience)
+
+    def listed(self) -> list[str]:
+        """Return the names that List tells."""
+        return [volume["Name"] for volume in self.succeeds("List").json["Volumes"]]
+
+    def state(self) -> State:
+        """Return what stands on disk. What is there, but half, fails the test."""
+        return {volume.name: mounts_of(volume) for volume in (self.there / "volumes").iterdir()}
+
+    def wipe(self) -> None:
+        """Remove all volumes through the socket, whoever has them."""
+        for name, mounts in self.state().items():
+            for mount_id, count in mounts.items():
+                for _ in range(count):
+                    self.succeeds("Unmount", name, ID=mount_id)
+            self.succeeds("Remove", name)
+        self.nothing_aside()
+
+
+def mounts_of(volume: Path) -> dict[str, int]:
+    """Return how often each ID has a volume mounted; fail when the volume is not whole."""
+    assert sorted(os.listdir(volume)) == ["data", "mounts"], volume
+    modes = [f"{path.lstat().st_mode:o}" for path in (volume, volume / "mounts", volume / "data")]
+    assert modes == ["40700", "40700", "40755"], (volume, modes)
+    return {record.name: lines_of(record) for record in (volume / "mounts").iterdir()}
+
+
+def lines_of(record: Path) -> int:
+    """Return how many mounts a record tells of; fail when one of its lines is not whole."""
+    lines = record.read_text().splitlines(keepends=True)
+    assert lines and all(len(line.split()) == 4 and line.endswith("\n") for line in lines), (record, lines)
+    return len(lines)

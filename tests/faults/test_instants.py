@@ -1,0 +1,188 @@
+"""The plugin is killed at every system call by which a call of Docker changes the disk, and started again.
+
+strace kills it as it enters the call: the disk is as the system call before left it. The last instant is the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from engine.engine import wait_for
+
+from workshop.wire import Exchange
+
+from .conftest import Start
+from .ddd import Ddd, State
+
+pytestmark = pytest.mark.slow
+
+# by which the disk changes, or an answer leaves; "?": not every machine, nor every strace, has all of them
+WATCHED = "?mkdir,?mkdirat,?chmod,?fchmod,?fchmodat,?fchmodat2,?chown,?fchown,?fchownat,?rename,?renameat,?renameat2"
+WATCHED += ",?link,?linkat,?symlink,?symlinkat,?unlink,?unlinkat,?rmdir,?truncate,?ftruncate,?openat,?creat,?write"
+WATCHED += ",?pwrite64,?fsync,?fdatasync,?utimensat,?sendto"
+Instant = tuple[str, int]
+"""The name of a system call, and the how many-th of that name it is in its thread."""
+
+
+@contextlib.contextmanager
+def strace(ddd: Ddd, log: Path, *options: str) -> Iterator[None]:
+    """Watch the process that answers, and all that it starts, while the body runs."""
+    command = ["strace", "-f", "-y", "-o", str(log), "-p", str(ddd.worker()), "-e", f"trace={WATCHED}", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as watcher:
+        assert watcher.stderr and b"attached" in watcher.stderr.readline()
+        try:
+            yield
+        finally:
+            watcher.terminate()
+            try:
+                watcher.communicate(timeout=5)
+            except subprocess.TimeoutExpired:  # it can wait for ever for a program that has just been started
+                watcher.kill()
+
+
+def entered(log: Path) -> list[tuple[str, Instant, str]]:
+    """Return the thread, the name and number, and the arguments of every system call that was entered."""
+    counts: Counter[tuple[str, str]] = Counter()
+    calls = []
+    for thread, name, arguments in re.findall(r"^(\d+) +(\w+)\((.*)$", log.read_text(errors="replace"), re.M):
+        counts[thread, name] += 1
+        calls.append((thread, (name, counts[thread, name]), arguments))
+    return calls
+
+
+def instants(log: Path, root: Path | None) -> list[Instant]:
+    """Return at which system calls the disk changes, and the first one by which the answer leaves."""
+    changes = [
+        instant
+        for _, instant, arguments in entered(log)
+        if instant[0] != "sendto" and str(root) in arguments and (instant[0] != "openat" or "O_CREAT" in arguments)
+    ]
+    answer = next(instant for _, instant, _ in entered(log) if instant[0] == "sendto")
+    return [*dict.fromkeys(changes), answer]
+
+
+def nothing(ddd: Ddd) -> None:
+    """Have every endpoint called once: what Python opens at its first call would change the numbers."""
+    for endpoint in ("Create", "Mount", "Unmount", "Remove"):
+        ddd.succeeds(endpoint, "first", ID="a")
+    ddd.nothing_aside()
+
+
+def with_files(ddd: Ddd) -> None:
+    """Make a volume that holds a file, and a folder with a link in it."""
+    nothing(ddd)
+    ddd.succeeds("Create")
+    (ddd.volume() / "data" / "folder").mkdir()
+    (ddd.volume() / "data" / "folder" / "link").symlink_to("/")
+    (ddd.volume() / "data" / "file").write_text("kept")
+
+
+def mounted(times: int) -> Callable[[Ddd], None]:
+    """Make a volume with files that the same ID has mounted so many times."""
+
+    def make(ddd: Ddd) -> None:
+        with_files(ddd)
+        for _ in range(times):
+            ddd.succeeds("Mount", ID="a")
+
+    return make
+
+
+CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]] = {
+    "create": (nothing, lambda ddd: ddd.ask("Create"), {"mango": {}}),
+    "create again": (with_files, lambda ddd: ddd.ask("Create"), {"mango": {}}),
+    "mount": (with_files, lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 1}}),
+    "mount again": (mounted(1), lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 2}}),
+    "unmount one of two": (mounted(2), lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {"a": 1}}),
+    "unmount": (mounted(1), lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {}}),
+    "remove": (with_files, lambda ddd: ddd.ask("Remove"), {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_kill_at_every_instant_leaves_a_whole_state(start: Start, folder: Path, case: str) -> None:
+    prepare, call, after = CASES[case]
+    ddd, log = start("python"), folder / "log"
+    prepare(ddd)
+    with strace(ddd, log):
+        assert call(ddd).ok
+        ddd.nothing_aside()
+    assert ddd.state() == after
+    ddd.wipe()
+    found = instants(log, ddd.root)
+    assert len(found) > 1, log.read_text()
+    for name, number in found:
+        prepare(ddd)
+        killed_at(ddd, log, name, number, call, after)
+        ddd.wipe()
+
+
+def killed_at(ddd: Ddd, log: Path, name: str, number: int, call: Callable[[Ddd], Exchange], after: State) -> None:
+    """Kill the plugin, or the rm that it has started, at one instant of a call; start it, and look what is there."""
+    where, before = f"{name} number {number}", ddd.state()
+    with strace(ddd, log, "-e", f"inject={name}:signal=KILL:when={number}"):
+        answer = call(ddd)
+        wait_for(lambda: "killed by SIGKILL" in log.read_text(errors="replace"), f"the kill at {where}", ddd.patience)
+    ddd.kill()
+    ddd.start()
+    assert ddd.state() in ([after] if answer.ok else [before, after]), (where, answer)
+    if "mango" in before and "mango" in ddd.state():
+        assert (ddd.volume() / "data" / "file").read_text() == "kept", where
+        assert (ddd.volume() / "data" / "folder" / "link").is_symlink(), where
+    ddd.nothing_aside()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "order"),
+    [
+        ("Create", r"fsync\(\d+<\S*/aside/\w+>.*rename.*fsync\(\d+<\S*/volumes>"),
+        ("Remove", r"rename.*fsync\(\d+<\S*/volumes>"),
+    ],
+    ids=["Create", "Remove"],
+)
+def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint: str, order: str) -> None:
+    with_files(ddd)
+    name = "mango" if endpoint == "Remove" else "pear"
+    with strace(ddd, folder / "log"):
+        ddd.succeeds(endpoint, name)
+    before, _, _ = (folder / "log").read_text().partition("sendto(")
+    assert re.search(order, before, re.S), before
+
+
+# Runs a plugin whose first call comes at the worst time: it holds a Create that is about to move its volume into place
+# until the clearing is over, and a clearing that begins to look only then until there is something to be moved.
+WORST_TIME = """
+import os, runpy, sys, threading, time
+moving = threading.Event()
+
+def clearing():
+    return any(thread.name.endswith("(clear)") for thread in threading.enumerate())
+
+def hold(event, arguments):
+    if event == "os.listdir" and threading.current_thread().name.endswith("(clear)"):
+        moving.wait(20)
+    if event == "os.rename" and str(arguments[1]) == "mango":
+        moving.set()
+        while clearing():
+            time.sleep(0.001)
+
+sys.addaudithook(hold)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_what_is_being_made_is_not_taken_for_a_leftover(part3: Path, folder: Path) -> None:
+    ddd = Ddd("python", folder, part3)
+    ddd.command = [sys.executable, "-c", WORST_TIME, str(part3 / "plugin.py")]
+    try:
+        ddd.start().succeeds("Create")
+        assert ddd.state() == {"mango": {}}
+    finally:
+        ddd.close()
