@@ -88,7 +88,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go clear()
+	left, _ := os.ReadDir(aside) // what is listed before the first call is none of its own
+	go clear(left)
 	server := http.Server{Handler: http.HandlerFunc(route), ConnContext: remember}
 	go server.Serve(listener)
 	<-stopped
@@ -246,6 +247,11 @@ func mount(asked call) (object, error) {
 		return nil, err
 	}
 	err := oneVolume(asked.Name, func(_, folder int) error {
+		data, err := open("data", folder)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(data)
 		lines, err := readRecords(folder, asked.ID)
 		if err != nil {
 			return err
@@ -424,9 +430,8 @@ func discard(path string) {
 }
 
 // clear deletes what an earlier run, killed at work, has left aside.
-func clear() {
-	entries, _ := os.ReadDir(aside)
-	for _, entry := range entries {
+func clear(left []os.DirEntry) {
+	for _, entry := range left {
 		discard(aside + "/" + entry.Name())
 	}
 }
@@ -434,7 +439,14 @@ func clear() {
 // Who has a volume: its records
 
 func readRecords(folder int, id string) ([]string, error) {
-	number, err := syscall.Openat(folder, "mounts/"+id, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	mounts, err := open("mounts", folder)
+	if err == syscall.ENOENT {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(mounts)
+	number, err := syscall.Openat(mounts, id, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
 	if err == syscall.ENOENT {
 		return nil, nil
 	} else if err != nil {
