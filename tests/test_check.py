@@ -18,7 +18,7 @@ from mutants import MUTANTS
 from steps import STEPS
 
 from workshop import report
-from workshop.process import Plugin, private_folder
+from workshop.process import Plugin, private_folder, session
 from workshop.subject import PluginUnderTest
 
 pytestmark = pytest.mark.slow
@@ -221,3 +221,24 @@ def test_an_unknown_cause_is_not_guessed_at() -> None:
 
     found = diagnose(Evidence("2.9", "wanted rain"))
     assert (found.key, found.why[:24]) == ("", "The cause is not known t")
+
+
+def test_a_plugin_whose_first_thread_has_ended_still_runs() -> None:
+    exit_thread = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # the system call exit ends one thread alone
+    text = (
+        "import ctypes, threading\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        f"ctypes.CDLL(None).syscall({exit_thread}, 0)\n"
+    )
+    plugin = subprocess.Popen([sys.executable, "-c", text], start_new_session=True)
+    try:
+        stat = Path(f"/proc/{plugin.pid}/stat")
+        deadline = time.monotonic() + 10
+        while stat.read_text().rpartition(") ")[2][0] != "Z":
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        assert session(plugin.pid) == [str(plugin.pid)]
+    finally:
+        plugin.kill()
+        plugin.wait()
+    assert session(plugin.pid) == []

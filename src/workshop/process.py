@@ -145,9 +145,11 @@ def session(leader: int) -> list[str]:
     found = []
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            text = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
-            state, _parent, _group, its_session, *_ = text.rpartition(")")[2].split()
-            if int(its_session) == leader and state not in "ZX":
+            # proc(5): from the third field on, state, ppid, pgrp, session; the twentieth is num_threads
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()
+            # a first thread that has ended is a zombie, but the others may still hold the socket
+            gone = fields[0] in "ZX" and int(fields[17]) <= 1
+            if int(fields[3]) == leader and not gone:
                 found.append(pid)
     return found
 
