@@ -24,8 +24,7 @@ SERVICE, SOCKET = PARTS / "part3" / "ddd.service", PARTS / "part3" / "ddd.socket
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="needs systemd's programs: ./workshop test --require slow"
 )
-slow = pytest.mark.slow
-
+pytestmark = pytest.mark.slow
 
 Service = Callable[..., Plugin]
 
@@ -141,13 +140,11 @@ def test_the_values_of_options_are_not_logged(logging: Plugin) -> None:
     assert "swordfish" not in logging.output()
 
 
-@slow
 def test_a_log_that_nobody_takes_costs_no_answer(service: Service) -> None:
     plugin = service("sh", "-c", 'exec "$@" 2>/dev/full', "sh").start()
     assert create(plugin).ok
 
 
-@slow
 def test_after_a_reload_a_call_is_still_one_line(service: Service) -> None:
     plugin = service().start()
     reload(plugin)
@@ -172,7 +169,6 @@ def unit(file: Path) -> ConfigParser:
     return parser
 
 
-@slow
 @needs_systemd
 def test_systemd_finds_no_fault_in_the_units(folder: Path) -> None:
     for file in (SERVICE, SOCKET):
@@ -188,7 +184,6 @@ def test_systemd_finds_no_fault_in_the_units(folder: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@slow
 @needs_systemd
 def test_the_service_is_exposed_to_little() -> None:
     # of 100: a unit without any hardening has 96, and what is left here is what the plugin needs
@@ -207,7 +202,6 @@ def test_the_units_say_when_and_for_whom() -> None:
     assert not hiding, "the plugin must see every process, and act for every user"
 
 
-@slow
 @needs_systemd
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace: ./workshop test --require slow")
 def test_the_service_makes_no_system_call_that_its_unit_forbids(service: Service, folder: Path) -> None:
@@ -298,7 +292,6 @@ class Kept(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-@slow
 def test_no_call_is_lost_while_it_is_started_again(activated: Activated) -> None:
     create(activated.start())
     ended = threading.Event()
@@ -325,7 +318,6 @@ def test_no_call_is_lost_while_it_is_started_again(activated: Activated) -> None
         assert all(call.result() > 3 for call in calls)
 
 
-@slow
 def test_the_given_socket_is_the_only_one_and_stays_as_it_is(activated: Activated) -> None:
     for end in (signal.SIGTERM, signal.SIGKILL):
         assert create(activated.start()).ok
@@ -334,7 +326,6 @@ def test_the_given_socket_is_the_only_one_and_stays_as_it_is(activated: Activate
         assert f"{stat.S_IMODE(activated.socket.stat().st_mode):o}" == "640"
 
 
-@slow
 def test_a_reload_keeps_the_given_socket(activated: Activated) -> None:
     create(activated.start())
     reload(activated)
@@ -344,7 +335,6 @@ def test_a_reload_keeps_the_given_socket(activated: Activated) -> None:
     assert activated.socket.exists()
 
 
-@slow
 def test_it_tells_systemd_when_it_is_ready(activated: Activated, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(folder / "notify"))
@@ -355,7 +345,6 @@ def test_it_tells_systemd_when_it_is_ready(activated: Activated, folder: Path, m
     assert activated.call("Plugin.Activate").ok
 
 
-@slow
 @needs_systemd
 def test_systemd_starts_it_at_the_first_call(service: Service, folder: Path) -> None:
     listening = folder / "ddd.sock"
@@ -389,7 +378,6 @@ def sandbox() -> list[str]:
     return ["unshare", "--mount", "--propagation=slave", "--net", "sh", "-euc", SANDBOX, "sh", *rights]
 
 
-@slow
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give up its rights: sudo ./workshop test")
 def test_what_the_service_may_do_is_enough(folder: Path, tmp_path: Path) -> None:
     plugin = Activated(folder, *sandbox())
