@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_site import fetched
 
 from workshop import jupyter
 from workshop.process import accepts
@@ -205,26 +206,11 @@ def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> 
             said = "".join(serving.stdout.readline() for _ in range(3))
             address = re.search(r"(http://127\.0\.0\.1:\d+)/lab/tree/part2\.ipynb(\?token=\w+)", said)
             assert address, said
-            listed = json.loads(fetched(f"{address[1]}/api/contents{address[2]}"))
+            listed = json.loads(fetched(f"{address[1]}/api/contents{address[2]}", 60))
             assert {each["name"] for each in listed["content"]} == {path.name for path in NOTEBOOKS}
-            assert "<title>JupyterLab</title>" in fetched(address[0])
+            assert "<title>JupyterLab</title>" in fetched(address[0], 60)
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 urllib.request.urlopen(f"{address[1]}/api/contents", timeout=20)
         finally:
             serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0
-
-
-def fetched(address: str, seconds: float = 60) -> str:
-    """Return a page, as soon as somebody serves it."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=seconds) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
