@@ -69,7 +69,9 @@ def serve():
     ours = os.stat(SOCKET)
     try:
         print(f"ddd listens at {SOCKET}. Ctrl-C ends it.", flush=True)
-        make_server(f"unix://{SOCKET}", 0, app, threaded=True, fd=listener.fileno()).serve_forever()
+        server = make_server(f"unix://{SOCKET}", 0, app, threaded=True, fd=listener.fileno())
+        # a signal that comes just before the server waits for callers is seen when that wait ends: after 0.1 s
+        server.serve_forever(poll_interval=0.1)
     finally:
         # a plugin that was started later may have taken the place: its socket stays
         if os.path.exists(SOCKET) and os.path.samestat(os.stat(SOCKET), ours):
