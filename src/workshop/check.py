@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from workshop import learner, report, setup
-from workshop.conformance import suite
-from workshop.conformance.candidate import Candidate
 from workshop.process import command_for, private_folder
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
@@ -131,6 +129,9 @@ def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind])
 
 def conformance(options: Options, file: Path | None) -> int:
     """Run the conformance suite, and print as it goes; return 0, 1 where a must is broken, 3 where we are."""
+    from workshop.conformance import suite
+    from workshop.conformance.candidate import Candidate
+
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
     with under_test(options, file, seed, Candidate) as plugin:

@@ -10,7 +10,6 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 
 from workshop import course, setup
@@ -256,6 +255,8 @@ def print_beginning(part: int, first: Step) -> None:
 
 def machine() -> list[str]:
     """Return what this machine has, and what is skipped without it."""
+    from importlib import metadata
+
     python = ".".join(str(part) for part in sys.version_info[:3])
     root = os.geteuid() == 0
     rights = "root" if root else f"not root: to use {PLUGINS}, start the plugin with sudo"

@@ -10,7 +10,6 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 
@@ -95,6 +94,8 @@ def _plain(requirement: str) -> str:
 
 
 def _installed(name: str, pins: dict[str, str]) -> bool:
+    from importlib import metadata
+
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:

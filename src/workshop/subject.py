@@ -10,14 +10,13 @@ import os
 import random
 import re
 import socket
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from unittest import SkipTest
 
-from workshop.process import NotReady, Plugin, accepts
+from workshop.process import NotReady, Plugin, accepts, status_within
 from workshop.wire import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
 FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "melon", "olive", "peach", "pear", "plum")
@@ -77,12 +76,11 @@ class PluginUnderTest(Plugin):
     def second(self) -> int | None:
         """Start the program once more, as it stands, and return its exit status; None for one that went on."""
         process = self.launch()
-        try:
-            return process.wait(self.patience)
-        except subprocess.TimeoutExpired:
+        status = status_within(process, self.patience)
+        if status is None:
             process.kill()
             process.wait()
-            return None
+        return status
 
     def needs_process(self) -> None:
         """Skip the check where the plugin is not ours to start and stop."""
