@@ -24,7 +24,9 @@ from workshop.wire import request
 ROOT = Path(__file__).parent.parent
 CALLS = 1000
 ASKED = request("VolumeDriver.Get", {"Name": "mango"})
-START = "import json, sys; from workshop import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
+START = (
+    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+)
 
 # the least that a plugin can do: it keeps the connection, and answers what it has ready
 READY = """

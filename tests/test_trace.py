@@ -18,15 +18,22 @@ from pathlib import Path
 
 import pytest
 
-from workshop import trace
 from workshop.process import Plugin, accepts, private_folder
-from workshop.trace import Call, Clock, Mask, Message, Options, Proxy
+from workshop.trace import Refused, place, recording, verb
+from workshop.trace.conversation import Clock
+from workshop.trace.mask import Mask
+from workshop.trace.proxy import Proxy, hang_up
+from workshop.trace.recording import KEPT, Call, Message
+from workshop.trace.screen import Screen, shown_body
+from workshop.trace.verb import Options
 from workshop.wire import Address, exchange, request
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-START = "import json, sys; from workshop import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
+START = (
+    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+)
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
@@ -52,12 +59,12 @@ class Proxied:
         self.calls: list[Call] = []
         self.path = folder / "public.sock"
         self.serve = serve
-        self.plugin = trace.bound(folder / "private.sock")
+        self.plugin = place.bound(folder / "private.sock")
         self.threads: list[threading.Thread] = []
         self.acceptor = threading.Thread(target=self.accept)
         self.acceptor.start()
         self.proxy = Proxy(self.calls.append, Clock(), lambda: Address(path=str(folder / "private.sock")).connect(5))
-        self.proxy.serve(trace.bound(self.path))
+        self.proxy.serve(place.bound(self.path))
 
     def accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -72,7 +79,7 @@ class Proxied:
 
     def close(self) -> None:
         self.proxy.close()
-        trace.hang_up(self.plugin)
+        hang_up(self.plugin)
         for thread in [self.acceptor, *self.threads]:
             thread.join()
         self.plugin.close()
@@ -254,10 +261,10 @@ def test_large_bodies_stream_through_and_are_cut_where_they_are_shown(proxied: S
     wait_for(lambda: through.done, "the call")
     assert [(call.path, call.status, call.failure) for call in through.done] == [("/VolumeDriver.Create", 200, "")]
     (call,) = through.done
-    assert len(call.request.body) == len(call.answer.body) == trace.KEPT
+    assert len(call.request.body) == len(call.answer.body) == KEPT
     assert (call.request.size, call.answer.size) == (size, size)
     assert call.as_json()["answer_size"] == size
-    assert trace.shown_body(call.answer).endswith(f"(cut: it has {size} bytes)")
+    assert shown_body(call.answer).endswith(f"(cut: it has {size} bytes)")
 
 
 def test_a_plugin_that_refuses_a_large_body_before_it_has_read_it(proxied: Start) -> None:
@@ -279,8 +286,8 @@ def test_a_plugin_that_refuses_a_large_body_before_it_has_read_it(proxied: Start
 
 def test_a_cut_does_not_go_through_a_character() -> None:
     message = Message()
-    message.add(b"x" + "é".encode() * trace.KEPT)
-    assert message.text() == "x" + "é" * (trace.KEPT // 2 - 1)
+    message.add(b"x" + "é".encode() * KEPT)
+    assert message.text() == "x" + "é" * (KEPT // 2 - 1)
 
 
 @pytest.mark.parametrize(
@@ -372,9 +379,9 @@ def test_a_body_that_cannot_be_read_is_masked_whole(body: str) -> None:
 
 
 def test_a_body_that_was_cut_is_masked_whole() -> None:
-    masked = Mask()(call_with('{"Opts": {"p": "' + "hunter2" * trace.KEPT))
+    masked = Mask()(call_with('{"Opts": {"p": "' + "hunter2" * KEPT))
     assert "hunter2" not in json.dumps(masked.as_json())
-    assert masked.as_json()["request_size"] > trace.KEPT
+    assert masked.as_json()["request_size"] > KEPT
 
 
 def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
@@ -387,18 +394,18 @@ def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
     assert rows[0]["took"] == 0.0025
     assert "answer" not in rows[1] and rows[1]["answer_base64"]
     file = tmp_path / "r.jsonl"
-    file.write_text("\n".join(map(json.dumps, [trace.header("any"), *rows])))
-    first, calls = trace.read(file)
+    file.write_text("\n".join(map(json.dumps, [recording.header("any"), *rows])))
+    first, calls = recording.read(file)
     assert (first["title"], [call.as_json() for call in calls]) == ("any", rows)
 
 
 def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     files = sorted((ROOT / "traces").rglob("*.jsonl"))
     for file in files:
-        _, calls = trace.read(file)
+        _, calls = recording.read(file)
         lines = file.read_text().splitlines()[1:]
         assert [call.as_json() for call in calls] == [json.loads(line) for line in lines], file
-        assert trace.show(file) == 0
+        assert verb.show(file) == 0
     shown = capsys.readouterr().out
     assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert "\033" not in shown
@@ -409,13 +416,13 @@ def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.Captur
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r").write_text(text)
-    assert trace.show(tmp_path / "r") == 2
+    assert verb.show(tmp_path / "r") == 2
     assert "is no recording of ours. Record one:   ./workshop trace --record FILE" in capsys.readouterr().err
-    assert trace.show(tmp_path / "none") == 2
+    assert verb.show(tmp_path / "none") == 2
 
 
 def test_an_answer_that_comes_after_another_question_says_to_which() -> None:
-    screen = trace.Screen(lambda call: f"{call.at:.1f} s")
+    screen = Screen(lambda call: f"{call.at:.1f} s")
     one, two = call_with('{"Name":"a"}'), call_with('{"Name":"b"}')
     two.n, two.at = 2, 1.5
     waiting = [Call(each.n, each.at, 0, each.method, each.path, each.request) for each in (one, two)]
@@ -488,7 +495,7 @@ def test_a_plugin_of_the_course(tracing: Callable[..., Tracing], folder: Path, n
     assert not traced.socket.exists()
     assert [line for line in traced.said.read_text().splitlines() if len(line) > 80] == []
     assert stat.S_IMODE(record.stat().st_mode) == 0o600
-    _, (call,) = trace.read(record)
+    _, (call,) = recording.read(record)
     assert (call.path, call.status) == ("/VolumeDriver.Create", 200)
 
 
@@ -547,7 +554,7 @@ def test_masked_in_what_is_shown_and_in_what_is_recorded(tracing: Callable[..., 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_socket_is_taken_and_given_back(tracing: Callable[..., Tracing], running: Plugin, number: int) -> None:
     running.socket.chmod(0o660)
-    theirs, aside = running.socket.stat(), trace.aside_of(running.socket)
+    theirs, aside = running.socket.stat(), place.aside_of(running.socket)
     traced = tracing(socket=str(running.socket))
     traced.says("Do not restart the plugin meanwhile.")
     assert os.path.samestat(aside.stat(), theirs)
@@ -582,27 +589,27 @@ def test_two_traces_of_one_socket_and_two_plugins_at_one(tracing: Callable[..., 
     traced = tracing(socket=str(running.socket))
     traced.says("Ctrl-C ends")
     with (
-        pytest.raises(trace.Refused, match=r"runs already\. End it with Ctrl-C"),
-        trace.in_place_of(running.socket, print),
+        pytest.raises(Refused, match=r"runs already\. End it with Ctrl-C"),
+        place.in_place_of(running.socket, print),
     ):
         pass
-    with pytest.raises(trace.Refused, match="has left a plugin"), trace.public(running.socket):
+    with pytest.raises(Refused, match="has left a plugin"), place.public(running.socket):
         pass
     assert running.call("Plugin.Activate").ok
     traced.end()
-    with pytest.raises(trace.Refused, match="A plugin listens at"), trace.public(running.socket):
+    with pytest.raises(Refused, match="A plugin listens at"), place.public(running.socket):
         pass
 
 
 def test_a_plugin_that_ended_or_came_meanwhile(folder: Path) -> None:
     path, said = folder / "ddd.sock", list[str]()
     for replaced in (False, True):
-        plugin = trace.bound(path)
-        with trace.in_place_of(path, said.append) as listener:
+        plugin = place.bound(path)
+        with place.in_place_of(path, said.append) as listener:
             plugin.close()
             if replaced:
                 path.unlink()
-                newer = trace.bound(path)
+                newer = place.bound(path)
         listener.close()
         assert path.exists() == replaced
     newer.close()
@@ -612,8 +619,8 @@ def test_a_plugin_that_ended_or_came_meanwhile(folder: Path) -> None:
 
 def test_what_cannot_be_taken_is_said_in_a_sentence(folder: Path) -> None:
     (folder / "file").write_text("")
-    trace.bound(folder / "stale.sock").close()
-    with trace.bound(folder / "true.sock"):
+    place.bound(folder / "stale.sock").close()
+    with place.bound(folder / "true.sock"):
         (folder / "link.sock").symlink_to("true.sock")
         for name, sentence in {
             "none.sock": "There is no socket at",
@@ -622,7 +629,7 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(folder: Path) -> None:
             "link.sock": f"Name the socket itself:   ./workshop trace --socket {folder}/true.sock",
             "x" * 100: "is too long for a socket",
         }.items():
-            with pytest.raises(trace.Refused, match=sentence), trace.in_place_of(folder / name, print):
+            with pytest.raises(Refused, match=sentence), place.in_place_of(folder / name, print):
                 pass
     assert sorted(os.listdir(folder)) == ["file", "link.sock", "stale.sock", "true.sock"]
 
@@ -657,5 +664,5 @@ def test_over_tcp(tracing: Callable[..., Tracing]) -> None:
     ],
 )
 def test_wrong_usage(options: Options, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert trace.main(options) == 2
+    assert verb.main(options) == 2
     assert sentence in capsys.readouterr().err

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workshop import learner, report, setup
-from workshop.process import command_for, private_folder
+from workshop.process import command_for, private_folder, stamp
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
 
@@ -163,9 +163,8 @@ def after_conformance(options: Options, results: list[Result], seed: int) -> lis
 
 def again(options: Options) -> str:
     """Return the command that checks the same plugin again."""
-    tool = "./workshop" if setup.home() else "workshop"
     how = next((f" --{o} '{v}'" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
-    return f"{tool} check{how}{f' --profile {options.profile}' if options.profile else ''}"
+    return f"{setup.tool()} check{how}{f' --profile {options.profile}' if options.profile else ''}"
 
 
 def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
@@ -197,22 +196,19 @@ def conclude(options: Options, parts: list[int], results: list[Result], plugin: 
 
 def next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
     """Return the closing lines; the last one holds the command to type."""
-    tool = "./workshop" if setup.home() else "workshop"
     if failed and options.own:
-        return [f"  Next      {tool} hint {failed[0]}"]
+        return [f"  Next      {setup.tool()} hint {failed[0]}"]
     if failed:
         return [f"  To repeat it with the same names:   {again(options)} --seed {seed}"]
     if not options.own:
-        return [f"All steps pass. To see every exchange:   {tool} check --json FILE …"]
+        return [f"All steps pass. To see every exchange:   {setup.tool()} check --json FILE …"]
     part = parts[0]
     lines = [
         say("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
-        f"  Compare   {tool} diff       with part{part}/",
+        f"  Compare   {setup.tool()} diff       with part{part}/",
     ]
-    following = (
-        f"{tool} start {part + 1}    part {part + 1}" if part < 3 else f"{tool} tour --engine    the real Docker"
-    )
-    return [*lines, f"  Go on     {following}"]
+    following = f"start {part + 1}    part {part + 1}" if part < 3 else "tour --engine    the real Docker"
+    return [*lines, f"  Go on     {setup.tool()} {following}"]
 
 
 def write(path: str | None, text: Callable[[], str]) -> None:
@@ -237,15 +233,6 @@ def watch(options: Options, file: Path | None, parts: list[int]) -> int:
                 time.sleep(0.1)
     except KeyboardInterrupt:
         return status
-
-
-def stamp(file: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is saved; None while an editor has it away."""
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def accept(root: Path) -> int:

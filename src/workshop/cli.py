@@ -159,7 +159,7 @@ def diff(step: str | None) -> int:
 @click.option("--port", type=int, default=0, help="The page's port on loopback; a free one by default.")
 def trace(**options: Any) -> int:
     """Show what Docker and a plugin say to each other, as they say it."""
-    from workshop import trace as verb
+    from workshop.trace import verb
 
     if click.get_current_context().invoked_subcommand is None:
         return verb.main(verb.Options(**options))
@@ -170,7 +170,7 @@ def trace(**options: Any) -> int:
 @click.argument("file")
 def show(file: str) -> int:
     """Show a conversation that was recorded."""
-    from workshop import trace as verb
+    from workshop.trace import verb
 
     return verb.show(file)
 
@@ -266,9 +266,8 @@ def main() -> NoReturn:
 
 
 def _status() -> int:
-    name = "./workshop" if setup.home() else "workshop"
     try:
-        return _number(cli.main(prog_name=name, standalone_mode=False))
+        return _number(cli.main(prog_name=setup.tool(), standalone_mode=False))
     except click.ClickException as wrong:
         wrong.show()
         return wrong.exit_code

@@ -18,12 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from workshop import course, setup, trace
+from workshop import course, setup
 from workshop.daemon import Daemon, DockerError
 from workshop.discovery import DiscoveryError, Places, find
 from workshop.lab_view import Answer, Shown, branches, masked, shown, side_by_side
 from workshop.process import private_folder
 from workshop.subject import PluginUnderTest
+from workshop.trace import recording
 from workshop.wire import Exchange
 
 # the kernel of a notebook can be killed: then Linux ends the plugin, by what prctl(2) calls PR_SET_PDEATHSIG
@@ -144,7 +145,7 @@ def close() -> Shown:
 
 def conversation(name: str) -> Shown:
     """Show what a real Docker Engine and the plugin said: "20.10/run" is traces/20.10/run.jsonl. Raises CourseError."""
-    first, calls = trace.read(course.conversation(name))
+    first, calls = recording.read(course.conversation(name))
     rows = [
         side_by_side(call.method, call.path, call.request.text(), call.status, call.reason, call.answer.text())
         for call in sorted(calls, key=lambda call: (call.at, call.n))

@@ -204,6 +204,15 @@ def command_for(plugin: str | None, run: str | None) -> list[str]:
     return shlex.split(run) if run else [sys.executable, str(Path(plugin or "").resolve())]
 
 
+def stamp(file: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is saved; None while an editor has it away."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
     """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes."""

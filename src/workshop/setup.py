@@ -62,6 +62,11 @@ def home() -> Path | None:
     return root if (root / "constraints.txt").is_file() and (root / "workshop").is_file() else None
 
 
+def tool() -> str:
+    """The command to type: the launcher in a clone, or the installed program."""
+    return "./workshop" if home() else "workshop"
+
+
 def clone() -> Path:
     """The root of the clone. Raises Lacking outside of one."""
     root = home()

@@ -16,7 +16,7 @@ import pytest
 
 from workshop import web
 from workshop.process import private_folder
-from workshop.trace import header
+from workshop.trace.recording import header
 from workshop.wire import Address, exchange, request
 
 from .conftest import Watched
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
-START = "import json, sys; from workshop import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
+START = (
+    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+)
 
 
 def row(n: int, method: str = "Get", name: str = "mango", answer: str = '{"Err": ""}', **more: Any) -> dict[str, Any]:

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from workshop import trace
+from workshop.trace import recording
 
 from .engine import Engine, wait_for
 from .images import BUSYBOX, REPOSITORY
 from .plugins import SOCKET, Part
 
 pytestmark = pytest.mark.engine
-START = "import json, sys; from workshop import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
+START = (
+    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+)
 RUN = ["Get", "Create", "Get", "Mount", "Get", "Unmount"]
 
 
@@ -38,7 +40,7 @@ def tracing(engine: Engine, record: Path, **options: str) -> Iterator[Path]:
 
 def endpoints(record: Path) -> list[str]:
     """The methods that were called, in their order."""
-    return [call.path.rpartition(".")[2] for call in sorted(trace.read(record)[1], key=lambda call: call.n)]
+    return [call.path.rpartition(".")[2] for call in sorted(recording.read(record)[1], key=lambda call: call.n)]
 
 
 def test_a_plugin_that_trace_starts(engine: Engine, tmp_path: Path, name: str) -> None:
@@ -49,7 +51,7 @@ def test_a_plugin_that_trace_starts(engine: Engine, tmp_path: Path, name: str) -
         fresh.docker("volume", "rm", name)
         wait_for(lambda: "/VolumeDriver.Remove" in said.read_text(), "the last call")
     assert endpoints(record) == ["Activate", "Capabilities", "Get", "Create", "List", "Get", "Get", "Remove"]
-    first = trace.read(record)[1][0]
+    first = recording.read(record)[1][0]
     assert first.request.headers[1:] == [
         ["User-Agent", "Go-http-client/1.1"],
         ["Content-Length", "0"],

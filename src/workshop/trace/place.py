@@ -1,0 +1,222 @@
+"""The socket that the daemon finds: at a free place, or in the place of a living plugin, which gets it back."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from workshop.setup import tool
+from workshop.trace import Refused
+
+
+@contextlib.contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Take turns with whoever makes sockets in this folder: a part of the course takes the same lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def alive(path: Path) -> bool:
+    """Tell whether somebody listens. Raises Refused where that cannot be tried."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(1)
+        try:
+            caller.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError as error:
+            raise Refused(f"{path} cannot be tried: {error}. Look what it is:   ls -l {path}") from None
+    return True
+
+
+def bound(path: Path, mode: int = 0o600) -> socket.socket:
+    """Return a socket that listens at path. From its first instant nobody may use it whom the mode leaves out."""
+    listener = socket.socket(socket.AF_UNIX)
+    umask = os.umask(0o777 & ~mode)
+    try:
+        listener.bind(str(path))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(umask)
+    return listener
+
+
+def aside_of(path: Path) -> Path:
+    """Return where the socket of a plugin goes while a trace stands in its place.
+
+    Docker's scan passes over it: of a folder D it looks at D/D.sock only (moby pkg/plugins/discovery.go, Scan).
+    """
+    return path.parent / ".trace" / path.name
+
+
+def fitting(path: Path) -> Path:
+    """Return path as it is, if a socket can have it. Raises Refused."""
+    if len(os.fsencode(path)) > 107:
+        raise Refused(f"{path} is too long for a socket: choose a path of at most 107 bytes with DDD_SOCKET=…")
+    return path
+
+
+@contextlib.contextmanager
+def public(path: Path) -> Iterator[socket.socket]:
+    """Give a listening socket at path; its file is removed at the end, and it is left to the user to close it.
+
+    Raises Refused.
+    """
+    fitting(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with turn(path.parent):
+            make_room(path)
+            listener = bound(path)
+    except OSError as error:
+        why = f"No socket can be made at {path}: {error.strerror}."
+        raise Refused(f"{why} Run as root, or choose a place with DDD_SOCKET=…") from None
+    ours = path.stat()
+    try:
+        yield listener
+    finally:
+        if is_same(path, ours):
+            path.unlink()
+
+
+def make_room(path: Path) -> None:
+    """Remove the socket of a plugin that was killed, and nothing else. Raises Refused."""
+    if os.path.lexists(aside_of(path)) and alive(aside_of(path)):
+        raise Refused(f"A trace that was killed has left a plugin at {aside_of(path)}. Give it its place back:\n"
+                      f"    {tool()} trace --socket {path}")  # fmt: skip
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(path.lstat().st_mode):
+        raise Refused(f"{path} is there and is no socket. Look what it is, and move it away:   ls -l {path}")
+    if alive(path):
+        raise Refused(f"A plugin listens at {path} already. End it, or trace it as it runs:\n"
+                      f"    {tool()} trace --socket {path}")  # fmt: skip
+    path.unlink()
+
+
+def is_same(path: Path, ours: os.stat_result) -> bool:
+    """Tell whether the file at path is this one."""
+    return os.path.lexists(path) and os.path.samestat(path.lstat(), ours)
+
+
+Note = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def in_place_of(path: Path, note: Note) -> Iterator[socket.socket]:
+    """Give a socket that listens in the place of a living plugin, which gets its place back at the end.
+
+    At no instant is there no socket: ours is renamed over the plugin's, and the plugin's over ours. Raises Refused.
+    """
+    aside = aside_of(path)
+    try:
+        check_place(path)
+        with turn(path.parent):
+            aside.parent.mkdir(mode=0o700, exist_ok=True)
+            lock = only_one(path)
+            listener = take_place(path, aside, note, lock)
+    except OSError as error:
+        raise Refused(f"{path} cannot be taken: {error.strerror}. Run as root:   sudo {tool()} trace …") from None
+    ours = path.stat()
+    try:
+        yield listener
+    finally:
+        with turn(path.parent):
+            give_back(path, aside, ours, note)
+            leave(path, lock)
+
+
+def check_place(path: Path) -> None:
+    """See whether a trace can stand in for this socket. Raises Refused."""
+    fitting(aside_of(path))
+    if path.is_symlink():
+        raise Refused(f"{path} is a link. Name the socket itself:   {tool()} trace --socket {path.resolve()}")
+    if not os.path.lexists(path) and not os.path.lexists(aside_of(path)):
+        raise Refused(f"There is no socket at {path}. Start the plugin, or let trace start it:\n"
+                      f"    {tool()} trace --plugin FILE")  # fmt: skip
+    if os.path.lexists(path) and not stat.S_ISSOCK(path.lstat().st_mode):
+        raise Refused(f"{path} is no socket. Look for the plugin's:   ls -l {path.parent}")
+
+
+def only_one(path: Path) -> int:
+    """Return the lock that a living trace of this socket holds: the kernel frees it with the process."""
+    lock = os.open(aside_of(path).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise Refused(f"A trace of {path} runs already. End it with Ctrl-C, then start again:\n"
+                      f"    {tool()} trace --socket {path}") from None  # fmt: skip
+    return lock
+
+
+def leave(path: Path, lock: int) -> None:
+    """Free the lock, and remove the folder that only a trace needs."""
+    aside_of(path).with_suffix(".lock").unlink(missing_ok=True)
+    os.close(lock)
+    with contextlib.suppress(OSError):  # another plugin of this folder is being traced
+        aside_of(path).parent.rmdir()
+
+
+def take_place(path: Path, aside: Path, note: Note, lock: int) -> socket.socket:
+    """Put a socket of ours over the plugin's, with its mode and owner, and the plugin's aside."""
+    try:
+        repair(path, aside, note)
+        if not alive(path):
+            raise Refused(f"Nobody listens at {path}. Start the plugin, or let trace start it:\n"
+                          f"    {tool()} trace --plugin FILE")  # fmt: skip
+        theirs, new = path.stat(), aside.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        listener = bound(new, stat.S_IMODE(theirs.st_mode))
+        if (theirs.st_uid, theirs.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(new, theirs.st_uid, theirs.st_gid)
+        os.link(path, aside)
+        os.rename(new, path)
+    except BaseException:
+        leave(path, lock)
+        raise
+    return listener
+
+
+def repair(path: Path, aside: Path, note: Note) -> None:
+    """Undo what a trace that was killed has left. Raises Refused where two plugins live."""
+    if not os.path.lexists(aside):
+        return
+    if not alive(aside) or is_same(path, aside.lstat()):
+        aside.unlink()
+    elif alive(path):
+        raise Refused(f"Two plugins listen, at {path} and at {aside}. End the older one, then start again:\n"
+                      f"    {tool()} trace --socket {path}")  # fmt: skip
+    else:
+        aside.rename(path)
+        note(f"A trace that was killed had left the plugin at {aside}: it has its place back.")
+
+
+def give_back(path: Path, aside: Path, ours: os.stat_result, note: Note) -> None:
+    """Give the plugin its place; one that has ended leaves none, and one that came meanwhile stays."""
+    try:
+        living = alive(aside)
+    except Refused:
+        living = True  # it is busy
+    if living and (is_same(path, ours) or not os.path.lexists(path)):
+        aside.rename(path)
+        note(f"The plugin has its place at {path} back.")
+        return
+    aside.unlink(missing_ok=True)
+    if is_same(path, ours):
+        path.unlink()
+        note(f"The plugin ended during the trace. Start it again: nobody listens at {path}.")
+    else:
+        note(f"Another plugin took {path} during the trace: it stays.")

@@ -1,0 +1,145 @@
+"""Pass the bytes on, between whoever calls and the plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from workshop.trace.conversation import Clock, Conversation, Told
+
+GRACE = 2.0
+"""How long a call that is under way may take to end when the trace ends, in seconds."""
+
+
+class Proxy:
+    """Passes on what comes to a listening socket: two threads for each connection, one for each direction.
+
+    reach returns a socket that is connected with the plugin, or raises OSError. A slow reader slows the writer: no
+    more than a piece of 64 KiB is held for each direction.
+    """
+
+    def __init__(self, told: Told, clock: Clock, reach: Callable[[], socket.socket] | None = None) -> None:
+        self.told, self.clock = told, clock
+        self.reach: Callable[[], socket.socket] = reach or nobody
+        self.ended = threading.Event()
+        self.lock = threading.Lock()
+        self.open: dict[threading.Thread, tuple[socket.socket, Conversation]] = {}
+        self.listener: socket.socket | None = None
+        self.acceptor = threading.Thread(target=self.accept, name="accept")
+
+    def serve(self, listener: socket.socket) -> None:
+        """Begin to accept."""
+        self.listener = listener
+        self.acceptor.start()
+
+    def accept(self) -> None:
+        """Give each connection a thread, until the end."""
+        assert self.listener
+        while not self.ended.is_set():
+            try:
+                caller = self.listener.accept()[0]
+            except OSError:
+                # no file descriptor is left, or this is the end
+                self.ended.wait(0.05)
+                continue
+            at_once(caller)
+            conversation = Conversation(self.clock, self.told)
+            thread = threading.Thread(target=self.connect, args=[caller, conversation])
+            with self.lock:
+                self.open[thread] = (caller, conversation)
+            thread.start()
+
+    def connect(self, caller: socket.socket, conversation: Conversation) -> None:
+        """Join a caller with the plugin until one of them ends it."""
+        with caller:
+            try:
+                plugin = self.reach()
+            except OSError:
+                self.refuse(caller, conversation)
+            else:
+                with plugin:
+                    plugin.settimeout(None)
+                    at_once(plugin)
+                    join(caller, plugin, conversation)
+                conversation.close("the trace ended before the answer came" if self.ended.is_set() else "")
+        with self.lock:
+            del self.open[threading.current_thread()]
+
+    def refuse(self, caller: socket.socket, conversation: Conversation) -> None:
+        """Show a call that nobody can take; the caller finds the connection closed, after which Docker tries again."""
+        caller.settimeout(1)
+        with contextlib.suppress(OSError):
+            conversation.hear(conversation.caller, caller.recv(65536), "request")
+        conversation.close("there is no plugin: the connection was closed")
+
+    def close(self) -> None:
+        """End all connections; a call that is under way gets a moment."""
+        self.ended.set()
+        if self.listener:
+            hang_up(self.listener)
+            self.acceptor.join()
+            self.listener.close()
+        limit = time.monotonic() + GRACE
+        while any(conversation.waiting for _, conversation in self.connections()) and time.monotonic() < limit:
+            time.sleep(0.01)
+        with self.lock:
+            for caller, _ in self.open.values():
+                hang_up(caller)
+            threads = list(self.open)
+        for thread in threads:
+            thread.join()
+
+    def connections(self) -> list[tuple[socket.socket, Conversation]]:
+        """Return what is open now."""
+        with self.lock:
+            return list(self.open.values())
+
+
+def nobody() -> socket.socket:
+    """Raise OSError: there is no plugin yet."""
+    raise ConnectionRefusedError
+
+
+def join(caller: socket.socket, plugin: socket.socket, conversation: Conversation) -> None:
+    """Pass on both directions until both have ended."""
+
+    def back() -> None:
+        relay(plugin, caller, lambda data: conversation.hear(conversation.plugin, data, "answer"))
+        conversation.first_to_leave = conversation.first_to_leave or "plugin"
+        # a plugin that has ended takes nothing more: the caller learns it at once, as it would without us
+        hang_up(caller)
+        hang_up(plugin)
+
+    other = threading.Thread(target=back)
+    other.start()
+    relay(caller, plugin, lambda data: conversation.hear(conversation.caller, data, "request"))
+    conversation.first_to_leave = conversation.first_to_leave or "caller"
+    # a caller may end its own side, and still wait for the answer
+    with contextlib.suppress(OSError):
+        plugin.shutdown(socket.SHUT_WR)
+    other.join()
+
+
+def relay(source: socket.socket, target: socket.socket, hear: Callable[[bytes], None]) -> None:
+    """Pass on every byte until the source ends, or one of the two breaks."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            hear(data)
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        hear(b"")
+
+
+def hang_up(connection: socket.socket) -> None:
+    """End both directions of a connection; one that has ended stays so. A thread that waits for it goes on."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def at_once(connection: socket.socket) -> None:
+    """Over TCP, send small pieces without waiting for more."""
+    if connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,205 @@
+"""The verb `trace`: which plugin, where the daemon finds it, and how it ends; and `trace show`."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workshop import setup
+from workshop.process import Plugin, command_for, private_folder
+from workshop.report import say
+from workshop.setup import tool
+from workshop.trace import Refused, Usage
+from workshop.trace.conversation import Clock
+from workshop.trace.keeper import HOLD, Keeper
+from workshop.trace.mask import Mask
+from workshop.trace.place import Note, aside_of, in_place_of, public
+from workshop.trace.proxy import Proxy
+from workshop.trace.recording import Call, header, read, recording
+from workshop.trace.screen import Screen, Teller, noted
+from workshop.wire import Address
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was typed."""
+
+    plugin: str | None = None
+    run: str | None = None
+    socket: str | None = None
+    tcp: str | None = None
+    to: str | None = None
+    record: str | None = None
+    mask: bool = False
+    web: bool = False
+    port: int = 0
+
+
+def main(options: Options) -> int:
+    """Trace until Ctrl-C or SIGTERM; return 0, 1 (it cannot be done here now) or 2 (what was typed is wrong)."""
+    ended = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        options = checked(options)
+        for number in before:
+            signal.signal(number, lambda *_: ended.set())
+        trace(options, ended)
+    except (Usage, Refused) as wrong:
+        print(wrong, file=sys.stderr)
+        return 2 if isinstance(wrong, Usage) else 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0
+
+
+def checked(options: Options) -> Options:
+    """Return the options with the learner's own plugin where none is named. Raises Usage."""
+    given = [f"--{name}" for name in ("plugin", "run", "socket", "tcp") if getattr(options, name)]
+    if len(given) > 1:
+        raise Usage(f"{' and '.join(given)} name two plugins: give one of them.   {tool()} trace --help")
+    if bool(options.tcp) != bool(options.to):
+        raise Usage(f"Give both ends:   {tool()} trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000")
+    if options.port and not options.web:
+        raise Usage(f"--port is the page's:   {tool()} trace --web --port {options.port}")
+    if not given:
+        options = dataclasses.replace(options, plugin=own_plugin())
+    if options.plugin and not os.path.isfile(options.plugin):
+        raise Usage(f"There is no file {options.plugin}. Give the plugin's:   {tool()} trace --plugin FILE")
+    return options
+
+
+def own_plugin() -> str:
+    """Return the learner's own plugin. Raises Usage where there is none."""
+    if setup.home():
+        from workshop import learner
+
+        if (file := learner.work() / "plugin.py").is_file():
+            return str(file)
+    raise Usage(f"Name a plugin:   {tool()} trace --plugin FILE")
+
+
+def trace(options: Options, ended: threading.Event) -> None:
+    """Put everything together, wait for the end, and take it apart in the other order. Raises Usage and Refused."""
+    clock = Clock()
+    with contextlib.ExitStack() as stack:
+        title = f"trace of {options.plugin or options.run or options.socket or options.to}"
+        record = stack.enter_context(recording(options.record, title))
+        screen = Screen(lambda call: clock_time(clock.began + call.at))
+        teller = Teller(screen, record, Mask() if options.mask else None, ended.set)
+        page = stack.enter_context(web_page(options, teller, title, clock)) if options.web else ""
+        stack.enter_context(teller)
+        with contextlib.ExitStack() as passing:
+            where = start(options, passing, Proxy(teller.news.put, clock), teller.news.put)
+            teller.news.put(f"{where}{page}\nCtrl-C ends the trace.")
+            ended.wait()
+    if record:
+        print(f"{teller.recorded} calls are recorded. See them:\n    {tool()} trace show {options.record}")
+
+
+def start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: Note) -> str:
+    """Begin to pass on; return a sentence that says where. What passing holds ends in this order: the place is given
+    back first, then the calls under way end, then the plugin.
+    """
+    if options.tcp and options.to:
+        to = host_and_port(options.to)
+        passing.callback(proxy.close)
+        proxy.reach = lambda: socket.create_connection(to, HOLD)
+        proxy.serve(tcp_listener(options.tcp))
+        return f"What comes to {options.tcp} is passed on to {options.to}."
+    if options.socket:
+        path = Path(os.path.abspath(options.socket))
+        passing.callback(proxy.close)
+        proxy.reach = lambda: Address(path=str(aside_of(path))).connect(HOLD)
+        proxy.serve(passing.enter_context(in_place_of(path, note)))
+        return f"This trace stands in for the plugin at {path}. Do not restart the plugin meanwhile."
+    path = Path(os.path.abspath(os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")))
+    keeper = passing.enter_context(kept(options, note))
+    passing.callback(proxy.close)
+    proxy.reach = keeper.reach
+    proxy.serve(passing.enter_context(public(path)))
+    return f"The daemon's side is at {path}, and stays there while you edit the plugin."
+
+
+@contextlib.contextmanager
+def kept(options: Options, note: Note) -> Iterator[Keeper]:
+    """Give a Keeper of the plugin that was named, on a private socket."""
+    root = Path(os.environ.get("DDD_ROOT", "/var/lib/ddd"))
+    command = command_for(options.plugin, options.run)
+    with private_folder() as folder, Keeper(Plugin(command, folder / "ddd.sock", root), note) as keeper:
+        yield keeper
+
+
+def tcp_listener(text: str) -> socket.socket:
+    """Return a socket that listens at HOST:PORT. Raises Usage and Refused."""
+    host, port = host_and_port(text)
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise Refused(
+            f"Nothing can listen at {text}: {error.strerror}. Choose another port:   --tcp HOST:PORT"
+        ) from None
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Return HOST:PORT as a pair; an IPv6 address stands in brackets. Raises Usage."""
+    match = re.fullmatch(r"(?:tcp://|https?://)?\[?([^\[\]/]+?)\]?:(\d{1,5})/?", text)
+    if not match or int(match[2]) > 65535:
+        raise Usage(
+            f"{text} is no HOST:PORT. Type for example:   {tool()} trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000"
+        )
+    return match[1], int(match[2])
+
+
+@contextlib.contextmanager
+def web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iterator[str]:
+    """Serve the page while this lasts; give the sentence that says where. Raises Refused."""
+    from workshop import web
+
+    feed = web.Feed(header(title))
+
+    def listen(item: Call | str) -> None:
+        if isinstance(item, Call):
+            feed.call(item.as_json() | {"pending": not item.done, "clock": clock.began + item.at})
+        else:
+            feed.note(item)
+
+    teller.listeners.append(listen)
+    try:
+        server = web.Web(feed, options.port)
+    except OSError as error:
+        raise Refused(f"The page cannot have port {options.port}: {error.strerror}. Leave it to us:   "
+                      f"{tool()} trace --web") from None  # fmt: skip
+    with server:
+        yield f"\nThe page:   {server.url}"
+
+
+def clock_time(seconds: float) -> str:
+    """Return a time as a clock shows it, with milliseconds."""
+    return datetime.datetime.fromtimestamp(seconds).isoformat(timespec="milliseconds")[11:]
+
+
+def show(path: str | Path) -> int:
+    """Print a recording; return 0, or 2 where there is none."""
+    try:
+        first, calls = read(path)
+    except Usage as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    about = ", ".join(filter(None, [first.get("title"), first.get("engine"), first.get("recorded")]))
+    print("\n".join(noted(say("head", about))))
+    screen = Screen(lambda call: f"{call.at:.3f} s")
+    for call in sorted(calls, key=lambda call: (call.at, call.n)):
+        print("\n".join(screen.call(call)))
+    return 0
