@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ from steps import STEPS
 
 from workshop import report
 from workshop.process import Plugin, private_folder, session
-from workshop.subject import PluginUnderTest
+from workshop.subject import FRUIT, PluginUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -214,6 +215,15 @@ def test_keys_in_another_case_are_good_enough_for_docker(tmp_path: Path) -> None
     lower.write_text((ROOT / "part2" / "plugin.py").read_text().replace('{"Implements"', '{"implements"'))
     with private_folder() as folder:
         assert checked([sys.executable, str(lower)], "2.1", folder).outcome == "ok"
+
+
+def test_a_plugin_that_already_runs_is_never_asked_to_remove_what_is_not_ours(running: Plugin) -> None:
+    plugin = PluginUnderTest([], running.socket, None)
+    for step in STEPS:
+        result = report.run_step(plugin, step, STEPS[step], None)
+        removed = [sent for each in result.exchanges if each.endpoint == "VolumeDriver.Remove" for sent in [each.sent]]
+        assert [sent for sent in removed if not re.search(rf'"({"|".join(FRUIT)})-[0-9a-f]{{8}}"', sent)] == []
+        assert result.outcome in ("ok", "skip"), report.lines_of(result)
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:

@@ -129,7 +129,8 @@ def test_3_14_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
     for name in (*ESCAPES, str(canary.parent)):
         plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {}})
         plugin.refuses("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
-        plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        if plugin.is_ours:
+            plugin.refuses("VolumeDriver.Remove", {"Name": name})
     assert canary.exists(), "wanted a file outside the root to be left alone"
 
 
@@ -144,7 +145,7 @@ def test_3_15_ids_stay_in_the_root(plugin: PluginUnderTest) -> None:
 def test_3_16_no_body_no_volume(plugin: PluginUnderTest) -> None:
     """A call without a JSON object is refused: Docker sends one that broke again, with an empty body."""
     before = sorted(plugin.listed())
-    for endpoint in ("Create", "Mount", "Unmount", "Path", "Remove"):
+    for endpoint in ("Create", "Mount", "Unmount", "Path", *(["Remove"] if plugin.is_ours else [])):
         for body in (b"", b"x", b"[]\n", b"null\n", b'{"Name":"mango', b"{}\n", b'{"Name":7}\n'):
             plugin.refuses(f"VolumeDriver.{endpoint}", body)
     assert sorted(plugin.listed()) == before, f"wanted the volumes of before, {before}, in\n{plugin.exchanges[-1]}"

@@ -37,6 +37,15 @@ class PluginUnderTest(Plugin):
         self.trouble = ""
         self.elsewhere: tempfile.TemporaryDirectory[str] | None = None
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the plugin was started for the check, and holds nothing else.
+
+        One that already runs may hold what people need: a Remove of ".." or of no name is not for it, because a
+        careless plugin takes that for all its volumes.
+        """
+        return bool(self.command)
+
     def running(self) -> PluginUnderTest:
         """Start the plugin unless it runs. A plugin that does not start fails the check with what it printed."""
         self.trouble = ""
@@ -84,7 +93,7 @@ class PluginUnderTest(Plugin):
 
     def needs_process(self) -> None:
         """Skip the check where the plugin is not ours to start and stop."""
-        if not self.command:
+        if not self.is_ours:
             raise SkipTest("starts and stops the plugin: give --plugin FILE or --run COMMAND instead of --socket")
 
     def name(self) -> str:
@@ -176,7 +185,7 @@ class PluginUnderTest(Plugin):
 
     def folder(self, mountpoint: str) -> Path:
         """Return the mountpoint as a folder to look into; skip where a plugin that already runs has it elsewhere."""
-        if not self.command and not os.path.isdir(mountpoint):
+        if not self.is_ours and not os.path.isdir(mountpoint):
             raise SkipTest(f"looks into {mountpoint}, which is not to be seen from here: give --plugin or --run")
         assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that it named, {mountpoint}"
         return Path(mountpoint)
