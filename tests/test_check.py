@@ -224,6 +224,7 @@ def test_a_plugin_that_already_runs_is_never_asked_to_remove_what_is_not_ours(ru
         removed = [sent for each in result.exchanges if each.endpoint == "VolumeDriver.Remove" for sent in [each.sent]]
         assert [sent for sent in removed if not re.search(rf'"({"|".join(FRUIT)})-[0-9a-f]{{8}}"', sent)] == []
         assert result.outcome in ("ok", "skip"), report.lines_of(result)
+    plugin.close()
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:

@@ -21,8 +21,7 @@ from workshop.subject import FRUIT, PluginUnderTest
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 WRONG: list[Mutant | Program] = [*MUTANTS, *PROGRAMS]
 VARYING = [
-    (r"(/tmp|/dev/shm)/ddd-\w+", "/dev/shm/ddd-…"),
-    (r"/tmp/outside-\w+", "/tmp/outside-…"),
+    (r"(/tmp|/dev/shm)/(ddd|outside)-\w+", r"/dev/shm/\2-…"),
     (rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}", "mango-…"),
     (r"[0-9a-f]{32}", "…"),
     (r" +\d+ ms", " … ms"),

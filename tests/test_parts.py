@@ -34,9 +34,12 @@ def folder() -> Iterator[Path]:
         yield path
 
 
+def whole(command: list[str]) -> list[str]:
+    return [str(PARTS / word) if word.startswith("part") else word for word in command]
+
+
 def plugin_of(command: list[str], folder: Path) -> Plugin:
-    command = [str(PARTS / word) if word.startswith("part") else word for word in command]
-    return Plugin(command, folder / "ddd.sock", folder / "root")
+    return Plugin(whole(command), folder / "ddd.sock", folder / "root")
 
 
 @pytest.fixture(scope="module", params=["python", pytest.param("gunicorn", marks=pytest.mark.slow)])

@@ -16,7 +16,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from test_parts import PARTS, SERVERS, create, elsewhere, plugin_of, volume, wait_for
+from test_parts import PARTS, SERVERS, create, elsewhere, plugin_of, volume, wait_for, whole
 
 from workshop.process import Plugin, accepts, private_folder
 
@@ -242,7 +242,7 @@ class Activated(Plugin):
     """Part 3 on gunicorn, on a socket that is held here as systemd holds it: descriptor 3, told by LISTEN_FDS."""
 
     def __init__(self, folder: Path, *before: str) -> None:
-        command = [*before, *plugin_of(SERVERS["gunicorn"], folder).command]
+        command = [*before, *whole(SERVERS["gunicorn"])]
         super().__init__(["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&0 0</dev/null', "sh", *command],
                          folder / "given.sock", folder / "root")  # fmt: skip
         self.listener = socket.socket(socket.AF_UNIX)
@@ -254,9 +254,8 @@ class Activated(Plugin):
         return super().environment() | {"DDD_SOCKET": str(self.socket.with_name("own.sock"))}
 
     def launch(self) -> subprocess.Popen[bytes]:
-        with open(self.log, "ab") as log:
-            return subprocess.Popen(self.command, env=self.environment(), stdin=self.listener.fileno(), stdout=log,
-                                    stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+        return subprocess.Popen(self.command, env=self.environment(), stdin=self.listener.fileno(), stdout=self.log,
+                                stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
 
     def close(self) -> None:
         super().close()

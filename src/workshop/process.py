@@ -33,7 +33,8 @@ class Plugin:
         self.socket = socket_path
         self.root = root
         self.process: subprocess.Popen[bytes] | None = None
-        self.log = Path(tempfile.mkstemp(prefix="plugin-", suffix=".log")[1]) if command else Path(os.devnull)
+        # without a name: nothing is left of it, however this ends
+        self.log = tempfile.TemporaryFile("ab+", buffering=0)  # noqa: SIM115 - close() closes it
 
     @property
     def limit(self) -> float:
@@ -46,15 +47,14 @@ class Plugin:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the program in a process group of its own. Its output goes to a file, because a pipe fills up."""
-        with open(self.log, "ab") as log:
-            return subprocess.Popen(
-                self.command,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return subprocess.Popen(
+            self.command,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
     def start(self) -> Plugin:
         """Start the plugin and wait until its socket accepts. Raises NotReady."""
@@ -110,15 +110,15 @@ class Plugin:
         return [where for inode, where in listening().items() if inode in inodes]
 
     def close(self) -> None:
-        """End the plugin if it runs, and remove the file of its output."""
+        """End the plugin if it runs, and give up what it has printed."""
         if self.process and self.process.poll() is None:
             self.stop()
-        if self.command:
-            self.log.unlink(missing_ok=True)
+        self.log.close()
 
     def output(self) -> str:
         """Return what the plugin has printed so far."""
-        return self.log.read_text(errors="replace")
+        written = os.fstat(self.log.fileno()).st_size
+        return os.pread(self.log.fileno(), written, 0).decode(errors="replace")
 
     def call(
         self,

@@ -191,8 +191,12 @@ class PluginUnderTest(Plugin):
         return Path(mountpoint)
 
     def outside(self) -> Path:
-        """Return a folder outside the plugin's root, where no call may leave a trace."""
-        self.elsewhere = self.elsewhere or tempfile.TemporaryDirectory(prefix="outside-")
+        """Return a folder outside the plugin's root, where no call may leave a trace.
+
+        It is on the same disk: across disks a rename fails, and a plugin that renames would look as if it were careful.
+        """
+        beside = self.root.parent.parent if self.root else None
+        self.elsewhere = self.elsewhere or tempfile.TemporaryDirectory(prefix="outside-", dir=beside)
         return Path(self.elsewhere.name)
 
     def advise(self, text: str) -> None:
