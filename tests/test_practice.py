@@ -250,6 +250,19 @@ def test_a_volume_is_where_it_is_to_be_and_nothing_is_made_for_it(
 
 
 @pytest.mark.parametrize("program", machine.WAYS)
+def test_a_volume_in_a_full_folder(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "WAYS", {program: machine.WAYS[program]})
+    if not has_a_way():
+        pytest.skip(f"{program} cannot make a mount namespace here: sudo apt-get install bubblewrap util-linux")
+    (folder / "one").mkdir()
+    (folder / "full").mkdir()
+    for number in range(300):
+        (folder / "full" / f"{number:0200}").touch()
+    bound = [Bound(str(folder / "one"), f"{folder}/full/data", False)]
+    assert machine.start(["sh", "-c", f"test $(ls {folder}/full | wc -l) = 301"], bound).wait(20) == 0
+
+
+@pytest.mark.parametrize("program", machine.WAYS)
 def test_what_a_command_has_started_ends_with_it(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "WAYS", {program: machine.WAYS[program]})
     if not has_a_way():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -28,7 +27,8 @@ class Unable(Exception):
     """No mount namespace can be made here. The text says so, and ends in a command."""
 
 
-# A step of a layout: "tmpfs" (an empty folder), "bind" or "read" (a folder or file of the machine), "link".
+# A step of a layout: "tmpfs" (an empty folder), "bind" or "read" (a folder or file of the machine), "link"; "try" is
+# a bind of what may be gone by then.
 Step = tuple[str, str, str]
 
 
@@ -56,14 +56,14 @@ def laid_out(folder: str) -> Iterator[Step]:
         if entry.is_symlink():
             yield ("link", os.readlink(entry.path), entry.path)
         else:
-            yield ("bind", entry.path, entry.path)
+            yield ("try", entry.path, entry.path)
 
 
 def by_bubblewrap(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
     """Return the command line that runs a command so, by bubblewrap. Source: bwrap(1)."""
     # with the first process of a namespace all that it started ends, too
     words = ["bwrap", "--die-with-parent", "--unshare-pid"]
-    options = {"bind": "--dev-bind", "read": "--ro-bind"}
+    options = {"bind": "--dev-bind", "try": "--dev-bind-try", "read": "--ro-bind"}
     for kind, source, place in steps:
         match kind:
             case "tmpfs":
@@ -75,38 +75,39 @@ def by_bubblewrap(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
     return [*words, "--chdir", "/", "--", *command]
 
 
+# The steps come as arguments, three words each, up to a "--": a line of them all could grow too long for the kernel.
+LAY_OUT = r"""
+set -e
+mount --make-rprivate /
+root=/mnt
+while [ "$1" != -- ]; do
+    kind=$1 source=$2 target=$root$3
+    shift 3
+    case $kind in
+        tmpfs) mount -t tmpfs tmpfs "$target" ;;
+        link) ln -s -- "$source" "$target" ;;
+        *)
+            if [ -d "$source" ]; then mkdir -p "$target"; else [ -e "$target" ] || : > "$target"; fi
+            # what another user has closed cannot be bound, and would not be seen by the command anyway
+            mount --rbind "$source" "$target" || [ ! -r "$source" ]
+            ;;
+    esac
+    [ "$kind" != read ] || mount -o remount,bind,ro "$target"
+done
+shift
+# the shell stays: the first process of a namespace does not take Ctrl-C, and the command is to take it
+set +e
+chroot "$root" sh -c 'cd / && exec "$@"' sh "$@"
+exit $?
+"""
+
+
 def by_unshare(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
     """Return the same by unshare and mount: the root is laid out on a tmpfs above /mnt, and becomes the root."""
-    lines = ["set -e", "mount --make-rprivate /", "R=/mnt"]
-    for kind, source, place in steps:
-        source, target = shlex.quote(source), f'"$R"{shlex.quote(place)}'
-        match kind:
-            case "tmpfs":
-                lines.append(f"mount -t tmpfs tmpfs {target}")
-            case "link":
-                lines.append(f"ln -s {source} {target}")
-            case _:
-                make = f"if [ -d {source} ]; then mkdir -p {target}; else [ -e {target} ] || : > {target}; fi"
-                # what another user has closed cannot be bound, and would not be seen by the command anyway
-                lines += [make, f"mount --rbind {source} {target} || [ ! -r {source} ]"]
-        if kind == "read":
-            lines.append(f"mount -o remount,bind,ro {target}")
-    # the shell stays: the first process of a namespace does not take Ctrl-C, and the command is to take it
-    lines += ["set +e", 'chroot "$R" sh -c \'cd / && exec "$@"\' sh "$@"', "exit $?"]
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
-    return [
-        "unshare",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        *user,
-        "sh",
-        "-c",
-        "\n".join(lines),
-        "sh",
-        *command,
-    ]
+    words = [word for step in steps for word in step]
+    alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", *user]
+    return [*alone, "sh", "-c", LAY_OUT, "sh", *words, "--", *command]
 
 
 WAYS = {"bwrap": by_bubblewrap, "unshare": by_unshare}
