@@ -567,6 +567,18 @@ def test_a_socket_is_taken_and_given_back(tracing: Callable[..., Tracing], runni
     assert running.call("VolumeDriver.Get", {"Name": "mango"}).ok
 
 
+def test_a_connection_from_before_the_trace_is_told_of(folder: Path) -> None:
+    path, said = folder / "ddd.sock", list[str]()
+    with place.bound(path) as plugin, Address(path=str(path)).connect(1) as docker, plugin.accept()[0]:
+        with place.in_place_of(path, said.append) as listener:
+            assert said[0].startswith("Connections with the plugin that are open already: 1. They do not come through")
+        listener.close()
+        docker.close()
+    with place.bound(folder / "b") as other, place.in_place_of(folder / "b", said.append) as listener:
+        assert other and said[2:] == []
+    listener.close()
+
+
 def test_a_killed_trace_is_repaired_by_the_next(tracing: Callable[..., Tracing], running: Plugin) -> None:
     theirs = running.socket.stat()
     killed = tracing(socket=str(running.socket))

@@ -120,7 +120,7 @@ def in_place_of(path: Path, note: Note) -> Iterator[socket.socket]:
 
     At no instant is there no socket: ours is renamed over the plugin's, and the plugin's over ours. Raises Refused.
     """
-    aside = aside_of(path)
+    aside, unheard = aside_of(path), connections_with(path)
     try:
         check_place(path)
         with turn(path.parent):
@@ -130,12 +130,24 @@ def in_place_of(path: Path, note: Note) -> Iterator[socket.socket]:
     except OSError as error:
         raise Refused(f"{path} cannot be taken: {error.strerror}. Run as root:   sudo {tool()} trace …") from None
     ours = path.stat()
+    if unheard:
+        note(f"Connections with the plugin that are open already: {unheard}. They do not come through here. To hear "
+             "what Docker says on them, end this trace, start the plugin again, and then the trace.")  # fmt: skip
     try:
         yield listener
     finally:
         with turn(path.parent):
             give_back(path, aside, ours, note)
             leave(path, lock)
+
+
+def connections_with(path: Path) -> int:
+    """Return how many callers are connected with the socket at path, as far as this network namespace shows them.
+
+    Docker keeps a connection for its next call, where the plugin lets it. Source: proc(5), /proc/net/unix.
+    """
+    rows = [line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return sum(row[5] == "03" and row[7:] == [str(path)] for row in rows)
 
 
 def check_place(path: Path) -> None:
