@@ -229,14 +229,17 @@ def test_where_no_namespace_can_be_made_it_says_so_and_unmounts(
     assert endpoints(errors)[-2:] == ["Get", "Unmount"]
 
 
-@pytest.mark.parametrize("program", machine.WAYS)
-@pytest.mark.parametrize("place", ["/no-such-folder", "/usr/lib/no-such/folder", "/mnt", "/tmp/no-such-folder"])
-def test_a_volume_is_where_it_is_to_be_and_nothing_is_made_for_it(
-    program: str, place: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "WAYS", {program: machine.WAYS[program]})
+@pytest.fixture(params=machine.WAYS)
+def program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the programs that make a mount namespace, and no other."""
+    monkeypatch.setattr(machine, "WAYS", {request.param: machine.WAYS[request.param]})
     if not has_a_way():
-        pytest.skip(f"{program} cannot make a mount namespace here: sudo apt-get install bubblewrap util-linux")
+        pytest.skip(f"{request.param} cannot make a mount namespace here: sudo apt-get install bubblewrap util-linux")
+
+
+@pytest.mark.usefixtures("program")
+@pytest.mark.parametrize("place", ["/no-such-folder", "/usr/lib/no-such/folder", "/mnt", "/tmp/no-such-folder"])
+def test_a_volume_is_where_it_is_to_be_and_nothing_is_made_for_it(place: str, folder: Path) -> None:
     (folder / "one").mkdir()
     (folder / "two").mkdir()
     bound = [Bound(str(folder / "one"), place, False), Bound(str(folder / "two"), f"{place}/inner", True)]
@@ -249,11 +252,8 @@ def test_a_volume_is_where_it_is_to_be_and_nothing_is_made_for_it(
     assert not Path("/tmp/no-such-folder").exists()
 
 
-@pytest.mark.parametrize("program", machine.WAYS)
-def test_a_volume_in_a_full_folder(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "WAYS", {program: machine.WAYS[program]})
-    if not has_a_way():
-        pytest.skip(f"{program} cannot make a mount namespace here: sudo apt-get install bubblewrap util-linux")
+@pytest.mark.usefixtures("program")
+def test_a_volume_in_a_full_folder(folder: Path) -> None:
     (folder / "one").mkdir()
     (folder / "full").mkdir()
     for number in range(300):
@@ -262,11 +262,8 @@ def test_a_volume_in_a_full_folder(program: str, folder: Path, monkeypatch: pyte
     assert machine.start(["sh", "-c", f"test $(ls {folder}/full | wc -l) = 301"], bound).wait(20) == 0
 
 
-@pytest.mark.parametrize("program", machine.WAYS)
-def test_what_a_command_has_started_ends_with_it(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "WAYS", {program: machine.WAYS[program]})
-    if not has_a_way():
-        pytest.skip(f"{program} cannot make a mount namespace here: sudo apt-get install bubblewrap util-linux")
+@pytest.mark.usefixtures("program")
+def test_what_a_command_has_started_ends_with_it(folder: Path) -> None:
     (folder / "data").mkdir()
     os.mkfifo(folder / "data" / "pipe")
     bound = [Bound(str(folder / "data"), "/data", False)]
