@@ -15,10 +15,10 @@ import pytest
 from engine.record import RESTART, course
 
 from workshop.daemon import Container, Daemon, DockerError, Mount
+from workshop.daemon.drivers import Clock
 from workshop.discovery import Places
-from workshop.drivers import Clock
-from workshop.practice import play
-from workshop.practice_talk import Practice
+from workshop.practice.talk import Practice
+from workshop.practice.verb import play
 from workshop.process import private_folder
 from workshop.wire import Address, Exchange, Shape
 

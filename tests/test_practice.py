@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from workshop import container as machine
 from workshop.daemon import Bound, DockerError, Mount
-from workshop.mounts import WrongFlag, by_mount_flag, by_volume_flag
-from workshop.practice import main
+from workshop.practice import container as machine
+from workshop.practice.mounts import WrongFlag, by_mount_flag, by_volume_flag
+from workshop.practice.verb import main
 from workshop.process import Plugin, private_folder
 
 pytestmark = pytest.mark.slow
@@ -104,7 +104,7 @@ def test_the_trace_has_no_colour_in_a_pipe_and_fits_80_columns(docker: Docker, p
 def test_without_a_plugin_it_says_how_to_start_one(
     docker: Docker, folder: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
-    monkeypatch.setattr("workshop.drivers.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("workshop.daemon.drivers.time.sleep", lambda seconds: None)
     status, _, errors = docker(*option, "volume", "create", "-d", "no-such-plugin", "mango")
     lines = errors.splitlines()
     assert status == 1
@@ -209,7 +209,7 @@ def ids(trace: str) -> set[str]:
 @runs
 def test_a_program_that_is_ended_unmounts_first(docker: Docker, plugin: Plugin, folder: Path) -> None:
     words = ["run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "sh", "-c", "echo up; sleep 1000"]
-    line = [sys.executable, "-m", "workshop.practice", *words]
+    line = [sys.executable, "-m", "workshop.practice.verb", *words]
     with subprocess.Popen(line, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout
         assert running.stdout.readline() == b"up\n"

@@ -229,9 +229,9 @@ def lab(part: int | None) -> int:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def docker(arguments: tuple[str, ...]) -> int:
     """Docker's commands of the course, for a machine without Docker."""
-    from workshop import practice
+    from workshop.practice import verb
 
-    return practice.main(list(arguments))
+    return verb.main(list(arguments))
 
 
 @cli.command()

@@ -64,7 +64,7 @@ def practise(folder: Path, proxy: Proxy, release: str) -> Iterator[Conversation]
 
 def practice(folder: Path, release: str, words: list[str]) -> subprocess.CompletedProcess[str]:
     """Run the practice daemon on a folder of its own."""
-    line = [sys.executable, "-m", "workshop.practice", "--engine", release, *words]
+    line = [sys.executable, "-m", "workshop.practice.verb", "--engine", release, *words]
     environment = os.environ | {"WORKSHOP_PRACTICE": str(folder)}
     return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
 

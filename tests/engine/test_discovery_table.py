@@ -113,7 +113,7 @@ for path, text in json.loads(sys.argv[1]).items():
 PRACTISE = """
 import json, sys
 from workshop.daemon import Daemon, DockerError
-from workshop.drivers import Clock
+from workshop.daemon.drivers import Clock
 class Hurried(Clock):
     time = 0.0
     def now(self): return self.time

@@ -6,10 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from workshop.conformance.candidate import Candidate
+from typing import Any
 
 LEVELS = {
     "must": "a real client breaks without it, or files are lost",
@@ -23,7 +20,8 @@ GROUPS = (
 )
 MODULES = ("test_answers", "test_volumes", "test_mounts", "test_many", "test_restart", "test_security")
 
-Test = Callable[["Candidate"], None]
+Test = Callable[[Any], None]
+"""A test gets a Candidate, and asserts."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import case
-from workshop.drivers import ZONED
+from workshop.daemon.drivers import ZONED
 
 SECRET = "swordfish-4711"
 SOME_OPTIONS = {"zzz-no-such-option": "1"}

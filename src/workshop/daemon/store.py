@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from workshop.daemon.drivers import Broken, DriverError, Drivers, Line, Volume
+from workshop.daemon.local import Local
 from workshop.discovery import Found, Places, locate, scan
-from workshop.drivers import Broken, DriverError, Drivers, Line, Volume
-from workshop.local import Local
 from workshop.wire import Address
 
 UNIQUE = "volume name must be unique"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workshop.daemon import Bound, Daemon, DockerError
-from workshop.mounts import WrongFlag
+from workshop.practice.mounts import WrongFlag
 
 
 def copy(daemon: Daemon, source: str, target: str) -> None:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workshop.daemon.drivers import Clock, DriverError, Line, Volume
+from workshop.daemon.store import DockerError, NoSuchVolume, Options, Record, Store
 from workshop.discovery import Places
-from workshop.drivers import Clock, DriverError, Line, Volume
-from workshop.store import DockerError, NoSuchVolume, Options, Record, Store
 from workshop.wire import NO_OPTIONS, Address, Exchange, Shape
 
 __all__ = ["Bound", "Container", "Daemon", "DockerError", "Mount", "NoSuchVolume", "Record"]

@@ -9,8 +9,8 @@ import shlex
 from pathlib import Path
 from typing import IO
 
+from workshop.daemon.store import Record
 from workshop.discovery import Places
-from workshop.store import Record
 
 
 class Unreadable(Exception):

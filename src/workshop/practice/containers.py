@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from workshop import container as machine
-from workshop.copying import copy
 from workshop.daemon import Container, Daemon, DockerError
-from workshop.mounts import by_mount_flag, by_volume_flag
-from workshop.practice_talk import Failed, Practice, attempt, each, note, table
+from workshop.practice import container as machine
+from workshop.practice.copying import copy
+from workshop.practice.mounts import by_mount_flag, by_volume_flag
+from workshop.practice.talk import Failed, Practice, attempt, each, note, table
 from workshop.wire import Shape
 
 NO_CONTAINER = "This is no container: the command runs here, with the volumes in place."
@@ -32,7 +32,7 @@ class Machine:
 
     def detached(self, practice: Practice, container: Container) -> None:
         """Start a container's command. A program of its own mounts its volumes, and stays until they are unmounted."""
-        words = [sys.executable, "-m", "workshop.practice", *practice.options(), "keep", container.id]
+        words = [sys.executable, "-m", "workshop.practice.verb", *practice.options(), "keep", container.id]
         keeper = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True, text=True)
         assert keeper.stdout
         with keeper.stdout as output:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.daemon import Daemon, DockerError, NoSuchVolume
-from workshop.drivers import WRONG_KIND, Clock
+from workshop.daemon.drivers import WRONG_KIND, Clock
 from workshop.wire import Exchange, Shape
 
 AGAIN = "No answer yet. As Docker does, the practice daemon tries again for 15 s …"

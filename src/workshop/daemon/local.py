@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
-from workshop.drivers import DriverError, Volume
+from workshop.daemon.drivers import DriverError, Volume
 
 
 class Local:

@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from workshop.container import Unable
 from workshop.daemon import Daemon, DockerError
 from workshop.discovery import Places
-from workshop.mounts import WrongFlag
-from workshop.practice_containers import VERBS, Machine
-from workshop.practice_home import DiskRecord, Unreadable, home, places
-from workshop.practice_talk import Failed, PatientClock, Practice, attempt, each, say, show, table
+from workshop.practice.container import Unable
+from workshop.practice.containers import VERBS, Machine
+from workshop.practice.home import DiskRecord, Unreadable, home, places
+from workshop.practice.mounts import WrongFlag
+from workshop.practice.talk import Failed, PatientClock, Practice, attempt, each, say, show, table
 from workshop.wire import SHAPES, Shape
 
 
