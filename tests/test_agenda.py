@@ -28,10 +28,10 @@ def test_a_day_has_its_breaks(slides: Path) -> None:
         "From 13:30 to 17:20: 200 minutes of slides, 30 of breaks",
         "",
         "13:30 14:10   40 min  On intro (1.1 to 1.2)",
-        "14:10 14:50   40 min  Part 1: On part1 (1.1 to 1.2)",
+        "14:10 14:50   40 min  Part 1 · On part1 (1.1 to 1.2)",
         "14:50 15:05   15 min  break",
-        "15:05 15:45   40 min  Part 2: On part2 (1.1 to 1.2)",
-        "15:45 16:25   40 min  Part 3: On part3 (1.1 to 1.2)",
+        "15:05 15:45   40 min  Part 2 · On part2 (1.1 to 1.2)",
+        "15:45 16:25   40 min  Part 3 · On part3 (1.1 to 1.2)",
         "16:25 16:40   15 min  break",
         "16:40 17:20   40 min  On end (1.1 to 1.2)",
     ]
@@ -41,11 +41,11 @@ def test_a_long_part_has_a_break_inside(slides: Path) -> None:
     text = "".join(f"!SUB\n!STEP 3.{n} Long\n!MINUTES 25\n## Long\n" for n in range(1, 5))
     (slides / "part3.md").write_text(f"---\ntitle: Long\nminutes: 100\n---\n{text}")
     assert [agenda.name(each) for each in agenda.day(13 * 60)][3:] == [
-        "Part 2: On part2 (1.1 to 1.2)",
+        "Part 2 · On part2 (1.1 to 1.2)",
         "break",
-        "Part 3: Long (3.1 to 3.3)",
+        "Part 3 · Long (3.1 to 3.3)",
         "break",
-        "Part 3: Long",
+        "Part 3 · Long",
         "On end (1.1 to 1.2)",
     ]
 
@@ -54,7 +54,7 @@ def test_what_is_to_be_cut_first_stands_at_the_end(slides: Path) -> None:
     path = slides / "part2.md"
     path.write_text(path.read_text().replace("!MINUTES 20\n## part2 2", "!MINUTES 20\n!CUT\n## `part2` 2"))
     assert agenda.lines(0)[-3:] == [
-        "Short of time? Cut these first: that gives back 20 minutes.",
+        "Short of time? Cut these first: that gives back up to 20 minutes, and the day ends at 3:30.",
         "",
         " 20 min  1.2 part2 2, in part2",
     ]

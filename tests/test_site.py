@@ -377,3 +377,19 @@ def test_the_vendored_files_have_their_licences_and_name_no_map() -> None:
         assert "Permission is hereby granted" in (folder / "LICENSE").read_text(), folder.name
         for path in folder.glob("*.js"):
             assert "sourceMappingURL=" not in path.read_text()[-300:], path.name
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("With  import re  and  import json:", "With <code>import re</code> and <code>import json</code>:"),
+        ("With  import re, as before:", "With <code>import re</code>, as before:"),
+        (
+            'Type  answer({"Err": ""}, 400)\nthere.',
+            "Type <code>answer({&quot;Err&quot;: &quot;&quot;}, 400)</code>\nthere.",
+        ),
+        ("No code here, a < b.", "No code here, a &lt; b."),
+    ],
+)
+def test_two_spaces_set_code_off_in_a_hint(text: str, made: str) -> None:
+    assert maker.with_code_marked(text) == made

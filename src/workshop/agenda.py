@@ -63,8 +63,8 @@ def day(start: int) -> list[Stretch]:
             lunch = FIRST_LUNCH <= now < LAST_LUNCH and not eaten
             found.append(Stretch(now, LUNCH if lunch else BREAK, "lunch" if lunch else "break"))
         else:
-            title = course.front_matter(path)[0]
-            found.append(Stretch(now, sum(slide.minutes for slide in group), title, tuple(group), path.stem))
+            minutes = sum(slide.minutes for slide in group)
+            found.append(Stretch(now, minutes, course.whole_title(path), tuple(group), path.stem))
     return found
 
 
@@ -90,9 +90,7 @@ def groups() -> Iterator[tuple[Path, list[Slide] | None]]:
 def name(stretch: Stretch) -> str:
     """Return what a stretch is called: a part that has a break in it says by its steps where."""
     steps = [slide.step for slide in stretch.slides if slide.step]
-    number = stretch.file.removeprefix("part")
-    part = f"Part {number}: " if number.isdecimal() else ""
-    return f"{part}{stretch.title}" + (f" ({steps[0]} to {steps[-1]})" if len(steps) > 1 else "")
+    return stretch.title + (f" ({steps[0]} to {steps[-1]})" if len(steps) > 1 else "")
 
 
 def cuts() -> list[tuple[Path, Slide]]:
@@ -106,18 +104,19 @@ def lines(start: int) -> list[str]:
     taught, breaks = total(plan)
     head = f"From {clock(start)} to {clock(plan[-1].end)}: {taught} minutes of slides, {breaks} of breaks"
     rows = [f"{clock(each.start):>5} {clock(each.end):>5} {each.minutes:4} min  {name(each)}" for each in plan]
-    return [head, "", *rows, *(line.replace("`", "") for line in cut_lines())]
+    return [head, "", *rows, *(line.replace("`", "") for line in cut_lines(plan[-1].end))]
 
 
-def cut_lines(mark: str = "") -> Iterator[str]:
-    """Yield what to cut first, and what that gives back; mark stands before each slide. Raises CourseError."""
+def cut_lines(end: int, mark: str = "") -> Iterator[str]:
+    """Yield what to cut first, and when a day that ends at end then does; mark stands before each slide.
+
+    Raises CourseError.
+    """
     found = cuts()
     if found:
-        yield from [
-            "",
-            f"Short of time? Cut these first: that gives back {sum(s.minutes for _, s in found)} minutes.",
-            "",
-        ]
+        saved = sum(slide.minutes for _, slide in found)
+        back = f"that gives back up to {saved} minutes, and the day ends at {clock(end - saved)}."
+        yield from ["", f"Short of time? Cut these first: {back}", ""]
     for path, slide in found:
         title = f"{slide.step} {deck.heading(slide)}".strip()
         yield f"{mark}{slide.minutes:3} min  {title}, in {path.stem}"

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from workshop import learner, report, setup
+from workshop import course, learner, report, setup
 from workshop.process import command_for, private_folder, stamp
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
 
-TITLES = {1: "A server on a socket", 2: "Discovery and activation", 3: "Volumes"}
 UNLOCKED = {
     1: "A server listens where Docker looks for plugins.",
     2: "Docker can activate your plugin.",
@@ -170,7 +169,7 @@ def again(options: Options) -> str:
 def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
     """Check one part, and print the report of each step as it comes."""
     checks = report.steps(part)
-    print(say("head", f"Part {part} · {TITLES[part]}"), flush=True)
+    print(say("head", course.parts()[part - 1].heading), flush=True)
     results = []
     for result in report.run(plugin, checks, go_on, file):
         results.append(result)

@@ -189,7 +189,8 @@ def slides(pdf: bool) -> int:
         site.pdf(folder)
     else:
         site.build_decks(folder)
-    click.echo(f"The decks are in {folder / 'decks'}. Open one in a browser; the letter S shows the speaker's view.")
+    made = "The decks and their PDFs" if pdf else "The decks"
+    click.echo(f"{made} are in {folder / 'decks'}. Open one in a browser; the letter S shows the speaker's view.")
     click.echo("The whole course as a site:   ./workshop site")
     return 0
 

@@ -71,6 +71,11 @@ class Part:
     minutes: int
     steps: list[Step]
 
+    @property
+    def heading(self) -> str:
+        """The title, with the part's number before it."""
+        return f"Part {self.number} · {self.title}"
+
 
 def folder() -> Path:
     """Return where the slides are: in the clone, or in the installed wheel."""
@@ -124,6 +129,18 @@ def front_matter(path: Path) -> tuple[str, int]:
     if not fields.get("title"):
         raise CourseError(f"{path}:1: the front matter names no title.")
     return fields["title"], number_at(f"{path}:1", "minutes", fields.get("minutes", ""))
+
+
+def part_of(path: Path) -> int:
+    """Return the number of the part that a slides file is about, 0 for one that is about the whole course."""
+    found = re.fullmatch(r"part(\d)", path.stem)
+    return int(found[1]) if found else 0
+
+
+def whole_title(path: Path) -> str:
+    """Return the title of a slides file, with the part's number before it. Raises CourseError."""
+    number, title = part_of(path), front_matter(path)[0]
+    return f"Part {number} · {title}" if number else title
 
 
 def head(path: Path) -> str:

@@ -127,7 +127,7 @@ def welcome() -> int:
     print("A course in three parts: write ddd, a Docker volume plugin in Flask, and see the")
     print("Docker daemon talk to it at every step.\n")
     for part in course.parts():
-        print(f"  {heading(part):58}{len(part.steps):3} steps {part.minutes:4} min")
+        print(f"  {part.heading:58}{len(part.steps):3} steps {part.minutes:4} min")
     print("\nThe first three commands:\n")
     print("  ./workshop tour     shows the three parts at work, in a few seconds")
     print("  ./workshop start    puts the beginning of your plugin into work/plugin.py")
@@ -136,14 +136,10 @@ def welcome() -> int:
     return 0
 
 
-def heading(part: Part) -> str:
-    return f"Part {part.number} · {part.title}"
-
-
 def print_part(part: Part, now: Progress) -> None:
     """Print a line for a part, and for the part begun a line for each of its steps."""
     done = sum(step.id in now.passed for step in part.steps)
-    print(f"{heading(part):66}{done:3} of {len(part.steps):2} done")
+    print(f"{part.heading:66}{done:3} of {len(part.steps):2} done")
     upcoming = next_step(now)
     for step in part.steps if part.number == max(now.part, 1) else []:
         mark = "ok" if step.id in now.passed else "next" if step is upcoming else ""
@@ -246,7 +242,7 @@ def move_aside(file: Path, part: int) -> None:
 def print_beginning(part: int, first: Step) -> None:
     """Print what to expect of the first check, and of this machine."""
     about = course.part(part)
-    print(f"\n{heading(about)}: {len(about.steps)} steps, {about.minutes} min.\n")
+    print(f"\n{about.heading}: {len(about.steps)} steps, {about.minutes} min.\n")
     print(f"The first check will FAIL, at step {first.id}. That is where part {part} begins, and not a")
     print("broken install: each step goes from FAIL to ok by what you write.\n")
     print("\n".join(machine()))

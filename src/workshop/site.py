@@ -103,7 +103,7 @@ def agenda() -> str:
             shown = f"[slides](decks/{each.file}.html)"
         rows.append(f"| {day.clock(each.start)}–{day.clock(each.end)} | {each.minutes} | {what} | {shown} |")
     rows.append(f"| | **{taught + breaks}** | **{taught} minutes of slides, {breaks} of breaks** | |")
-    return "\n".join([*rows, *day.cut_lines("- ")])
+    return "\n".join([*rows, *day.cut_lines(plan[-1].end, "- ")])
 
 
 # A page for each file of slides/
@@ -111,12 +111,12 @@ def agenda() -> str:
 
 def page(path: Path) -> str:
     """Return the page of a slides file as Markdown. Raises CourseError."""
-    title, minutes = course.front_matter(path)
+    title, minutes = course.whole_title(path), course.front_matter(path)[1]
     slides = list(enumerate(course.slides(path), start=1))
     name = path.stem
     blocks = [f"---\ntitle: {title}\n---"]
     blocks += [part_of_page(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
-    number = int(name[4:]) if re.fullmatch(r"part[1-9]", name) else 0
+    number = course.part_of(path)
     laboratory = f"[Try it in the laboratory]({name}-notebook.md){{ .md-button }} " if number else ""
     slides_button = f"[Show the slides](decks/{name}.html){{ .md-button }} "
     blocks.insert(2, f"{slides_button}{laboratory}**{minutes} minutes**\n{{: .begin }}")
@@ -128,7 +128,8 @@ def page(path: Path) -> str:
 def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
     title = deck.heading(slide)
-    step = f'<span class="step">{slide.step}</span> ' if slide.step else ""
+    part = f"Part {name[4:]} ·" if first and name.startswith("part") else ""
+    step = f'<span class="step">{slide.step or part}</span> ' if slide.step or part else ""
     level = "#" if first else "##"
     meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = deck.HEADING.sub("", slide.text, count=1)
@@ -191,8 +192,16 @@ def plain(text: str) -> str:
             source = re.sub(r"^ {4}", "", "\n\n".join(blocks).rstrip(), flags=re.MULTILINE)
             found.append(code_block("".join(listing.lines(source))))
         else:
-            found += [f"<p>{html.escape(block.strip())}</p>" for block in blocks]
+            found += [f"<p>{with_code_marked(block.strip())}</p>" for block in blocks]
     return "\n".join(found)
+
+
+def with_code_marked(text: str) -> str:
+    """Return a paragraph of a hint as HTML: two spaces set code off in it, up to two more or a comma."""
+    first, *rest = re.split(r"(?m)(?<=\S)  (\S[^(\n]*?|\S.*?\))(  |(?=[,;] |[,;:.]?$))", text)
+    pieces = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+    marked = (f" <code>{html.escape(code)}</code>{gap[:1]}{html.escape(more)}" for code, gap, more in pieces)
+    return html.escape(first) + "".join(marked)
 
 
 def code_block(lines: str) -> str:

@@ -152,6 +152,28 @@ def test_the_key_t_turns_light_into_dark(chromium: Chromium, site: Path) -> None
     assert before != after
 
 
+@each_deck
+def test_a_deck_opens_on_a_phone(chromium: Chromium, site: Path, name: str) -> None:
+    before = list(chromium.errors)
+    chromium.open(site / "decks" / f"{name}.html", width=390, height=844).context.close()
+    assert chromium.errors == before
+
+
+def test_without_javascript_a_deck_leads_to_its_page(chromium: Chromium, site: Path) -> None:
+    context = chromium.browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "decks" / "part1.html").as_uri())
+    assert page.get_by_role("link", name="The page").get_attribute("href") == "../part1.html"
+    context.close()
+
+
+def test_each_prompt_of_the_notes_is_a_paragraph(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "part3.html")
+    prompts = page.eval_on_selector_all("aside.notes p", "(all) => all.map((p) => p.textContent)")
+    page.context.close()
+    assert [prompt for prompt in prompts if len(re.findall(r"\b(?:Ask|Demo|Note):", prompt)) > 1] == []
+
+
 def test_the_speaker_view_has_notes_and_minutes(chromium: Chromium, site: Path) -> None:
     page = chromium.open(site / "decks" / "part1.html")
     with page.context.expect_page() as opening:

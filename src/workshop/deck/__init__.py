@@ -42,18 +42,19 @@ def heading(slide: Slide) -> str:
 
 def page(path: Path) -> str:
     """Return the deck of a slides file as HTML. Raises CourseError."""
-    title, minutes = course.front_matter(path)
+    title, minutes = course.whole_title(path), course.front_matter(path)[1]
     slides = [(anchor(slide, n), slide) for n, slide in enumerate(course.slides(path), start=1)]
     return Template((HERE / "template.html").read_text()).substitute(
         title=html.escape(title),
+        page=f"{path.stem}.html",
         seconds=minutes * 60,
         theme=(HERE / "theme.css").read_text(),
         script=(HERE / "deck.js").read_text(),
-        slides="".join(stacks(slides, f"{path.stem}.html")),
+        slides="".join(stacks(slides, path)),
     )
 
 
-def stacks(slides: list[tuple[str, Slide]], home: str) -> Iterator[str]:
+def stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
     """Yield each row of slides that stand one below the other. Raises CourseError."""
     begun = 0
 
@@ -63,10 +64,10 @@ def stacks(slides: list[tuple[str, Slide]], home: str) -> Iterator[str]:
         return begun
 
     for _, group in groupby(slides, stack):
-        yield f"<section>\n{''.join(''.join(sections(name, slide, home)) for name, slide in group)}</section>\n"
+        yield f"<section>\n{''.join(''.join(sections(name, slide, path)) for name, slide in group)}</section>\n"
 
 
-def sections(name: str, slide: Slide, home: str) -> Iterator[str]:
+def sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     """Yield a slide, and one more for each piece of code on it. Raises CourseError."""
     heading(slide)
     words = CODE.sub("", slide.text).strip()
@@ -75,9 +76,11 @@ def sections(name: str, slide: Slide, home: str) -> Iterator[str]:
     # the minutes are shared out, so that the speaker view's clock follows the slides as they are shown
     seconds = slide.minutes * 60 // (1 + len(code))
     first = slide.minutes * 60 - seconds * len(code)
-    badge = f'<p class="badge">Step {slide.step}</p>' if slide.step else ""
     kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
-    link = f'<a class="page" href="../{home}#{name}">on the page</a>'
+    part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
+    label = f"Step {slide.step}" if slide.step else part
+    badge = f'<p class="badge">{label}</p>' if label else ""
+    link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = aside(slide)
     yield section(name, kind, first, badge + markdown(words, slide.where) + inline + notes + link)
     for reference in code:
@@ -94,7 +97,8 @@ def aside(slide: Slide) -> str:
     """Return what only the presenter sees."""
     minutes = f"<p><strong>{slide.minutes} min</strong> {html.escape(slide.title)}</p>"
     minutes += "<p><strong>Cut this first</strong> when time is short.</p>" if slide.cut else ""
-    return f'<aside class="notes">{minutes}{markdown(slide.notes, slide.where)}</aside>'
+    prompts = re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
+    return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}</aside>'
 
 
 def fit_together(words: str, source: str) -> bool:

@@ -60,7 +60,7 @@ function point() {
 }
 
 root.dataset.theme = dark() ? "dark" : "light";
-Reveal.initialize({
+const shown = Reveal.initialize({
   width: 1280, height: 720, margin: 0, minScale: 0.1, maxScale: 3, center: false,
   hash: true, slideNumber: "c/t", transition: "none", backgroundTransition: "none",
   controlsTutorial: false, pdfSeparateFragments: false, pdfMaxPagesPerSlide: 1,
@@ -70,4 +70,4 @@ Reveal.addKeyBinding({ keyCode: 84, key: "T", description: "Light or dark" }, tu
 for (const event of ["ready", "slidechanged", "fragmentshown", "fragmenthidden"]) Reveal.on(event, point);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
 addEventListener("storage", paint);
-paint().then(() => { deck.dataset.painted = "yes"; Reveal.layout(); });
+Promise.all([shown, paint()]).then(() => { deck.dataset.painted = "yes"; Reveal.layout(); });
