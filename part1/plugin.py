@@ -10,7 +10,7 @@ import sys
 from flask import Flask
 from werkzeug.serving import make_server
 
-SOCKET = os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")
+SOCKET = os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"
 
 app = Flask(__name__, static_folder=None)
 

@@ -12,7 +12,7 @@ from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import make_server
 
-SOCKET = os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")
+SOCKET = os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 

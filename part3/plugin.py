@@ -20,10 +20,10 @@ from flask import Flask, abort, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import make_server
 
-SOCKET = os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")
+SOCKET = os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"
 
 # a link to a data disk is followed once, here: Docker is told the true path
-ROOT = os.path.realpath(os.environ.get("DDD_ROOT", "/var/lib/ddd"))
+ROOT = os.path.realpath(os.environ.get("DDD_ROOT") or "/var/lib/ddd")
 VOLUMES = os.path.join(ROOT, "volumes")  # a volume: NAME/data with its files, NAME/mounts with who uses it
 ASIDE = os.path.join(ROOT, "aside")  # what is not yet a volume, or is one no longer
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
@@ -314,11 +314,23 @@ def may_live(record):
     """Tell whether the process of a record lives, or cannot be known."""
     try:
         pid, started, namespace, booted = record.split()
+        number = int(pid)
     except ValueError:
         return True
     if booted != boot():
         return False
-    return pid == "0" or namespace != pid_namespace() or started == start_time(pid)
+    return number == 0 or namespace != pid_namespace() or (started == start_time(pid) and is_there(number))
+
+
+def is_there(pid):
+    """Tell whether there is such a process: one whose caller ended during its Mount has the start of none, 0."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def start_time(pid):
@@ -362,7 +374,7 @@ def user_by_kernel(folder):
 def mount_tables(about):
     """Yield what each process has mounted; of those that see the same mounts one is enough: reading them is slow."""
     known = set()
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
+    for pid in all_processes():
         view = view_of(pid)
         if view in known:
             continue
@@ -370,6 +382,18 @@ def mount_tables(about):
         # a process that has ended meanwhile, or gone elsewhere, speaks for no other
         if view and view == view_of(pid):
             known.add(view)
+
+
+def all_processes():
+    """Yield every process, those too that come meanwhile: one may end, and go on as its own child."""
+    seen = set()
+    for _ in range(100):
+        new = [pid for pid in os.listdir("/proc") if pid.isdecimal() and pid not in seen]
+        if not new:
+            return
+        yield from new
+        seen.update(new)
+    raise OSError(errno.EAGAIN, "Processes come and go too fast to see who uses a volume", "/proc")
 
 
 def view_of(pid):
@@ -505,7 +529,9 @@ def sees_only_itself():
 def clear(left):
     """Delete what an earlier run, killed at work, has left aside: what is listed before the first call of this one."""
     for entry in left:
-        delete(os.path.join(ASIDE, entry))
+        # under another name it is none of ours
+        if re.fullmatch(r"[0-9a-f]{32}", entry):
+            delete(os.path.join(ASIDE, entry))
 
 
 if __name__ == "__main__":

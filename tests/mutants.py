@@ -58,13 +58,13 @@ MUTANTS = [
     Mutant(
         "a socket with the wrong name",
         "1.1",
-        'os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")',
+        'os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"',
         'os.environ["DDD_SOCKET"].replace("ddd.sock", "plugin.sock")',
     ),
     Mutant(
         "a socket in another place",
         "1.1",
-        'os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")',
+        'os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"',
         'os.environ["DDD_ROOT"] + "/ddd.sock"',
     ),
     Mutant("does not listen", "1.1", "    serve()", "    signal.pause()", case="socket.there"),

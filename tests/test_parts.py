@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import fcntl
 import itertools
 import json
 import os
@@ -309,6 +310,26 @@ def test_the_mount_of_a_process_that_has_ended_does_not_count(ddd: Plugin) -> No
     assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
 
 
+ASK_AND_END = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as caller:
+    caller.connect(sys.argv[1])
+    caller.sendall(sys.argv[2].encode())
+"""
+
+
+def test_nor_does_that_of_one_that_ends_while_it_waits_for_the_answer(ddd: Plugin) -> None:
+    create(ddd)
+    asked = request("VolumeDriver.Mount", {"Name": "mango", "ID": "a"}).decode()
+    # the plugin waits for the volume, and finds nobody who asked
+    held = os.open(volume(ddd), os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    subprocess.run([sys.executable, "-c", ASK_AND_END, str(ddd.socket), asked], check=True)
+    os.close(held)
+    wait_for((volume(ddd) / "mounts" / "a").exists)
+    assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -405,6 +426,24 @@ def test_a_process_that_sees_less_does_not_speak_for_another(ddd: Plugin, tmp_pa
     assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
 
 
+FORKING = """
+import os, select
+print("ready", flush=True)
+while not select.select([0], [], [], 0)[0]:
+    if os.fork():
+        os._exit(0)
+"""
+
+
+def test_a_process_that_goes_on_as_its_own_child_has_the_volume(ddd: Plugin, tmp_path: Path) -> None:
+    create(ddd)
+    script = f'mount --bind "$1/data" "$2"; exec {shlex.quote(sys.executable)} -c {shlex.quote(FORKING)}'
+    with elsewhere(script, volume(ddd), tmp_path):
+        for _ in range(20):
+            assert not ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
+    assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
+
+
 def test_the_mount_of_a_neighbour_is_nobodys_business(ddd: Plugin, tmp_path: Path) -> None:
     for name in ("mango", "mango2", "data"):
         create(ddd, name)
@@ -420,12 +459,23 @@ def test_the_mount_of_a_neighbour_is_nobodys_business(ddd: Plugin, tmp_path: Pat
 def test_what_a_killed_plugin_left_aside_is_cleared_after_it_listens_again(ddd: Plugin) -> None:
     assert ddd.root
     ddd.stop()
-    deep = ddd.root / "aside" / "half" / "data"
+    deep = ddd.root / "aside" / ("0" * 32) / "data"
     deep.mkdir(parents=True)
     (deep / "file").touch()
-    (ddd.root / "aside" / "record").touch()
+    (ddd.root / "aside" / ("1" * 32)).touch()
+    (ddd.root / "aside" / "photos").mkdir()  # of somebody who chose a folder of his own for the root
     ddd.start()
-    wait_for(lambda: os.listdir(ddd.root / "aside") == [])  # type: ignore[operator]
+    wait_for(lambda: os.listdir(ddd.root / "aside") == ["photos"])  # type: ignore[operator]
+    (ddd.root / "aside" / "photos").rmdir()
+
+
+def test_a_setting_that_is_empty_is_none() -> None:
+    code = "import runpy, sys; told = runpy.run_path(sys.argv[1]); print(told['SOCKET'], told.get('ROOT'))"
+    for part, root in (("part1", None), ("part2", None), ("part3", "/var/lib/ddd")):
+        command = [sys.executable, "-c", code, str(PARTS / part / "plugin.py")]
+        told = os.environ | {"DDD_SOCKET": "", "DDD_ROOT": ""}
+        done = subprocess.run(command, env=told, capture_output=True, text=True, check=True)
+        assert done.stdout == f"/run/docker/plugins/ddd.sock {root}\n"
 
 
 def test_a_removed_volume_leaves_nothing(ddd: Plugin, tmp_path: Path) -> None:
