@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -19,7 +20,8 @@ from mutants import MUTANTS
 from steps import STEPS
 
 from workshop import report
-from workshop.process import Plugin, private_folder, session
+from workshop.check import Options, again
+from workshop.process import Plugin, listening, private_folder, session
 from workshop.subject import FRUIT, PluginUnderTest
 
 pytestmark = pytest.mark.slow
@@ -97,7 +99,14 @@ def test_progress_is_kept_for_the_next_command(work: Path) -> None:
         (("--plugin", "no.py"), "There is no file no.py"),
         (("--plugin", "part1/plugin.py", "--run", "x"), "give one of them"),
         (("--run", "x", "--watch"), "--watch looks at a file"),
-        (("7",), "7 is not in the range 1<=x<=3"),
+        (("7",), "check takes a part, 1, 2 or 3:   ./workshop check 1\n"),
+        (("3.4",), "check takes a part, 1, 2 or 3:   ./workshop check 3\n"),
+        (("--run", "no-such-program --now"), "there is no such program. Give the command as you would type it."),
+        (("--run", ""), "there is no such program"),
+        (("--run", "'open"), "is no command: No closing quotation."),
+        (("--socket", "README.md"), "README.md is no socket. Name the plugin's:   --socket PATH"),
+        (("--socket", ""), "is no socket"),
+        (("--plugin", ""), "There is no file"),
         (("--tea",), "No such option"),
         (("2", "--plugin", "part2/plugin.py", "--json", "/nowhere/x"), "cannot be written"),
     ],
@@ -225,6 +234,112 @@ def test_a_plugin_that_already_runs_is_never_asked_to_remove_what_is_not_ours(ru
         assert [sent for sent in removed if not re.search(rf'"({"|".join(FRUIT)})-[0-9a-f]{{8}}"', sent)] == []
         assert result.outcome in ("ok", "skip"), report.lines_of(result)
     plugin.close()
+
+
+def test_a_refusal_that_is_a_crash_is_told_of(tmp_path: Path) -> None:
+    crashing = tmp_path / "plugin.py"
+    text = (ROOT / "part3" / "plugin.py").read_text()
+    crashing.write_text(text.replace("abort(404, f", "abrt(404, f"))
+    with private_folder() as folder:
+        plugin = PluginUnderTest([sys.executable, str(crashing)], folder / "ddd.sock", folder / "root")
+        assert report.run_step(plugin, "3.13", STEPS["3.13"], crashing).outcome == "ok"
+        plugin.close()
+    line = next(n for n, row in enumerate(crashing.read_text().splitlines(), 1) if "abrt(" in row)
+    told = f"Step 3.13 passes, but only by a crash: {crashing}:{line} raised NameError: name 'abrt' is not defined"
+    assert any(each.startswith(told) for each in plugin.advice), plugin.advice
+
+
+def test_a_plugin_that_keeps_its_volumes_elsewhere_is_told_so(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "plugin.py"
+    text = (ROOT / "part3" / "plugin.py").read_text()
+    elsewhere.write_text(text.replace('os.environ.get("DDD_ROOT")', f'"{tmp_path}/mine"'))
+    with private_folder() as folder:
+        plugin = PluginUnderTest([sys.executable, str(elsewhere)], folder / "ddd.sock", folder / "root")
+        assert report.run_step(plugin, "3.6", STEPS["3.6"], elsewhere).outcome == "ok"
+        plugin.close()
+    assert f"The volumes are not in DDD_ROOT, but in {tmp_path}/mine/" in plugin.advice[0]
+
+
+@pytest.mark.parametrize("step", ["1.6", "1.8"])
+def test_a_socket_that_was_left_is_in_nobodys_way(step: str, tmp_path: Path) -> None:
+    leaving = tmp_path / "plugin.py"
+    leaving.write_text(
+        (ROOT / "part1" / "plugin.py").read_text().replace("            os.unlink(SOCKET)", "            pass")
+    )
+    with private_folder() as folder:
+        plugin = PluginUnderTest([sys.executable, str(leaving)], folder / "ddd.sock", folder / "root")
+        plugin.running().stop()
+        assert plugin.socket.is_socket()
+        assert report.run_step(plugin, step, STEPS[step], leaving).outcome == "ok"
+        plugin.close()
+
+
+def test_what_a_plugin_has_started_ends_with_the_check() -> None:
+    with private_folder() as folder:
+        plugin = PluginUnderTest(["sh", "-c", "sleep 1000 & exit 1"], folder / "ddd.sock", folder / "root")
+        assert report.run_step(plugin, "1.1", STEPS["1.1"], None).outcome == "FAIL"
+        assert plugin.process
+        assert session(plugin.process.pid)
+        plugin.close()
+        assert session(plugin.process.pid) == []
+
+
+def test_a_second_start_that_goes_on_ends_with_all_that_it_started() -> None:
+    with private_folder() as folder:
+        plugin = PluginUnderTest(["sh", "-c", "sleep 1000 & wait"], folder / "ddd.sock", folder / "root")
+        plugin.patience = 0.2
+        launched: list[subprocess.Popen[bytes]] = []
+        launch = plugin.launch
+        plugin.launch = lambda: launched.append(launch()) or launched[-1]  # type: ignore[func-returns-value, method-assign]
+        assert plugin.second() is None
+        wait_for(lambda: session(launched[0].pid) == [], "the end of all")
+        plugin.close()
+
+
+def test_a_closed_terminal_ends_the_plugin(tmp_path: Path) -> None:
+    slow = tmp_path / "plugin.py"
+    slow.write_text(
+        "import os, time\nopen(os.environ['DDD_ROOT'] + '-began', 'w').write(str(os.getpid()))\ntime.sleep(1000)"
+    )
+    command = [sys.executable, "-m", "workshop", "check", "1", "--plugin", str(slow)]
+    with private_folder() as folder:
+        told = os.environ | {"TMPDIR": str(folder)}
+        process = subprocess.Popen(command, cwd=ROOT, env=told, stdout=subprocess.DEVNULL)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_for(lambda: bool(children.read_text()), "the plugin")
+        plugin = int(children.read_text())
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 128 + signal.SIGHUP
+        assert session(plugin) == []
+
+
+def test_the_name_of_a_strangers_socket_may_be_any_bytes() -> None:
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.bind(b"\0my\xffname")
+        stranger.listen()
+        assert any(where.startswith("@my") for where in listening().values())
+
+
+def test_checks_that_python_leaves_out_do_not_pass() -> None:
+    command = [sys.executable, "-O", "-m", "workshop", "check", "2", "--plugin", "part2/plugin.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE\n",
+    )
+
+
+def test_a_report_is_printed_as_far_as_it_can_be() -> None:
+    words = [sys.executable, "-m", "workshop", "check", "2", "--plugin", "part2/plugin.py"]
+    ascii_only = subprocess.run(words, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True)
+    assert (ascii_only.returncode, ascii_only.stdout[:8]) == (0, b"Part 2 ?")
+    assert subprocess.run(["sh", "-c", '"$@" >&-', "sh", *words], cwd=ROOT).returncode == 0
+
+
+def test_the_command_to_repeat_can_be_typed(tmp_path: Path) -> None:
+    words = ["sh", "-c", "it's = 1"]
+    said = again(Options(run=shlex.join(words)))
+    assert shlex.split(shlex.split(said)[-1]) == words
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:

@@ -46,6 +46,16 @@ def passed(part: int) -> None:
     learner.record(part, {step.id: True for step in course.part(part).steps})
 
 
+def test_a_look_at_a_later_part_is_no_step_ahead(say: Say) -> None:
+    say(learner.start)
+    learner.record(1, {"1.1": True, "1.2": False})
+    learner.record(2, {"2.1": False})
+    assert learner.progress().part == 1
+    passed(1)
+    learner.record(2, {"2.1": False})
+    assert learner.progress().part == 2
+
+
 def test_a_newcomer_gets_the_first_three_commands(say: Say) -> None:
     text = say(learner.status)
     commands = re.findall(r"^  (\./workshop \w+)", text, re.MULTILINE)
@@ -215,6 +225,7 @@ DAMAGED = [
     '{"part": "1"}',
     '{"what": 1}',
     '{"passed": [1]}',
+    '{"passed": ["x"]}',
     '{"hints": {"1.1": "x"}}',
 ]
 

@@ -68,7 +68,8 @@ def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
 @process
 def test_1_8_a_file_is_left_alone(plugin: PluginUnderTest) -> None:
     """Where a file is in the socket's place, the plugin ends with a sentence, and the file stays as it was."""
-    plugin.down().socket.write_text("a letter to grandmother")
+    plugin.down().socket.unlink(missing_ok=True)
+    plugin.socket.write_text("a letter to grandmother")
     status = plugin.second()
     letter = plugin.socket.read_text() if plugin.socket.is_file() else None
     plugin.socket.unlink()

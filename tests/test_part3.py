@@ -6,7 +6,7 @@ from datetime import datetime
 
 from workshop.subject import PluginUnderTest, process
 
-ESCAPES = ("..", ".", "../escape", "a/../../escape", "/etc/escape", "a\x00b", "")
+ESCAPES = ("..", ".", "../escape", "a/../../escape", "/etc/escape", "a\x00b", "a\n", "")
 
 
 def test_3_1_create_makes_a_volume(plugin: PluginUnderTest) -> None:
@@ -52,6 +52,7 @@ def test_3_6_mount_names_a_folder(plugin: PluginUnderTest) -> None:
     """Mount answers the folder that Docker gives to the container: it is there, and can be written to."""
     folder = plugin.folder(plugin.mount(plugin.create(), plugin.new_id()))
     (folder / "note").write_text("from the first container")
+    plugin.keeps_in_its_root(folder)
 
 
 def test_3_7_path_names_the_same_folder(plugin: PluginUnderTest) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from workshop import wire
 from workshop.wire import Address, Exchange, exchange, request
 
 
@@ -82,6 +83,17 @@ def test_an_answer_that_is_none(tmp_path: Path, sent: bytes, failure: str) -> No
     answering(tmp_path / "s", sent)
     answer = exchange(Address(path=str(tmp_path / "s")), "x", request("x"))
     assert (answer.status, answer.failure) == (0, failure)
+
+
+@pytest.mark.parametrize("header", [b"Content-Length: 11", b"Transfer-Encoding: chunked", b"Connection: close"])
+def test_an_answer_without_end_is_not_read_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes
+) -> None:
+    monkeypatch.setattr(wire, "LONGEST", 10)
+    body = b"b\r\n{123456789}\r\n" if b"chunked" in header else b"{123456789}"
+    answering(tmp_path / "s", b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + body)
+    answer = exchange(Address(path=str(tmp_path / "s")), "x", request("x"))
+    assert (answer.status, answer.failure) == (0, "no answer: it has more than 10 bytes")
 
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workshop import course, learner, report, setup
-from workshop.process import command_for, private_folder, stamp
+from workshop.process import WrongCommand, command_for, private_folder, stamp
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
 
@@ -52,13 +53,16 @@ class Options:
     @property
     def own(self) -> bool:
         """It is the learner's own work that is checked, so that its progress is kept."""
-        return not (self.plugin or self.run or self.socket)
+        return self.plugin is None and self.run is None and self.socket is None
 
 
 def main(options: Options) -> int:
     """Check a plugin and print the report; return 0 (it passes), 1 (not yet) or 2 (what was typed cannot be done)."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the plugin under test is stopped on the way out
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the plugin under test is stopped on the way out
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
+        if not __debug__:
+            raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
         file = plugin_file(options)
         if options.conformance:
             return conformance(options, file)
@@ -66,26 +70,29 @@ def main(options: Options) -> int:
         if options.watch:
             return watch(options, file, parts)
         return once(options, file, parts)
-    except Usage as wrong:
+    except (Usage, WrongCommand) as wrong:
         print(wrong, file=sys.stderr)
         return 2
 
 
 def plugin_file(options: Options) -> Path | None:
     """Return the Python file to check, None for a command or a socket. Raises Usage."""
-    if sum(bool(given) for given in (options.plugin, options.run, options.socket)) > 1:
+    if sum(given is not None for given in (options.plugin, options.run, options.socket)) > 1:
         raise Usage("--plugin, --run and --socket each name a plugin: give one of them.")
     if options.conformance and (options.part or options.watch):
         raise Usage("--conformance runs all its cases once: leave out the part, and --watch.")
     if options.profile and not options.conformance:
         raise Usage("--profile says whose calls the conformance suite makes: add --conformance.")
-    if options.watch and (options.run or options.socket):
+    if options.watch and (options.run is not None or options.socket is not None):
         raise Usage("--watch looks at a file: give it with --plugin FILE.")
-    if options.run or options.socket:
+    there = options.socket == "" or os.path.exists(options.socket or "")
+    if options.socket is not None and there and not Path(options.socket).is_socket():
+        raise Usage(f"{options.socket or '(nothing)'} is no socket. Name the plugin's:   --socket PATH")
+    if options.run is not None or options.socket is not None:
         return None
     if options.own and setup.home() is None:
         raise Usage("Name a plugin:   workshop check --socket /run/docker/plugins/NAME.sock")
-    file = Path(options.plugin) if options.plugin else learner.work() / "plugin.py"
+    file = Path(options.plugin) if options.plugin is not None else learner.work() / "plugin.py"
     if not file.is_file() and options.own:
         raise Usage(f"There is no {report.shown_path(file)} yet. Begin with   ./workshop start")
     if not file.is_file():
@@ -116,8 +123,8 @@ def once(options: Options, file: Path | None, parts: list[int]) -> int:
 def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind]) -> Iterator[Kind]:
     """Give the plugin that was named, in a folder of its own, and end it afterwards."""
     with private_folder() as folder:
-        command = [] if options.socket else command_for(str(file) if file else None, options.run)
-        socket = Path(options.socket) if options.socket else folder / "ddd.sock"
+        command = [] if options.socket is not None else command_for(str(file) if file else None, options.run)
+        socket = Path(options.socket) if options.socket is not None else folder / "ddd.sock"
         plugin = kind(command, socket, None if options.socket else folder / "root")
         plugin.chance = random.Random(seed)
         try:
@@ -162,7 +169,7 @@ def after_conformance(options: Options, results: list[Result], seed: int) -> lis
 
 def again(options: Options) -> str:
     """Return the command that checks the same plugin again."""
-    how = next((f" --{o} '{v}'" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
+    how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
     return f"{setup.tool()} check{how}{f' --profile {options.profile}' if options.profile else ''}"
 
 

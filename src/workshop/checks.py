@@ -14,7 +14,7 @@ from workshop import setup
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import CLIENTS, case_of
-from workshop.process import command_for, private_folder
+from workshop.process import WrongCommand, command_for, private_folder
 from workshop.subject import PluginUnderTest, needs_process, shapes_of, step_number
 from workshop.wire import SHAPES
 
@@ -44,6 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = [option for option in ("plugin", "run", "socket") if config.getoption(option)]
     if len(chosen) > 1:
         raise pytest.UsageError(f"--{' and --'.join(chosen)} name two plugins: give one of them.")
+    if not __debug__:
+        raise pytest.UsageError("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
+    try:
+        command_for(None, config.getoption("run") or "true")
+    except WrongCommand as wrong:
+        raise pytest.UsageError(str(wrong)) from None
     file = config.getoption("plugin")
     if file and not Path(file).is_file():
         raise pytest.UsageError(f"There is no file {file}: give --plugin the plugin's Python file.")

@@ -1,5 +1,6 @@
 """The verbs. What a verb needs is imported inside it, so that each starts at once."""
 
+import io
 import os
 import re
 import signal
@@ -14,6 +15,15 @@ import click
 from workshop import setup
 
 MARKS = ("slow", "engine", "browser")
+
+
+def part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Return the number of a part. Reports speak of steps: whoever types one learns what is taken."""
+    found = re.fullmatch(r"(?:part)?([1-3])", value or "")
+    if value is not None and not found:
+        number = next(iter(re.findall("[1-3]", value)), "1")
+        raise click.UsageError(f"check takes a part, 1, 2 or 3:   {setup.tool()} check {number}")
+    return int(found[1]) if found else None
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -97,7 +107,7 @@ def _name_left_out(marks: list[str]) -> None:
 
 
 @cli.command()
-@click.argument("part", required=False, type=click.IntRange(1, 3))
+@click.argument("part", required=False, callback=part_number)
 @click.option("--plugin", metavar="FILE", help="Check this plugin in Python, instead of work/plugin.py.")
 @click.option("--run", metavar="COMMAND", help="Check a plugin in any language: it is told DDD_SOCKET and DDD_ROOT.")
 @click.option("--socket", metavar="PATH", help="Check a plugin that already runs.")
@@ -263,7 +273,17 @@ def clean(yes: bool) -> int:
 
 def main() -> NoReturn:
     """Runs a verb, and exits: 0 pass, 1 not yet, 2 wrong usage, 3 our fault, 130 interrupted."""
+    _print_as_far_as_can_be()
     sys.exit(_status())
+
+
+def _print_as_far_as_can_be() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # somebody has closed it
+            setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _status() -> int:

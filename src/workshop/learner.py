@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -51,6 +52,8 @@ def progress() -> Progress:
         return read(path.read_text())
     except FileNotFoundError:
         return Progress()
+    except OSError as error:
+        raise cannot_write(error) from None
     except (ValueError, TypeError, RecursionError):
         print(f"{shown(path)} could not be read: the count of your steps begins afresh.")
         print("Your plugin is as it was. Count again what it passes of part 1, 2 or 3:")
@@ -63,7 +66,7 @@ def read(text: str) -> Progress:
     """Return the progress in a JSON text. Raises ValueError or TypeError for any other text."""
     found = Progress(**json.loads(text))
     whole = found.part in (0, 1, 2, 3) and isinstance(found.passed, list) and isinstance(found.hints, dict)
-    if not whole or not all(isinstance(one, str) for one in found.passed):
+    if not whole or not all(isinstance(one, str) and re.fullmatch(r"\d+\.\d+", one) for one in found.passed):
         raise ValueError("not a progress")
     if not all(isinstance(count, int) for count in found.hints.values()):
         raise ValueError("not a progress")
@@ -83,15 +86,19 @@ def save(now: Progress) -> None:
 
 
 def cannot_write(error: OSError) -> setup.Lacking:
-    command = f'sudo chown -R "$(id -un)" {shown(work())}'
-    return setup.Lacking(f"{shown(work())} cannot be written: {error.strerror}. Make it yours:\n    {command}")
+    command = f'sudo chown -R "$(id -un)" {shown(work())} && chmod -R u+rwX {shown(work())}'
+    return setup.Lacking(f"{shown(work())} cannot be used: {error.strerror}. Make it yours:\n    {command}")
 
 
 def record(part: int, results: dict[str, bool]) -> None:
     """Note what a check has found: for each step that was run, whether it passed."""
     now = progress()
     kept = [step for step in now.passed if step not in results]
-    save(Progress(part, kept + [step for step, passed in results.items() if passed], now.hints))
+    passed = kept + [step for step, passes in results.items() if passes]
+    here = [step.id for about in course.parts() if about.number == now.part for step in about.steps]
+    # a look ahead is no step ahead
+    unfinished = part > now.part and not set(here) <= set(passed)
+    save(Progress(now.part if unfinished else part, passed, now.hints))
 
 
 def next_step(now: Progress) -> Step | None:
@@ -255,7 +262,7 @@ def machine() -> list[str]:
 
     python = ".".join(str(part) for part in sys.version_info[:3])
     root = os.geteuid() == 0
-    rights = "root" if root else f"not root: to use {PLUGINS}, start the plugin with sudo"
+    rights = "root" if root else f"not root: {PLUGINS} needs sudo"
     return [
         f"  Python          {python}",
         f"  Flask           {metadata.version('flask')}",

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,10 @@ from workshop.wire import Address, Exchange, exchange, request
 
 class NotReady(Exception):
     """The plugin ended, or did not listen in time; the text says which, with its last lines."""
+
+
+class WrongCommand(ValueError):
+    """What was given as a command is none; the text says why."""
 
 
 class Plugin:
@@ -46,15 +51,21 @@ class Plugin:
         return os.environ | {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), "PYTHONUNBUFFERED": "1"}
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start the program in a process group of its own. Its output goes to a file, because a pipe fills up."""
-        return subprocess.Popen(
-            self.command,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        """Start the program in a process group of its own. Its output goes to a file, because a pipe fills up.
+
+        Raises NotReady.
+        """
+        try:
+            return subprocess.Popen(
+                self.command,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=self.log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotReady(f"{self.command[0]} cannot be started: {error.strerror}.") from None
 
     def start(self) -> Plugin:
         """Start the plugin and wait until its socket accepts. Raises NotReady."""
@@ -110,10 +121,15 @@ class Plugin:
         return [where for inode, where in listening().items() if inode in inodes]
 
     def close(self) -> None:
-        """End the plugin if it runs, and give up what it has printed."""
-        if self.process and self.process.poll() is None:
-            self.stop()
+        """End the plugin, and what it has started and left behind; give up what it has printed."""
+        self.down()
         self.log.close()
+
+    def down(self) -> Plugin:
+        """End the plugin if it runs, or if something runs that it has started."""
+        if self.process and session(self.process.pid):
+            self.stop()
+        return self
 
     def output(self) -> str:
         """Return what the plugin has printed so far."""
@@ -176,7 +192,8 @@ def listening() -> dict[str, str]:
     Source: the kernel's Documentation/networking/proc_net_tcp, and proc(5) for /proc/net/unix.
     """
     found = {}
-    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+    # a path is any bytes, but no newline
+    for line in Path("/proc/net/unix").read_text(errors="surrogateescape").split("\n")[1:-1]:
         _, _, _, flags, _, _, inode, *path = line.split(maxsplit=7)
         if int(flags, 16) & 0x10000 and path:
             found[inode] = path[0]
@@ -200,8 +217,16 @@ def accepts(path: Path) -> bool:
 
 
 def command_for(plugin: str | None, run: str | None) -> list[str]:
-    """Return the command line for --plugin FILE or --run 'COMMAND'."""
-    return shlex.split(run) if run else [sys.executable, str(Path(plugin or "").resolve())]
+    """Return the command line for --plugin FILE or --run 'COMMAND'. Raises WrongCommand."""
+    if run is None:
+        return [sys.executable, str(Path(plugin or "").resolve())]
+    try:
+        words = shlex.split(run)
+    except ValueError as error:
+        raise WrongCommand(f"--run {run!r} is no command: {error}. Give it as you would type it.") from None
+    if not words or not shutil.which(words[0]):
+        raise WrongCommand(f"--run {run!r}: there is no such program. Give the command as you would type it.")
+    return words
 
 
 def stamp(file: Path) -> tuple[int, int, int] | None:

@@ -76,6 +76,7 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
                 plugin.needs_process()
             check(plugin.ready_for(check))
             result.exchanges += plugin.exchanges
+        tell_of_crash(plugin, Evidence(step, "", log=plugin.output()[printed:], file=file))
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
@@ -86,6 +87,14 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
         plugin.clean_up()
     result.seconds = time.perf_counter() - before
     return result
+
+
+def tell_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
+    """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
+    where = place(known)
+    if known.error and where and known.file:
+        line = f"{shown_path(known.file)}:{where[0]}"
+        plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
 
 
 def title(step: str, check: Check) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -51,16 +52,15 @@ class PluginUnderTest(Plugin):
         self.trouble = ""
         if self.command and (self.process is None or self.process.poll() is not None):
             try:
-                self.start()
+                self.down().start()
             except NotReady as error:
                 self.trouble = str(error)
                 raise AssertionError(f"wanted a plugin that listens\n{error}\n{self.output()[-2000:]}") from None
         return self
 
     def down(self) -> PluginUnderTest:
-        """End the plugin if it runs."""
-        if self.process and self.process.poll() is None:
-            self.stop()
+        """End the plugin if it runs, or if something runs that it has started."""
+        super().down()
         return self
 
     def begin_anew(self) -> PluginUnderTest:
@@ -75,6 +75,7 @@ class PluginUnderTest(Plugin):
         if self.process and self.process.poll() is None:
             self.kill()
             return
+        self.socket.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as killed:
             killed.bind(str(self.socket))
 
@@ -87,7 +88,7 @@ class PluginUnderTest(Plugin):
         process = self.launch()
         status = status_within(process, self.patience)
         if status is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         return status
 
@@ -189,6 +190,11 @@ class PluginUnderTest(Plugin):
             raise SkipTest(f"looks into {mountpoint}, which is not to be seen from here: give --plugin or --run")
         assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that it named, {mountpoint}"
         return Path(mountpoint)
+
+    def keeps_in_its_root(self, folder: Path) -> None:
+        """Advise where a volume is not in DDD_ROOT: the checks work in a folder then that is meant for real volumes."""
+        if self.root and not folder.resolve().is_relative_to(self.root.resolve()):
+            self.advise(f"The volumes are not in DDD_ROOT, but in {folder}: the checks work in your real folder.")
 
     def outside(self) -> Path:
         """Return a folder outside the plugin's root, where no call may leave a trace.

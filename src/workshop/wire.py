@@ -23,6 +23,9 @@ PODMAN_TYPE = "application/vnd.docker.plugins.v1.1+json"
 # what a client passes on for a volume without options: docker 20.10 sends {}, docker 28 sends null
 NO_OPTIONS: dict[str, dict[str, str] | None] = {"20.10": {}, "28": None}
 
+LONGEST = 64 << 20
+"""How many bytes of an answer are read: the names of 100 000 volumes take a tenth of it."""
+
 # what the answers of a volume plugin may hold: moby daemon/volume/drivers/proxy.go and adapter.go
 FIELD_NAMES = (
     "Implements",
@@ -194,10 +197,21 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
         response.begin()
         result.status, result.reason = response.status, response.reason
         result.headers = {name.lower(): value for name, value in response.getheaders()}
-        result.body = response.read()
+        result.body = read_body(response)
         result.closes = response.will_close
     finally:
         response.close()
+
+
+def read_body(response: http.client.HTTPResponse) -> bytes:
+    """Return the body of an answer. Raises HTTPException for one that is broken off, or does not end."""
+    # only a whole read tells of a body that is shorter than its Content-Length
+    if response.length is not None and response.length <= LONGEST:
+        return response.read()
+    body = response.read(LONGEST + 1)
+    if len(body) > LONGEST:
+        raise http.client.HTTPException(f"it has more than {LONGEST} bytes")
+    return body
 
 
 def failure(error: Exception) -> str:

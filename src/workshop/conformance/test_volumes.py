@@ -603,7 +603,7 @@ def test_capabilities_scope(plugin: Candidate) -> None:
     Any other is local to Docker, with a warning in the daemon's log (moby daemon/volume/drivers/adapter.go).
     """
     answer = plugin.succeeds("VolumeDriver.Capabilities", {})
-    capabilities = answer.json.get("Capabilities")
+    capabilities = answer.json.get("Capabilities") if isinstance(answer.json, dict) else None
     scope = str(capabilities.get("Scope")).lower() if isinstance(capabilities, dict) else None
     assert scope in ("local", "global"), f'wanted {{"Capabilities": {{"Scope": "local"}}}} for\n{answer}'
 
