@@ -86,9 +86,7 @@ def test_an_answer_that_is_none(tmp_path: Path, sent: bytes, failure: str) -> No
 
 
 @pytest.mark.parametrize("header", [b"Content-Length: 11", b"Transfer-Encoding: chunked", b"Connection: close"])
-def test_an_answer_without_end_is_not_read_to_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes
-) -> None:
+def test_an_answer_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes) -> None:
     monkeypatch.setattr(wire, "LONGEST", 10)
     body = b"b\r\n{123456789}\r\n" if b"chunked" in header else b"{123456789}"
     answering(tmp_path / "s", b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + body)
