@@ -128,7 +128,7 @@ def page(path: Path) -> str:
 def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
     title = deck.heading(slide)
-    part = f"Part {name[4:]} ·" if first and name.startswith("part") else ""
+    part = f"Part {name[4:]}" if first and name.startswith("part") else ""
     step = f'<span class="step">{slide.step or part}</span> ' if slide.step or part else ""
     level = "#" if first else "##"
     meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
