@@ -21,7 +21,7 @@ from steps import STEPS
 
 from workshop import report
 from workshop.check import Options, again
-from workshop.process import Plugin, listening, private_folder, session
+from workshop.process import Plugin, listening, own_folder, private_folder, session
 from workshop.subject import FRUIT, PluginUnderTest
 
 pytestmark = pytest.mark.slow
@@ -282,6 +282,25 @@ def test_what_a_plugin_has_started_ends_with_the_check() -> None:
         assert session(plugin.process.pid)
         plugin.close()
         assert session(plugin.process.pid) == []
+
+
+def test_what_a_plugin_has_left_mounted_is_not_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share" / "gold").touch()
+    for busy in (False, True):
+        with own_folder("ddd-") as folder:
+            (folder / "my volume").mkdir()
+            mount = ["mount", "--bind", str(tmp_path / "share"), str(folder / "my volume")]
+            if subprocess.run(mount, capture_output=True).returncode:
+                pytest.skip("needs the right to mount: sudo ./workshop test")
+            user = open(folder / "my volume" / "gold") if busy else None  # noqa: SIM115 - it is to stay open
+        assert (tmp_path / "share" / "gold").exists()
+        assert folder.exists() == busy
+    assert user
+    user.close()
+    assert f"{folder} stays, because something is mounted in it" in capsys.readouterr().err
+    subprocess.run(["umount", str(folder / "my volume")], check=True)
+    shutil.rmtree(folder)
 
 
 def test_a_second_start_that_goes_on_ends_with_all_that_it_started() -> None:

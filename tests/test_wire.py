@@ -1,5 +1,6 @@
 """What is sent, to the byte, and how an answer is read: as Docker would."""
 
+import contextlib
 import socket
 import threading
 from pathlib import Path
@@ -92,6 +93,32 @@ def test_an_answer_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.M
     answering(tmp_path / "s", b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + body)
     answer = exchange(Address(path=str(tmp_path / "s")), "x", request("x"))
     assert (answer.status, answer.failure) == (0, "no answer: it has more than 10 bytes")
+
+
+@pytest.mark.parametrize("drop", [b" ", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(tmp_path: Path, drop: bytes) -> None:
+    over = threading.Event()
+
+    def drip() -> None:
+        with listener, listener.accept()[0] as connection, contextlib.suppress(OSError):
+            connection.sendall(b"" if b"100" in drop else b"HTTP/1.1 200 OK\r\n\r\n")
+            while not over.wait(0.01):
+                connection.sendall(drop)
+
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "s"))
+    listener.listen()
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    answer = exchange(Address(path=str(tmp_path / "s")), "x", request("x"), 0.2)
+    over.set()
+    dripping.join()
+    assert (answer.status, answer.failure) == (0, "no answer in time")
+
+
+@pytest.mark.parametrize("body", ['\f{"Err": ""}', '\u00a0{"Err": ""}', '{"Err": "", "Status": {"load": NaN}}'])
+def test_what_go_cannot_read_is_no_json(body: str) -> None:
+    assert not Exchange("x", b"", 200, body=body.encode()).ok
 
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:

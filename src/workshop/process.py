@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import shlex
 import shutil
@@ -243,5 +244,30 @@ def private_folder() -> Iterator[Path]:
     """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes."""
     # in memory where Linux offers that: a plugin with fsync would wait for a slow disk at each of some hundred calls
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
-    with tempfile.TemporaryDirectory(prefix="ddd-", dir=place, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with own_folder("ddd-", place) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def own_folder(prefix: str, place: str | None = None) -> Iterator[Path]:
+    """Give a new folder, and remove it afterwards; but never what a plugin has left mounted in it."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    try:
+        yield folder
+    finally:
+        for point in mounted_in(folder):
+            subprocess.run(["umount", "--", point], stderr=subprocess.DEVNULL)
+        if left := mounted_in(folder):
+            print(f"{folder} stays, because something is mounted in it. Look what it is:", file=sys.stderr)
+            print("\n".join(f"    umount '{point}'" for point in left), file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def mounted_in(folder: Path) -> list[str]:
+    """Return where something is mounted below a folder, the innermost first. Source: proc_pid_mountinfo(5)."""
+    text = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    points = [line.split(" ")[4] for line in text.split("\n")[:-1]]
+    # the kernel writes a space as \040
+    true = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), point) for point in points]
+    return sorted((point for point in true if point.startswith(f"{folder}/")), key=len, reverse=True)

@@ -6,18 +6,18 @@ and asserts; the text of an assert says what was wanted.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
 import signal
 import socket
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from unittest import SkipTest
 
-from workshop.process import NotReady, Plugin, accepts, status_within
+from workshop.process import NotReady, Plugin, accepts, own_folder, status_within
 from workshop.wire import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
 FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "melon", "olive", "peach", "pear", "plum")
@@ -36,7 +36,8 @@ class PluginUnderTest(Plugin):
         self.made: list[str] = []
         self.mounted: list[tuple[str, str]] = []
         self.trouble = ""
-        self.elsewhere: tempfile.TemporaryDirectory[str] | None = None
+        self.elsewhere = contextlib.ExitStack()
+        self.canaries: Path | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -201,9 +202,9 @@ class PluginUnderTest(Plugin):
 
         It is on the same disk: across disks a rename fails, and a plugin that renames would look as if it were careful.
         """
-        beside = self.root.parent.parent if self.root else None
-        self.elsewhere = self.elsewhere or tempfile.TemporaryDirectory(prefix="outside-", dir=beside)
-        return Path(self.elsewhere.name)
+        beside = str(self.root.parent.parent) if self.root else None
+        self.canaries = self.canaries or self.elsewhere.enter_context(own_folder("outside-", beside))
+        return self.canaries
 
     def advise(self, text: str) -> None:
         """Note what works, and could be better."""
@@ -219,9 +220,8 @@ class PluginUnderTest(Plugin):
                 super().call("VolumeDriver.Remove", {"Name": name})
         self.mounted.clear()
         self.made.clear()
-        if self.elsewhere:
-            self.elsewhere.cleanup()
-            self.elsewhere = None
+        self.elsewhere.close()
+        self.canaries = None
 
 
 Check = Callable[[PluginUnderTest], None]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Literal
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
@@ -102,7 +104,9 @@ class Exchange:
         Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
         """
         try:
-            return as_go_reads(json.JSONDecoder().raw_decode(self.text.lstrip())[0])
+            # Go skips these four only, and has no NaN
+            text = self.text.lstrip(" \t\r\n")
+            return as_go_reads(json.JSONDecoder(parse_constant=no_number).raw_decode(text)[0])
         except (ValueError, RecursionError):
             return None
 
@@ -121,6 +125,11 @@ class Exchange:
     def __str__(self) -> str:
         answer = f"{self.status} {self.text.strip()}" if self.status else self.failure
         return f"POST /{self.endpoint} {self.sent or '(empty body)'} -> {answer}"
+
+
+def no_number(word: str) -> None:
+    """Raise ValueError: Infinity and NaN are none in JSON."""
+    raise ValueError(word)
 
 
 def as_go_reads(value: Any) -> Any:
@@ -173,7 +182,8 @@ def request(
 def exchange(address: Address, endpoint: str, sent: bytes, timeout: float = 10.0) -> Exchange:
     """Send these bytes on a new connection and return the Exchange; a failure is told in it, never raised.
 
-    timeout is in seconds and bounds each wait; Docker itself waits 60 s, 120 s for Create and Mount.
+    timeout is in seconds and bounds the sending, and the whole answer; Docker itself waits 60 s, 120 s for Create and
+    Mount.
     """
     begun = time.perf_counter()
     result = Exchange(endpoint, sent)
@@ -183,7 +193,7 @@ def exchange(address: Address, endpoint: str, sent: bytes, timeout: float = 10.0
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(sent)
             read_answer(connection, result)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         result.status = 0
         result.failure = failure(error)
     result.seconds = time.perf_counter() - begun
@@ -191,8 +201,12 @@ def exchange(address: Address, endpoint: str, sent: bytes, timeout: float = 10.0
 
 
 def read_answer(connection: socket.socket, result: Exchange) -> None:
-    """Read one HTTP answer into result. Raises OSError or HTTPException when none comes whole."""
-    response = http.client.HTTPResponse(connection, method="POST")
+    """Read one HTTP answer into result, in the time that the connection has for one wait.
+
+    Raises OSError or HTTPException when none comes whole.
+    """
+    reader = io.BufferedReader(Patient(connection))
+    response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: reader), method="POST")  # type: ignore[arg-type]
     try:
         response.begin()
         result.status, result.reason = response.status, response.reason
@@ -201,6 +215,31 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
         result.closes = response.will_close
     finally:
         response.close()
+
+
+class Patient(io.RawIOBase):
+    """Reads from a connection until a deadline for all together: an answer may come drop by drop, and never end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.limit = connection.gettimeout()
+        self.began = time.monotonic()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, as io.RawIOBase says. Raises TimeoutError and other OSErrors."""
+        if self.limit is not None:
+            left = self.limit - (time.monotonic() - self.began)
+            if left <= 0:
+                raise TimeoutError
+            self.connection.settimeout(left)
+        try:
+            return self.connection.recv_into(buffer)
+        finally:
+            self.connection.settimeout(self.limit)
 
 
 def read_body(response: http.client.HTTPResponse) -> bytes:
