@@ -108,6 +108,9 @@ class Nowhere:
     def end(self, container: Container, patience: float) -> None:
         pass
 
+    def lives(self, container: Container) -> bool:
+        return True
+
 
 class FakeClock(Clock):
     """A clock that goes on only when somebody waits."""

@@ -219,6 +219,52 @@ def test_a_program_that_is_ended_unmounts_first(docker: Docker, plugin: Plugin, 
     assert docker("volume", "rm", "mango")[0] == 0
 
 
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that no container has started."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("verb", [["stop", "-t", "0", "box"], ["kill", "box"], ["rm", "-f", "box"], ["rm", "box"]])
+@pytest.mark.parametrize("changed", ["start", "boot", "both"])
+def test_a_pid_that_came_back_is_not_the_containers(
+    docker: Docker, folder: Path, stranger: subprocess.Popen[bytes], changed: str, verb: list[str]
+) -> None:
+    start, boot = machine.started(stranger.pid).split()
+    # a record without a start is one of before the practice daemon kept it
+    known = {"start": {"started": f"1 {boot}"}, "boot": {"started": f"{start} another"}, "both": {}}[changed]
+    container = {"id": "1" * 64, "name": "box", "status": "running", "pid": stranger.pid, **known}
+    (folder / "record.json").write_text(json.dumps({"containers": {"1" * 64: {**container, "points": []}}}))
+    assert docker("ps", "-q")[1] == ""
+    assert "Exited (255)" in docker("ps", "-a")[1]
+    assert docker(*verb) == (0, "box\n", "")
+    assert stranger.poll() is None
+
+
+@runs
+def test_a_container_whose_programs_were_killed_starts_again(docker: Docker, plugin: Plugin, folder: Path) -> None:
+    create = ["run", "-d", "--name", "box", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "sleep", "1000"]
+    try:
+        assert docker(*create)[0] == 0
+        (kept,) = json.loads((folder / "record.json").read_text())["containers"].values()
+        os.kill(parent(kept["pid"]), signal.SIGKILL)
+        machine.end(kept["pid"], kept["started"], patience=0)
+        assert docker("ps", "-q")[1] == ""
+        traced = docker("--trace", "start", "box")[2]
+        assert endpoints(traced) == ["Get", "Unmount", "Get", "Mount"]
+        assert docker("ps", "-q")[1] == f"{kept['id'][:12]}\n"
+    finally:
+        docker("rm", "-f", "box")
+    assert docker("volume", "rm", "mango")[0] == 0
+
+
+def parent(pid: int) -> int:
+    """The process that has started another one. Source: proc(5)."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_where_no_namespace_can_be_made_it_says_so_and_unmounts(
     docker: Docker, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +317,7 @@ def test_what_a_command_has_started_ends_with_it(folder: Path) -> None:
     process = machine.start(["sh", "-c", f"{orphan}; sleep 100"], bound)
     with process, open(folder / "data" / "pipe") as pipe:
         assert pipe.readline() == "up\n"
-        machine.end(process.pid)
+        machine.end(process.pid, machine.started(process.pid))
         process.wait()
         os.set_blocking(pipe.fileno(), False)
         # an end, where nobody has the pipe any more; with the orphan alive there would be nothing to read yet
