@@ -207,13 +207,16 @@ def ids(trace: str) -> set[str]:
 
 
 @runs
-def test_a_program_that_is_ended_unmounts_first(docker: Docker, plugin: Plugin, folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_is_ended_unmounts_first(
+    docker: Docker, plugin: Plugin, folder: Path, number: signal.Signals
+) -> None:
     words = ["run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "sh", "-c", "echo up; sleep 1000"]
     line = [sys.executable, "-m", "workshop.practice.verb", *words]
     with subprocess.Popen(line, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout
         assert running.stdout.readline() == b"up\n"
-        running.send_signal(signal.SIGTERM)
+        running.send_signal(number)
         assert running.wait(20) == 128 + signal.SIGTERM
     assert docker("ps", "-a", "-q")[1] == ""
     assert docker("volume", "rm", "mango")[0] == 0
@@ -263,6 +266,20 @@ def test_a_container_whose_programs_were_killed_starts_again(docker: Docker, plu
 def parent(pid: int) -> int:
     """The process that has started another one. Source: proc(5)."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@runs
+def test_a_program_under_nohup_outlives_its_terminal(docker: Docker, plugin: Plugin) -> None:
+    words = ["run", "--rm", "busybox", "sh", "-c", "echo up; read line; exit 7"]
+    line = ["nohup", sys.executable, "-m", "workshop.practice.verb", *words]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdin
+        assert running.stdout
+        assert running.stdout.readline() == b"up\n"
+        running.send_signal(signal.SIGHUP)
+        running.stdin.write(b"on\n")
+        running.stdin.close()
+        assert running.wait(20) == 7
 
 
 def test_where_no_namespace_can_be_made_it_says_so_and_unmounts(

@@ -138,14 +138,21 @@ def start(command: Sequence[str], bound: Sequence[Bound], detached: bool = False
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a command, whatever Ctrl-C does to it; a SIGTERM to this program ends it. Return its exit status."""
-    before = signal.signal(signal.SIGTERM, lambda *_: end(process.pid, started(process.pid)))
+    """Wait for a command, whatever Ctrl-C does to it; a SIGTERM to this program ends it. Return its exit status.
+
+    So does SIGHUP, which a terminal sends that is closed; after nohup, which has it ignored, it does not.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        if before[number] != signal.SIG_IGN:
+            signal.signal(number, lambda *_: end(process.pid, started(process.pid)))
     try:
         while process.poll() is None:
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
