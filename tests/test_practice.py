@@ -201,6 +201,15 @@ def test_a_container_runs_on_until_it_is_stopped(docker: Docker, plugin: Plugin)
     assert docker("volume", "rm", "mango")[0] == 0
 
 
+@runs
+def test_a_file_of_the_current_folder_is_not_imported(docker: Docker, folder: Path) -> None:
+    (folder / "click.py").write_text("raise SystemExit('This is not click.')")
+    try:
+        assert docker("run", "-d", "--name", "box", "busybox", "sleep", "1000")[0] == 0
+    finally:
+        docker("rm", "-f", "box")
+
+
 def ids(trace: str) -> set[str]:
     """The IDs in a trace, which breaks them to fit its lines."""
     return set(re.findall(r'"ID":"(\w{64})"', re.sub(r"\n {14}", "", trace)))

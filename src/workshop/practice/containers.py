@@ -32,7 +32,8 @@ class Machine:
 
     def detached(self, practice: Practice, container: Container) -> None:
         """Start a container's command. A program of its own mounts its volumes, and stays until they are unmounted."""
-        words = [sys.executable, "-m", "workshop.practice.verb", *practice.options(), "keep", container.id]
+        # -P: no file of the current folder is imported, whatever its name
+        words = [sys.executable, "-P", "-m", "workshop.practice.verb", *practice.options(), "keep", container.id]
         keeper = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True, text=True)
         assert keeper.stdout
         with keeper.stdout as output:
