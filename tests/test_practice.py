@@ -269,7 +269,6 @@ def test_a_container_whose_programs_were_killed_starts_again(docker: Docker, plu
         assert docker("ps", "-q")[1] == f"{kept['id'][:12]}\n"
     finally:
         docker("rm", "-f", "box")
-    assert docker("volume", "rm", "mango")[0] == 0
 
 
 def parent(pid: int) -> int:
@@ -348,6 +347,22 @@ def test_what_a_command_has_started_ends_with_it(folder: Path) -> None:
         os.set_blocking(pipe.fileno(), False)
         # an end, where nobody has the pipe any more; with the orphan alive there would be nothing to read yet
         assert os.read(pipe.fileno(), 1) == b""
+
+
+@pytest.mark.usefixtures("program")
+def test_nothing_that_a_command_has_started_outlives_its_end(folder: Path) -> None:
+    (folder / "data").mkdir()
+    os.mkfifo(folder / "data" / "pipe")
+    bound = [Bound(str(folder / "data"), "/data", False)]
+    # the kernel takes its time for so much memory
+    large = "held = b'x' * 2**28; open('/data/pipe', 'w').write('up'); import signal; signal.pause()"
+    process = machine.start([sys.executable, "-c", large], bound)
+    with process:
+        assert (folder / "data" / "pipe").read_text() == "up"
+        everyone = [(each, machine.started(each)) for each in machine.children(process.pid)]
+        assert everyone
+        machine.end(process.pid, machine.started(process.pid), patience=0)
+        assert not any(machine.lives(*each) for each in everyone)
 
 
 # What -v and --mount mean

@@ -176,12 +176,14 @@ def lives(pid: int, start: str) -> bool:
 
 def end(pid: int, start: str, patience: float = 10.0) -> None:
     """End a process and all it started: by SIGTERM, and after so many seconds by SIGKILL, as docker stop does."""
+    # as long as one of them lives, the kernel has the volume mounted
+    everyone = [(each, started(each)) for each in (pid, *children(pid))] if lives(pid, start) else []
     limit = time.monotonic() + patience
     tell(pid, start, signal.SIGTERM if patience else signal.SIGKILL)
-    while lives(pid, start) and time.monotonic() < limit:
+    while any(lives(*each) for each in everyone) and time.monotonic() < limit:
         time.sleep(0.02)
     tell(pid, start, signal.SIGKILL)
-    while lives(pid, start):
+    while any(lives(*each) for each in everyone):
         time.sleep(0.02)
 
 
