@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,6 +24,7 @@ from workshop.process import Plugin, private_folder
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
+NAME_ONE = "Name a folder for it that you may write to:\n    export WORKSHOP_PRACTICE=/tmp/practice\n"
 HELLO = ["sh", "-c", "echo hello > /data/note"]
 Docker = Callable[..., tuple[int, str, str]]
 
@@ -136,6 +139,34 @@ def test_a_broken_record_is_said_with_the_command_that_removes_it(docker: Docker
     status, _, errors = docker("volume", "ls")
     assert status == 125
     assert errors.endswith(f"\n    rm {folder}/record.json\n")
+
+
+def test_where_it_cannot_write_it_says_how_to_name_a_folder(
+    docker: Docker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "locked" / "record.lock").mkdir(parents=True)
+    (folder / "file").touch()
+    for practice in ("locked", "file"):
+        monkeypatch.setenv("WORKSHOP_PRACTICE", str(folder / practice))
+        status, output, errors = docker("volume", "ls")
+        assert (status, output) == (125, "")
+        assert errors.startswith("The practice daemon cannot write to its folder (")
+        assert errors.endswith(f"):\n    {folder}/{practice}\n{NAME_ONE}")
+
+
+def test_a_user_without_a_home_is_told_how_to_name_a_folder(
+    docker: Docker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert docker("volume", "ls")[0] == 0
+    monkeypatch.delenv("WORKSHOP_PRACTICE")
+    wrong = "The practice daemon has no folder: this user has no home folder."
+    assert docker("volume", "ls") == (125, "", f"{wrong}\n{NAME_ONE}")
 
 
 @pytest.mark.parametrize("words", [["frob"], ["volume", "create", "--frob"], ["run"], ["volume", "rm"]])
