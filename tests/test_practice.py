@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -288,18 +289,30 @@ def test_a_pid_that_came_back_is_not_the_containers(
 
 @runs
 def test_a_container_whose_programs_were_killed_starts_again(docker: Docker, plugin: Plugin, folder: Path) -> None:
-    create = ["run", "-d", "--name", "box", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "sleep", "1000"]
+    create = ["run", "-d", "--name", "box", "-v", "mango:/data", "--volume-driver=ddd", "busybox"]
+    up = folder / "ddd/volumes/mango/data/up"
     try:
-        assert docker(*create)[0] == 0
+        assert docker(*create, "sh", "-c", "echo up > /data/up; exec sleep 1000")[0] == 0
+        wait_for(up)
         (kept,) = json.loads((folder / "record.json").read_text())["containers"].values()
         os.kill(parent(kept["pid"]), signal.SIGKILL)
         machine.end(kept["pid"], kept["started"], patience=0)
         assert docker("ps", "-q")[1] == ""
+        up.unlink()
         traced = docker("--trace", "start", "box")[2]
         assert endpoints(traced) == ["Get", "Unmount", "Get", "Mount"]
         assert docker("ps", "-q")[1] == f"{kept['id'][:12]}\n"
+        wait_for(up)
     finally:
         docker("rm", "-f", "box")
+    assert docker("volume", "rm", "mango")[0] == 0
+
+
+def wait_for(file: Path) -> None:
+    """Wait until a command in a container has made a file: until then its programs are not all there."""
+    limit = time.monotonic() + 20
+    while not file.exists():
+        assert time.monotonic() < limit, f"{file} is not made"
 
 
 def parent(pid: int) -> int:
