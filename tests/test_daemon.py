@@ -108,6 +108,9 @@ class Nowhere:
     def end(self, container: Container, patience: float) -> None:
         pass
 
+    def lives(self, container: Container) -> bool:
+        return True
+
 
 class FakeClock(Clock):
     """A clock that goes on only when somebody waits."""
@@ -333,6 +336,64 @@ def test_two_drivers_with_a_volume_of_one_name(plugin: Plugin, made: Made) -> No
     ):
         daemon.volume_create("mango")
     assert daemon.volume_create("mango") == "mango", "the plugin has it no more, and so it is free"
+
+
+@pytest.mark.parametrize(
+    ("implements", "wrong"),
+    [
+        ("5", "number into Go struct field Manifest.Implements of type []string"),
+        ("true", "bool into Go struct field Manifest.Implements of type []string"),
+        ('"VolumeDriver"', "string into Go struct field Manifest.Implements of type []string"),
+        ('["VolumeDriver", 5]', "number into Go struct field Manifest.Implements of type string"),
+    ],
+)
+def test_an_activation_of_another_type_is_said(plugin: Plugin, made: Made, implements: str, wrong: str) -> None:
+    plugin.answers = [(200, f'{{"Implements":{implements}}}')]
+    with pytest.raises(DockerError, match=rf"legacy plugin: json: cannot unmarshal {re.escape(wrong)}$"):
+        made().volume_create("mango", "ddd")
+
+
+@pytest.mark.parametrize("said", ['"local"', "[]", "5", '{"Scope":5}'])
+def test_capabilities_of_another_type_count_as_local_and_are_asked_again(plugin: Plugin, made: Made, said: str) -> None:
+    daemon = made()
+    plugin.answers = [GOOD[0], (200, f'{{"Capabilities":{said}}}'), MANGO, GOOD[1]]
+    daemon.volume_create("mango", "ddd")
+    assert plugin.endpoints() == ["Activate", "Capabilities", "Get", "Capabilities"]
+
+
+@pytest.mark.parametrize(
+    "said", ["5", '"x"', '""', "{}", '["a"]', "[[1]]", '[{"Name":5}]', '[{"Mountpoint":5}]', '[{"Status":[]}]']
+)
+def test_for_a_list_of_another_type_the_record_stands_in(plugin: Plugin, made: Made, said: str) -> None:
+    daemon = made()
+    plugin.answers = [*GOOD, MANGO, (200, f'{{"Volumes":{said}}}')]
+    daemon.volume_create("mango", "ddd")
+    assert [volume.name for volume in daemon.volume_ls()] == ["mango"]
+
+
+def test_a_list_may_be_null_and_have_null_in_it(plugin: Plugin, made: Made) -> None:
+    daemon = made()
+    plugin.answers = [*GOOD, MANGO, (200, '{"Volumes":null}'), (200, '{"Volumes":[null,{"Name":"mango"}]}')]
+    daemon.volume_create("mango", "ddd")
+    assert daemon.volume_ls() == []
+    assert [volume.name for volume in daemon.volume_ls()] == ["mango"]
+
+
+@pytest.mark.parametrize("said", ["5", '"mango"', "[]", '{"Name":5}', '{"Mountpoint":5}', '{"Status":5}'])
+def test_a_volume_of_another_type_is_none(plugin: Plugin, made: Made, said: str) -> None:
+    plugin.answers = [*GOOD, (200, f'{{"Volume":{said}}}'), (200, "{}")]
+    made().volume_create("mango", "ddd")
+    assert plugin.endpoints()[2:] == ["Get", "Create"]
+
+
+def test_a_mountpoint_of_another_type_is_said(plugin: Plugin, made: Made) -> None:
+    daemon = made()
+    plugin.answers = [*GOOD, MANGO, MANGO, (200, '{"Mountpoint":5}')]
+    wrong = (
+        "json: cannot unmarshal number into Go struct field volumeDriverProxyMountResponse.Mountpoint of type string"
+    )
+    with pytest.raises(DockerError, match=rf"^error while mounting volume '': {re.escape(wrong)}$"):
+        daemon.container_start(daemon.container_create(MOUNTS))
 
 
 @pytest.mark.parametrize(

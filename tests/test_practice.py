@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,6 +25,7 @@ from workshop.process import Plugin, private_folder
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
+NAME_ONE = "Name a folder for it that you may write to:\n    export WORKSHOP_PRACTICE=/tmp/practice\n"
 HELLO = ["sh", "-c", "echo hello > /data/note"]
 Docker = Callable[..., tuple[int, str, str]]
 
@@ -138,6 +142,34 @@ def test_a_broken_record_is_said_with_the_command_that_removes_it(docker: Docker
     assert errors.endswith(f"\n    rm {folder}/record.json\n")
 
 
+def test_where_it_cannot_write_it_says_how_to_name_a_folder(
+    docker: Docker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "locked" / "record.lock").mkdir(parents=True)
+    (folder / "file").touch()
+    for practice in ("locked", "file"):
+        monkeypatch.setenv("WORKSHOP_PRACTICE", str(folder / practice))
+        status, output, errors = docker("volume", "ls")
+        assert (status, output) == (125, "")
+        assert errors.startswith("The practice daemon cannot write to its folder (")
+        assert errors.endswith(f"):\n    {folder}/{practice}\n{NAME_ONE}")
+
+
+def test_a_user_without_a_home_is_told_how_to_name_a_folder(
+    docker: Docker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(uid: int) -> NoReturn:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert docker("volume", "ls")[0] == 0
+    monkeypatch.delenv("WORKSHOP_PRACTICE")
+    wrong = "The practice daemon has no folder: this user has no home folder."
+    assert docker("volume", "ls") == (125, "", f"{wrong}\n{NAME_ONE}")
+
+
 @pytest.mark.parametrize("words", [["frob"], ["volume", "create", "--frob"], ["run"], ["volume", "rm"]])
 def test_what_it_does_not_know_it_says(docker: Docker, words: list[str]) -> None:
     status, output, errors = docker(*words)
@@ -201,22 +233,105 @@ def test_a_container_runs_on_until_it_is_stopped(docker: Docker, plugin: Plugin)
     assert docker("volume", "rm", "mango")[0] == 0
 
 
+@runs
+def test_a_file_of_the_current_folder_is_not_imported(docker: Docker, folder: Path) -> None:
+    (folder / "click.py").write_text("raise SystemExit('This is not click.')")
+    try:
+        assert docker("run", "-d", "--name", "box", "busybox", "sleep", "1000")[0] == 0
+    finally:
+        docker("rm", "-f", "box")
+
+
 def ids(trace: str) -> set[str]:
     """The IDs in a trace, which breaks them to fit its lines."""
     return set(re.findall(r'"ID":"(\w{64})"', re.sub(r"\n {14}", "", trace)))
 
 
 @runs
-def test_a_program_that_is_ended_unmounts_first(docker: Docker, plugin: Plugin, folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_is_ended_unmounts_first(
+    docker: Docker, plugin: Plugin, folder: Path, number: signal.Signals
+) -> None:
     words = ["run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "sh", "-c", "echo up; sleep 1000"]
     line = [sys.executable, "-m", "workshop.practice.verb", *words]
     with subprocess.Popen(line, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout
         assert running.stdout.readline() == b"up\n"
-        running.send_signal(signal.SIGTERM)
+        running.send_signal(number)
         assert running.wait(20) == 128 + signal.SIGTERM
     assert docker("ps", "-a", "-q")[1] == ""
     assert docker("volume", "rm", "mango")[0] == 0
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that no container has started."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("verb", [["stop", "-t", "0", "box"], ["kill", "box"], ["rm", "-f", "box"], ["rm", "box"]])
+@pytest.mark.parametrize("changed", ["start", "boot", "both"])
+def test_a_pid_that_came_back_is_not_the_containers(
+    docker: Docker, folder: Path, stranger: subprocess.Popen[bytes], changed: str, verb: list[str]
+) -> None:
+    start, boot = machine.started(stranger.pid).split()
+    # a record without a start is one of before the practice daemon kept it
+    known = {"start": {"started": f"1 {boot}"}, "boot": {"started": f"{start} another"}, "both": {}}[changed]
+    container = {"id": "1" * 64, "name": "box", "status": "running", "pid": stranger.pid, **known}
+    (folder / "record.json").write_text(json.dumps({"containers": {"1" * 64: {**container, "points": []}}}))
+    assert docker("ps", "-q")[1] == ""
+    assert "Exited (255)" in docker("ps", "-a")[1]
+    assert docker(*verb) == (0, "box\n", "")
+    assert stranger.poll() is None
+
+
+@runs
+def test_a_container_whose_programs_were_killed_starts_again(docker: Docker, plugin: Plugin, folder: Path) -> None:
+    create = ["run", "-d", "--name", "box", "-v", "mango:/data", "--volume-driver=ddd", "busybox"]
+    up = folder / "ddd/volumes/mango/data/up"
+    try:
+        assert docker(*create, "sh", "-c", "echo up > /data/up; exec sleep 1000")[0] == 0
+        wait_for(up)
+        (kept,) = json.loads((folder / "record.json").read_text())["containers"].values()
+        os.kill(parent(kept["pid"]), signal.SIGKILL)
+        machine.end(kept["pid"], kept["started"], patience=0)
+        assert docker("ps", "-q")[1] == ""
+        up.unlink()
+        traced = docker("--trace", "start", "box")[2]
+        assert endpoints(traced) == ["Get", "Unmount", "Get", "Mount"]
+        assert docker("ps", "-q")[1] == f"{kept['id'][:12]}\n"
+        wait_for(up)
+    finally:
+        docker("rm", "-f", "box")
+    assert docker("volume", "rm", "mango")[0] == 0
+
+
+def wait_for(file: Path) -> None:
+    """Wait until a command in a container has made a file: until then its programs are not all there."""
+    limit = time.monotonic() + 20
+    while not file.exists():
+        assert time.monotonic() < limit, f"{file} is not made"
+
+
+def parent(pid: int) -> int:
+    """The process that has started another one. Source: proc(5)."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@runs
+def test_a_program_under_nohup_outlives_its_terminal(docker: Docker, plugin: Plugin) -> None:
+    words = ["run", "--rm", "busybox", "sh", "-c", "echo up; read line; exit 7"]
+    line = ["nohup", sys.executable, "-m", "workshop.practice.verb", *words]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdin
+        assert running.stdout
+        assert running.stdout.readline() == b"up\n"
+        running.send_signal(signal.SIGHUP)
+        running.stdin.write(b"on\n")
+        running.stdin.close()
+        assert running.wait(20) == 7
 
 
 def test_where_no_namespace_can_be_made_it_says_so_and_unmounts(
@@ -271,11 +386,27 @@ def test_what_a_command_has_started_ends_with_it(folder: Path) -> None:
     process = machine.start(["sh", "-c", f"{orphan}; sleep 100"], bound)
     with process, open(folder / "data" / "pipe") as pipe:
         assert pipe.readline() == "up\n"
-        machine.end(process.pid)
+        machine.end(process.pid, machine.started(process.pid))
         process.wait()
         os.set_blocking(pipe.fileno(), False)
         # an end, where nobody has the pipe any more; with the orphan alive there would be nothing to read yet
         assert os.read(pipe.fileno(), 1) == b""
+
+
+@pytest.mark.usefixtures("program")
+def test_nothing_that_a_command_has_started_outlives_its_end(folder: Path) -> None:
+    (folder / "data").mkdir()
+    os.mkfifo(folder / "data" / "pipe")
+    bound = [Bound(str(folder / "data"), "/data", False)]
+    # the kernel takes its time for so much memory
+    large = "held = b'x' * 2**28; open('/data/pipe', 'w').write('up'); import signal; signal.pause()"
+    process = machine.start([sys.executable, "-c", large], bound)
+    with process:
+        assert (folder / "data" / "pipe").read_text() == "up"
+        everyone = [(each, machine.started(each)) for each in machine.children(process.pid)]
+        assert everyone
+        machine.end(process.pid, machine.started(process.pid), patience=0)
+        assert not any(machine.lives(*each) for each in everyone)
 
 
 # What -v and --mount mean

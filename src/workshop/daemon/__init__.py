@@ -58,6 +58,8 @@ class Container:
     status: str = "created"
     exit_status: int = 0
     pid: int = 0
+    # when the process started: its pid may be another's by now
+    started: str = ""
     created: float = 0.0
     remove: bool = False
 
@@ -177,14 +179,15 @@ class Daemon:
         """The container's process has ended: each volume is unmounted. That a driver refuses is not said."""
         with self.record:
             self.unmount_all(container)
-            container.status, container.exit_status, container.pid = "exited", exit_status, 0
+            container.status, container.exit_status = "exited", exit_status
+            container.pid, container.started = 0, ""
             self.keep(container)
 
     def container_ended(self, container: Container, exit_status: int) -> bool:
-        """The container's process has ended by itself. Return False where a `docker stop` or `rm` sees to the rest."""
+        """The container's process has ended by itself. Return False where another command sees to the rest."""
         with self.record:
             kept = self.store.containers.get(container.id)
-            if not kept or kept["status"] != "running":
+            if not kept or kept["status"] != "running" or Container(**kept).started != container.started:
                 return False
             self.container_stop(Container(**kept), exit_status)
             return True

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from workshop import gojson
 from workshop.discovery import DiscoveryError, Found, NotFound
@@ -27,6 +27,7 @@ GIVE_UP = 30.0
 WRONG_KIND = "Plugin does not implement the requested driver"
 ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
 NO_DATE = "0001-01-01T00:00:00Z"
+Type = TypeVar("Type")
 
 
 class DriverError(Exception):
@@ -150,11 +151,21 @@ def decoded(answer: Exchange) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go value")
-    err = value.get("Err")
-    if err is not None and not isinstance(err, str):
-        raise DriverError(f"json: cannot unmarshal {gojson.kind(err)} into Go struct field .Err of type string")
+    err = typed(value.get("Err"), str, ".Err of type string")
     if err:
         raise DriverError(err)
+    return value
+
+
+def typed(value: Any, wanted: type[Type], field: str) -> Type:
+    """Return a value of an answer, an empty one for null. Raises DriverError where it is of another type.
+
+    field is Go's name for where it is to go, as far as it is the same in all releases.
+    """
+    if value is None:
+        return wanted()
+    if not isinstance(value, wanted):
+        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go struct field {field}")
     return value
 
 
@@ -174,11 +185,12 @@ def volume_of(told: Any, driver: str) -> Volume | None:
 
     Source: adapter.go (Get, List): CreatedAt is a time with its zone, or absent.
     """
+    told = typed(told, dict, ".Volume")
     if not told:
         return None
-    if not isinstance(told, dict):
-        raise DriverError(f"json: cannot unmarshal {gojson.kind(told)} into Go struct field .Volume")
-    volume = Volume(told.get("Name") or "", driver, told.get("Mountpoint") or "", status=told.get("Status") or None)
+    name, mountpoint = (typed(told.get(key), str, f".{key} of type string") for key in ("Name", "Mountpoint"))
+    status = typed(told.get("Status"), dict, ".Status of type map[string]interface {}")
+    volume = Volume(name, driver, mountpoint, status=status or None)
     created = told.get("CreatedAt")
     if created is not None:
         time_of_day = ZONED.fullmatch(created) if isinstance(created, str) else None
@@ -205,10 +217,10 @@ class Plugin:
         """Return "local" or "global". Capabilities is asked until it is answered well; what fails counts as local."""
         if not self.memory.get("scope"):
             try:
-                said = self.call("Capabilities").get("Capabilities") or {}
+                said = typed(self.call("Capabilities").get("Capabilities"), dict, ".Capabilities")
+                scope = typed(said.get("Scope"), str, ".Scope of type string").lower()
             except DriverError:
                 return "local"
-            scope = str(said.get("Scope") or "").lower()
             self.memory["scope"] = scope if scope in ("local", "global") else "local"
         return str(self.memory["scope"])
 
@@ -232,7 +244,8 @@ class Plugin:
 
     def mount(self, name: str, mount_id: str) -> str:
         """Return the folder of a volume for one that uses it under this ID. Raises DriverError."""
-        return str(self.call("Mount", Name=name, ID=mount_id).get("Mountpoint") or "")
+        told = self.call("Mount", Name=name, ID=mount_id).get("Mountpoint")
+        return typed(told, str, "volumeDriverProxyMountResponse.Mountpoint of type string")
 
     def unmount(self, name: str, mount_id: str) -> None:
         """End the use of a volume under this ID. Raises DriverError."""
@@ -240,8 +253,9 @@ class Plugin:
 
     def list(self) -> list[Volume]:
         """Return all volumes. Raises DriverError."""
-        told = self.call("List").get("Volumes") or []
-        return [volume for each in told if (volume := volume_of({**each, "CreatedAt": None}, self.name))]
+        told = typed(self.call("List").get("Volumes"), list, ".Volumes")
+        undated = [{**typed(each, dict, ".Volumes"), "CreatedAt": None} for each in told if each is not None]
+        return [volume for each in undated if (volume := volume_of(each, self.name))]
 
 
 class Drivers:
@@ -307,7 +321,8 @@ class Drivers:
             return self.memory()[name]
         found = self.located(name) if look_again else self.locate(name)
         said = self.line.call(self.fixed or found.address(), "Plugin.Activate", None)
-        implements = [each for each in said.get("Implements") or [] if isinstance(each, str)]
+        told = typed(said.get("Implements"), list, "Manifest.Implements of type []string")
+        implements = [typed(each, str, "Manifest.Implements of type string") for each in told]
         tls = None if found.tls is None else dict(found.tls)
         self.memory()[name] = {"url": found.url, "tls": tls, "implements": implements, "scope": "", "driver": False}
         return self.memory()[name]

@@ -138,39 +138,58 @@ def start(command: Sequence[str], bound: Sequence[Bound], detached: bool = False
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a command, whatever Ctrl-C does to it; a SIGTERM to this program ends it. Return its exit status."""
-    before = signal.signal(signal.SIGTERM, lambda *_: end(process.pid))
+    """Wait for a command, whatever Ctrl-C does to it; a SIGTERM to this program ends it. Return its exit status.
+
+    So does SIGHUP, which a terminal sends that is closed; after nohup, which has it ignored, it does not.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        if before[number] != signal.SIG_IGN:
+            signal.signal(number, lambda *_: end(process.pid, started(process.pid)))
     try:
         while process.poll() is None:
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def lives(pid: int) -> bool:
-    """Tell whether a process runs."""
+def started(pid: int) -> str:
+    """Return when a process started, in ticks of the kernel's clock, and since which boot; "" for one that has ended.
+
+    The kernel gives a pid again, but not with the same start. Source: proc(5), field 22 of /proc/PID/stat.
+    """
     try:
-        return pid > 0 and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        fields = Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return ""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return "" if fields[0] in "ZX" else f"{fields[19]} {boot}"
 
 
-def end(pid: int, patience: float = 10.0) -> None:
+def lives(pid: int, start: str) -> bool:
+    """Tell whether the process of this pid and this start runs."""
+    return bool(start) and started(pid) == start
+
+
+def end(pid: int, start: str, patience: float = 10.0) -> None:
     """End a process and all it started: by SIGTERM, and after so many seconds by SIGKILL, as docker stop does."""
+    # as long as one of them lives, the kernel has the volume mounted
+    everyone = [(each, started(each)) for each in (pid, *children(pid))] if lives(pid, start) else []
     limit = time.monotonic() + patience
-    tell(pid, signal.SIGTERM if patience else signal.SIGKILL)
-    while lives(pid) and time.monotonic() < limit:
+    tell(pid, start, signal.SIGTERM if patience else signal.SIGKILL)
+    while any(lives(*each) for each in everyone) and time.monotonic() < limit:
         time.sleep(0.02)
-    tell(pid, signal.SIGKILL)
-    while lives(pid):
+    tell(pid, start, signal.SIGKILL)
+    while any(lives(*each) for each in everyone):
         time.sleep(0.02)
 
 
-def tell(pid: int, number: int) -> None:
+def tell(pid: int, start: str, number: int) -> None:
     """Send a signal to a process and all it started; the youngest gets it first."""
-    for each in [*reversed(children(pid)), pid]:
+    for each in [*reversed(children(pid)), pid] if lives(pid, start) else []:
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, number)
 

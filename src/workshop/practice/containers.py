@@ -32,7 +32,8 @@ class Machine:
 
     def detached(self, practice: Practice, container: Container) -> None:
         """Start a container's command. A program of its own mounts its volumes, and stays until they are unmounted."""
-        words = [sys.executable, "-m", "workshop.practice.verb", *practice.options(), "keep", container.id]
+        # -P: no file of the current folder is imported, whatever its name
+        words = [sys.executable, "-P", "-m", "workshop.practice.verb", *practice.options(), "keep", container.id]
         keeper = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True, text=True)
         assert keeper.stdout
         with keeper.stdout as output:
@@ -43,7 +44,11 @@ class Machine:
 
     def end(self, container: Container, patience: float) -> None:
         """End a container's command."""
-        machine.end(container.pid, patience)
+        machine.end(container.pid, container.started, patience)
+
+    def lives(self, container: Container) -> bool:
+        """Tell whether a container's command runs."""
+        return machine.lives(container.pid, container.started)
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
@@ -80,17 +85,17 @@ def run(
 def begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Popen[bytes]:
     """Mount a container's volumes and start its command. Raises DockerError, Failed or Unable, with nothing mounted."""
     note(NO_CONTAINER)
-    try:
-        bound = daemon.container_start(container)
-        process = machine.start(container.command, bound, detached)
-    except (DockerError, OSError, machine.NoCommand, machine.Unable) as error:
-        if container.status == "running":
-            daemon.container_stop(container, 127)
-        if container.remove:
-            daemon.container_rm(container, volumes=True)
-        raise not_started(error) from None
-    container.pid = process.pid
-    with daemon.record:
+    with daemon.record:  # nobody is to see it running and without its process
+        try:
+            bound = daemon.container_start(container)
+            process = machine.start(container.command, bound, detached)
+        except (DockerError, OSError, machine.NoCommand, machine.Unable) as error:
+            if container.status == "running":
+                daemon.container_stop(container, 127)
+            if container.remove:
+                daemon.container_rm(container, volumes=True)
+            raise not_started(error) from None
+        container.pid, container.started = process.pid, machine.started(process.pid)
         daemon.keep(container)
     return process
 
@@ -134,7 +139,8 @@ def start(practice: Practice, names: list[str]) -> None:
 
     def again(name: str) -> None:
         container = practice.daemon.container(name)
-        if container.status != "running":
+        if status(practice, container) != "running":
+            stopped(practice, container, 0)
             practice.machine.detached(practice, container)
 
     each(practice, names, again)
@@ -155,6 +161,12 @@ def stop(practice: Practice, patience: float, names: list[str]) -> None:
 def kill(practice: Practice, names: list[str]) -> None:
     """Kill containers."""
     each(practice, names, lambda name: stopped(practice, practice.daemon.container(name), 0))
+
+
+def status(practice: Practice, container: Container) -> str:
+    """Return how a container is: one whose command has ended unseen, as in a reboot, is "exited"."""
+    unseen = container.status in ("running", "stopping") and not practice.machine.lives(container)
+    return "exited" if unseen else container.status
 
 
 def stopped(practice: Practice, container: Container, patience: float) -> None:
@@ -181,7 +193,7 @@ def rm(practice: Practice, force: bool, volumes: bool, names: list[str]) -> None
 
     def forget(name: str) -> None:
         container = practice.daemon.container(name)
-        if container.status == "running" and not force:
+        if status(practice, container) == "running" and not force:
             raise DockerError(running(container, name, practice.daemon.shape))
         stopped(practice, container, 0)
         practice.daemon.container_rm(container, volumes)
@@ -203,17 +215,21 @@ def running(container: Container, name: str, shape: Shape) -> str:
 @click.pass_obj
 def ps(practice: Practice, all_of_them: bool, quiet: bool) -> None:
     """List containers."""
-    found = [one for one in practice.daemon.container_list() if all_of_them or one.status == "running"]
-    rows = [[one.id[:12], one.image, f'"{" ".join(one.command)}"', state(one), one.name] for one in found]
+    everyone = [(one, status(practice, one)) for one in practice.daemon.container_list()]
+    found = [(one, state(one, how)) for one, how in everyone if all_of_them or how == "running"]
+    rows = [[one.id[:12], one.image, f'"{" ".join(one.command)}"', shown, one.name] for one, shown in found]
     if quiet:
         print("".join(f"{row[0]}\n" for row in rows), end="")
     else:
         table([["CONTAINER ID", "IMAGE", "COMMAND", "STATUS", "NAMES"], *rows])
 
 
-def state(container: Container) -> str:
-    """Return how a container is."""
-    return f"Exited ({container.exit_status})" if container.status == "exited" else container.status.capitalize()
+def state(container: Container, how: str) -> str:
+    """Return how a container is, in the words of docker ps."""
+    if how != "exited":
+        return how.capitalize()
+    # of a command that has ended unseen nobody knows the exit status: docker ps shows 255 then
+    return f"Exited ({container.exit_status if container.status == 'exited' else 255})"
 
 
 @click.command("cp")

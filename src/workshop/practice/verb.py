@@ -15,7 +15,7 @@ from workshop.daemon import Daemon, DockerError
 from workshop.discovery import Places
 from workshop.practice.container import Unable
 from workshop.practice.containers import VERBS, Machine
-from workshop.practice.home import DiskRecord, Unreadable, home, places
+from workshop.practice.home import DiskRecord, Homeless, Unreadable, home, places
 from workshop.practice.mounts import WrongFlag
 from workshop.practice.talk import Failed, PatientClock, Practice, attempt, each, say, show, table
 from workshop.wire import SHAPES, Shape
@@ -36,7 +36,7 @@ def play(arguments: list[str], practice: Practice | None) -> int:
         program = wrong.ctx.command_path if wrong.ctx else "./workshop docker"
         print(f"{unknown(wrong)}\nWhat the practice daemon knows of it:\n    {program} --help", file=sys.stderr)
         return 125
-    except (WrongFlag, Unable, Unreadable) as wrong:
+    except (WrongFlag, Unable, Unreadable, Homeless) as wrong:
         print(wrong, file=sys.stderr)
         return 125
     except KeyboardInterrupt:
