@@ -221,7 +221,7 @@ def write(path: str | None, text: Callable[[], str]) -> None:
     """Write a report to a file. Raises Usage."""
     if path:
         try:
-            Path(path).write_text(text())
+            Path(path).write_text(text(), encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise Usage(f"{path} cannot be written: {error.strerror}. Name another file.") from None
 

@@ -133,7 +133,7 @@ def lines_of(result: Result) -> list[str]:
 def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     """Return the conversation, what was wanted, why it is so, where to look, and what docker would print."""
     lines = conversation(known.exchanges)
-    lines += wrapped("  wanted    ", wanted(known.wanted))
+    lines += wrapped("  wanted    ", printable(wanted(known.wanted)))
     lines += wrapped("  Why       ", diagnosis.why)
     where = place(known)
     if where and known.file:
@@ -216,13 +216,18 @@ def junit(results: Sequence[Result], name: str) -> str:
         case = {"classname": name, "name": f"{result.step} {result.title}", "time": f"{result.seconds:.3f}"}
         element = ET.SubElement(suite, "testcase", case)
         if result.outcome == "skip":
-            ET.SubElement(element, "skipped", {"message": result.reason})
+            ET.SubElement(element, "skipped", {"message": printable(result.reason)})
         if result.evidence and result.diagnosis:
-            text = "\n".join(re.sub(r"\033\[[0-9;]*m", "", line) for line in lines_of(result))
+            # XML has no place for control characters
+            text = "\n".join(printable(re.sub(r"\033\[[0-9;]*m", "", line)) for line in lines_of(result))
             kind = "failure" if result.outcome == "FAIL" else "system-out"
-            ET.SubElement(element, kind, {"message": result.diagnosis.why} if kind == "failure" else {}).text = text
+            ET.SubElement(
+                element, kind, {"message": printable(result.diagnosis.why)} if kind == "failure" else {}
+            ).text = text
         elif result.outcome in ("note", "error"):
-            ET.SubElement(element, "system-out" if result.outcome == "note" else "error").text = result.reason
+            ET.SubElement(element, "system-out" if result.outcome == "note" else "error").text = printable(
+                result.reason
+            )
     return ET.tostring(suite, "unicode", xml_declaration=True)
 
 

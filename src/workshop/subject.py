@@ -141,6 +141,7 @@ class PluginUnderTest(Plugin):
         implements = answer.json.get("Implements") if isinstance(answer.json, dict) else None
         wanted = f'wanted 200 with {{"Implements": ["VolumeDriver"]}} for\n{answer}'
         assert answer.status == 200 and isinstance(implements, list) and "VolumeDriver" in implements, wanted
+        assert all(isinstance(each, str) for each in implements), wanted  # Docker could not decode it
         return self.advised(answer)
 
     def advised(self, answer: Exchange) -> Exchange:

@@ -111,9 +111,15 @@ class Exchange:
             return None
 
     @property
+    def object(self) -> dict[str, Any]:
+        """The answer as a JSON object; an empty one where it is none, as Go's decoder leaves it for null."""
+        value = self.json
+        return value if isinstance(value, dict) else {}
+
+    @property
     def err(self) -> str:
         """What the answer says in Err; "" when it says nothing or is no JSON object."""
-        said = self.json.get("Err") if isinstance(self.json, dict) else None
+        said = self.object.get("Err")
         return said if isinstance(said, str) else ""
 
     @property

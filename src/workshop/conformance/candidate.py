@@ -153,7 +153,7 @@ class Candidate(PluginUnderTest):
         """Return the volume that Get tells of, None where it says in any form that there is none."""
         answer = self.call("VolumeDriver.Get", {"Name": name})
         assert answer.status, f"wanted an answer for\n{answer}"
-        volume = answer.json.get("Volume") if self.took(answer) and isinstance(answer.json, dict) else None
+        volume = answer.object.get("Volume") if self.took(answer) else None
         return volume if isinstance(volume, dict) else None
 
     def there(self, name: str) -> dict[str, Any]:
@@ -170,20 +170,28 @@ class Candidate(PluginUnderTest):
     def volumes(self) -> list[Any]:
         """Return what List tells, as it stands there."""
         answer = self.succeeds("VolumeDriver.List", None if self.profile == "podman" else {})
-        found = answer.json.get("Volumes") if isinstance(answer.json, dict) else None
+        found = answer.object.get("Volumes")
         assert isinstance(found, list | None), f'wanted {{"Volumes": […]}} in\n{answer}'
         return found or []
 
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the objects in what List tells: what is none is a case of its own."""
+        return [each for each in self.volumes() if isinstance(each, dict)]
+
     def listed(self) -> list[str]:
         """Return the names that List tells."""
-        return [str(each.get("Name")) for each in self.volumes() if isinstance(each, dict)]
+        return [str(each.get("Name")) for each in self.entries()]
 
     def mount(self, name: str, mount_id: str) -> str:
         """Mount a volume, and return the mountpoint."""
         answer = self.succeeds("VolumeDriver.Mount", {"Name": name, "ID": mount_id})
-        mountpoint = answer.json.get("Mountpoint") if isinstance(answer.json, dict) else None
+        mountpoint = answer.object.get("Mountpoint")
         assert isinstance(mountpoint, str) and mountpoint, f"wanted a Mountpoint in\n{answer}"
         return mountpoint
+
+    def creating(self) -> list[str]:
+        """Return the endpoint that makes volumes, where a volume of a wrong name is in nobody's way."""
+        return ["Create"] if self.is_ours else []
 
     def mount_id(self) -> str:
         """Return an ID for a mount, as the client chooses it."""
@@ -248,7 +256,7 @@ class Candidate(PluginUnderTest):
         try:
             connection.sendall(result.request)
             read_answer(connection, result)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             result.status, result.failure = 0, failure(error)
             self.hangs = self.hangs or isinstance(error, TimeoutError)
         self.exchanges.append(result)
@@ -287,6 +295,7 @@ class Candidate(PluginUnderTest):
 
     def names_left(self) -> set[str]:
         """Return the names that List tells, without a demand."""
-        said = super(PluginUnderTest, self).call("VolumeDriver.List", {}).json
-        found = said.get("Volumes") if isinstance(said, dict) else None
-        return {str(each.get("Name")) for each in found or [] if isinstance(each, dict)}
+        found = super(PluginUnderTest, self).call("VolumeDriver.List", {}).object.get("Volumes")
+        if not isinstance(found, list):
+            return set()
+        return {str(each.get("Name")) for each in found if isinstance(each, dict)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -110,8 +111,9 @@ def calls_on(plugin: Candidate, connection: socket.socket, name: str, calls: int
         answer = plugin.on(connection, "VolumeDriver.Get", {"Name": name})
         wanted = "wanted an answer on a connection that was left open, without Connection: close, for"
         assert answer.status, f"{wanted}\n{answer}"
-        volume = answer.json.get("Volume") if isinstance(answer.json, dict) else None
-        assert volume and volume.get("Name") == name, f"wanted the volume {name} each time, got\n{answer}"
+        volume = answer.object.get("Volume")
+        named = isinstance(volume, dict) and volume.get("Name") == name
+        assert named, f"wanted the volume {name} each time, got\n{answer}"
         if answer.closes:
             return left
     return 0
@@ -155,8 +157,9 @@ def test_http_cut_call(plugin: Candidate) -> None:
     with plugin.connection() as connection:
         connection.sendall(whole[: whole.index(b"Opts") + 30])
         connection.shutdown(socket.SHUT_WR)
-        while connection.recv(4096):
-            pass
+        with contextlib.suppress(TimeoutError):
+            while connection.recv(4096):
+                pass
     plugin.gone(name)
 
 
@@ -166,14 +169,23 @@ def test_http_descriptors(plugin: Candidate) -> None:
 
     A daemon calls thousands of times. A plugin that has used up its files answers nobody.
     """
-    name = plugin.create()
-    plugin.there(name)
+    live(plugin)
     before = descriptors(plugin)
-    for _ in range(60):
-        plugin.there(name)
+    for _ in range(40):
+        live(plugin)
     plugin.exchanges[:] = plugin.exchanges[-1:]
     after = descriptors(plugin)
-    assert after - before < 30, f"wanted as many open files as before 60 calls, {before}, not {after}"
+    assert after - before < 10, f"wanted as many open files as before 40 volumes came and went, {before}, not {after}"
+
+
+def live(plugin: Candidate) -> None:
+    """Let a volume come, be used, and go; and ask for one that is not there."""
+    name, mount_id = plugin.create(), plugin.mount_id()
+    plugin.there(name)
+    plugin.mount(name, mount_id)
+    plugin.unmount(name, mount_id)
+    plugin.remove(name)
+    plugin.call("VolumeDriver.Get", {"Name": name})
 
 
 def descriptors(plugin: Candidate) -> int:
@@ -256,7 +268,7 @@ def test_answers_err(plugin: Candidate) -> None:
     A number or an object under Err cannot be decoded, and any text is an error (moby daemon/volume/drivers/proxy.go).
     """
     for answer in whole_life(plugin):
-        said = answer.json.get("Err") if isinstance(answer.json, dict) else None
+        said = answer.object.get("Err")
         if answer.status == 200:
             assert said in (None, ""), f'wanted {{"Err": ""}} for\n{answer}'
 
@@ -335,7 +347,7 @@ def test_errors_not_json(plugin: Candidate) -> None:
 
     A plugin that takes a name out of what it cannot read works on a volume that nobody meant.
     """
-    for endpoint in ("Create", "Mount", "Unmount", "Path"):
+    for endpoint in (*plugin.creating(), "Mount", "Unmount", "Path"):
         name = plugin.name().encode()
         for body in (b"x", b'{"Name":"%b' % name, b"Name=%b&ID=1" % name, b'{"Name":"%b\xff","ID":"1"}' % name):
             plugin.not_taken(f"VolumeDriver.{endpoint}", body)
@@ -347,7 +359,7 @@ def test_errors_wrong_shape(plugin: Candidate) -> None:
 
     There is no name in it.
     """
-    for endpoint in ("Create", "Mount", "Unmount", "Path"):
+    for endpoint in (*plugin.creating(), "Mount", "Unmount", "Path"):
         for body in (b"[]\n", b'"%b"\n' % plugin.name().encode(), b"1\n"):
             plugin.not_taken(f"VolumeDriver.{endpoint}", body)
 
@@ -399,7 +411,7 @@ def test_errors_deep_json(plugin: Candidate) -> None:
     Many JSON readers call themselves for each bracket, until their stack is full.
     """
     name = plugin.create()
-    plugin.not_taken("VolumeDriver.Create", b"[" * 100_000)
+    plugin.not_taken("VolumeDriver.Mount", b"[" * 100_000)
     plugin.exchanges.pop()  # nobody wants to read it
     plugin.there(name)
 
@@ -474,7 +486,7 @@ def test_get_without_body(plugin: Candidate) -> None:
     Docker would go on with a volume that it did not ask for.
     """
     answer = plugin.call("VolumeDriver.Get", b"")
-    volume = answer.json.get("Volume") if plugin.took(answer) and isinstance(answer.json, dict) else None
+    volume = answer.object.get("Volume") if plugin.took(answer) else None
     assert not volume, f"wanted no volume for\n{answer}"
 
 

@@ -64,7 +64,7 @@ def test_many_mounts(plugin: Candidate) -> None:
     answers = at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), ids)
     wrong = [answer for answer in answers if not plugin.took(answer)]
     assert not wrong, f"wanted success for all {len(ids)}, got {len(wrong)} others\n{wrong[0]}"
-    folders = {str(answer.json.get("Mountpoint")) for answer in answers}
+    folders = {str(answer.object.get("Mountpoint")) for answer in answers}
     assert len(folders) == 1, f"wanted one Mountpoint for all, got {sorted(folders)}"
     plugin.kept(name)
     at_once(plugin, lambda each: plugin.unmounts(name, each), ids)

@@ -67,8 +67,9 @@ def test_security_mount_outside(plugin: Candidate) -> None:
     file = canary(plugin)
     for name in (str(file.parent), climbing(file.parent)):
         answer = plugin.call("VolumeDriver.Mount", {"Name": name, "ID": plugin.mount_id()})
-        told = answer.json.get("Mountpoint") if plugin.took(answer) and isinstance(answer.json, dict) else None
-        outside = isinstance(told, str) and os.path.realpath(told).startswith(os.path.realpath(file.parent))
+        told = answer.object.get("Mountpoint") if plugin.took(answer) else None
+        path = os.path.realpath(told) if isinstance(told, str) and "\0" not in told else ""
+        outside = path.startswith(os.path.realpath(file.parent))
         assert not outside, f"wanted no Mountpoint outside the root from\n{answer}"
         alive(plugin, file)
 
@@ -97,7 +98,7 @@ def test_security_dots(plugin: Candidate) -> None:
     for dots in (".", "..", "./", "../..", f"../{name}/.."):
         plugin.call("VolumeDriver.Create", {"Name": plugin.own(dots), "Opts": {}})
         answer = plugin.call("VolumeDriver.Mount", {"Name": dots, "ID": plugin.mount_id()})
-        told = answer.json.get("Mountpoint") if plugin.took(answer) and isinstance(answer.json, dict) else None
+        told = answer.object.get("Mountpoint") if plugin.took(answer) else None
         above = isinstance(told, str) and told and note.resolve().is_relative_to(os.path.realpath(told))
         assert not above, f"wanted no Mountpoint above the one of another volume, {note.parent}, from\n{answer}"
         plugin.call("VolumeDriver.Remove", {"Name": dots})
@@ -202,6 +203,12 @@ def settled(plugin: Candidate, trace: str) -> None:
         time.sleep(0.005)
 
 
+def stays(folder: Path) -> None:
+    """Skip where the folder is there only while somebody has it mounted."""
+    if not folder.is_dir():
+        raise SkipTest("looks at the folder of a volume that nobody has mounted: this plugin has none")
+
+
 @case("should", process=True)
 def test_security_folder_swapped(plugin: Candidate) -> None:
     """Where a volume's folder was replaced by a link, Remove does not follow it.
@@ -211,6 +218,7 @@ def test_security_folder_swapped(plugin: Candidate) -> None:
     file, name, mount_id = canary(plugin), plugin.create(), plugin.mount_id()
     folder = plugin.folder(plugin.mount(name, mount_id))
     plugin.unmount(name, mount_id)
+    stays(folder)
     shutil.rmtree(folder)
     folder.symlink_to(file.parent)
     if plugin.took(plugin.call("VolumeDriver.Remove", {"Name": name})):
@@ -231,6 +239,7 @@ def test_security_mount_in_a_volume(plugin: Candidate) -> None:
     file, name, mount_id = canary(plugin), plugin.create(), plugin.mount_id()
     folder = plugin.folder(plugin.mount(name, mount_id))
     plugin.unmount(name, mount_id)
+    stays(folder)
     inside = folder / "disk-in-it"
     inside.mkdir()
     if subprocess.run(["mount", "--bind", file.parent, inside], capture_output=True).returncode:
