@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from workshop.process import Plugin, accepts, private_folder
-from workshop.trace import Refused, place, recording, verb
+from workshop.trace import Refused, place, proxy, recording, verb
 from workshop.trace.conversation import Clock
 from workshop.trace.mask import Mask
 from workshop.trace.proxy import Proxy, hang_up
@@ -349,6 +349,23 @@ def test_the_end_lets_a_call_under_way_end(proxied: Start) -> None:
         go_on.set()
         assert read_all(caller) == OK
         ending.join()
+
+
+def test_the_end_does_not_wait_for_a_plugin_that_never_answers(proxied: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "GRACE", 0.1)
+    ended = threading.Event()
+    through = proxied(lambda connection: print(ended.wait(30)))
+    with through.open() as caller:
+        caller.sendall(request("VolumeDriver.List", {}))
+        wait_for(lambda: through.calls, "the question")
+        ending = threading.Thread(target=through.proxy.close)
+        ending.start()
+        ending.join(10)
+        hung = ending.is_alive()
+        ended.set()
+        ending.join()
+    assert not hung
+    assert through.done[0].failure == "the trace ended before the answer came"
 
 
 # Masking, recording, showing
