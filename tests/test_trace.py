@@ -470,9 +470,13 @@ class Tracing:
         wait_for(lambda: text in self.text() or self.process.poll() is not None, text)
         assert text in self.text()
 
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
+    def end(self, *numbers: int) -> int:
+        for number in numbers or [signal.SIGTERM]:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
 
     def call(self, endpoint: str, **body: object) -> object:
         return exchange(Address(path=str(self.socket)), endpoint, request(endpoint, body), 20).json
@@ -582,6 +586,29 @@ def test_a_socket_is_taken_and_given_back(tracing: Callable[..., Tracing], runni
     assert os.path.samestat(running.socket.stat(), theirs)
     assert os.listdir(running.socket.parent) == ["ddd.sock"]
     assert running.call("VolumeDriver.Get", {"Name": "mango"}).ok
+
+
+def test_signals_that_come_together(tracing: Callable[..., Tracing], folder: Path) -> None:
+    path = folder / "ddd.sock"
+    with place.bound(path):
+        theirs = path.stat()
+        for _ in range(3):
+            traced = tracing(socket=str(path))
+            traced.says("Ctrl-C ends the trace.")
+            with Address(path=str(path)).connect(20) as caller:
+                # a call that is not answered holds up the end until all signals have come
+                caller.sendall(request("VolumeDriver.List", {}))
+                traced.says("/VolumeDriver.List")
+                assert traced.end(*[signal.SIGTERM, signal.SIGINT, signal.SIGHUP] * 100) == 0
+            assert os.path.samestat(path.stat(), theirs)
+
+
+def test_it_ends_when_nobody_reads_its_screen(tracing: Callable[..., Tracing], folder: Path, running: Plugin) -> None:
+    theirs = running.socket.stat()
+    (folder / "said").symlink_to("/dev/full")
+    traced = tracing(socket=str(running.socket))
+    assert traced.process.wait(20) == 0
+    assert os.path.samestat(running.socket.stat(), theirs)
 
 
 def test_a_connection_from_before_the_trace_is_told_of(folder: Path) -> None:
