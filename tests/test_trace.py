@@ -562,6 +562,15 @@ def test_a_plugin_that_is_not_there_refuses_by_closing(tracing: Callable[..., Tr
     traced.says("(there is no plugin: the connection was closed)")
 
 
+def test_a_command_that_cannot_be_started_is_told(tracing: Callable[..., Tracing], folder: Path) -> None:
+    (folder / "plugin").write_text("")  # nobody may execute it
+    traced = tracing(run=str(folder / "plugin"))
+    traced.says("Permission denied")
+    traced.says("It is started again when its file changes.")
+    assert traced.end() == 0
+    assert "Traceback" not in traced.text()
+
+
 def test_masked_in_what_is_shown_and_in_what_is_recorded(tracing: Callable[..., Tracing], folder: Path) -> None:
     traced = tracing(plugin="part3/plugin.py", record=str(folder / "r"), mask=True)
     traced.says("The plugin runs")
@@ -712,6 +721,7 @@ def test_over_tcp(tracing: Callable[..., Tracing]) -> None:
     [
         (Options(plugin="a", run="b"), "--plugin and --run name two plugins"),
         (Options(plugin="no.py"), "There is no file no.py."),
+        (Options(run="python 'plugin.py"), "quot"),
         (Options(tcp="127.0.0.1:1"), "Give both ends:"),
         (Options(tcp="here", to="127.0.0.1:1"), "here is no HOST:PORT."),
         (Options(plugin="part3/plugin.py", port=80), "--port is the page's"),

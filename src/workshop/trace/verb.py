@@ -98,6 +98,11 @@ def checked(options: Options) -> Options:
         raise Usage(f"Give both ends:   {tool()} trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000")
     if options.port and not options.web:
         raise Usage(f"--port is the page's:   {tool()} trace --web --port {options.port}")
+    if options.run:
+        try:
+            command_for(None, options.run)
+        except ValueError as wrong:
+            raise Usage(str(wrong)) from None
     if not given:
         options = dataclasses.replace(options, plugin=own_plugin())
     if options.plugin and not os.path.isfile(options.plugin):
