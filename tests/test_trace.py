@@ -620,6 +620,19 @@ def test_it_ends_when_nobody_reads_its_screen(tracing: Callable[..., Tracing], f
     assert os.path.samestat(running.socket.stat(), theirs)
 
 
+@pytest.mark.parametrize("name", [b"\0my\xffname", b"\0two\nlines", b"\0\xc2\x85"])
+def test_sockets_of_any_name_are_passed_over(folder: Path, name: bytes) -> None:
+    path = folder / "m\xe4ngo.sock"
+    with (
+        place.bound(path) as plugin,
+        Address(path=str(path)).connect(1),
+        plugin.accept()[0],
+        socket.socket(socket.AF_UNIX) as other,
+    ):
+        other.bind(name)
+        assert place.connections_with(path) == 1
+
+
 def test_a_connection_from_before_the_trace_is_told_of(folder: Path) -> None:
     path, said = folder / "ddd.sock", list[str]()
     with place.bound(path) as plugin, Address(path=str(path)).connect(1) as docker, plugin.accept()[0]:
