@@ -24,7 +24,7 @@ from workshop.trace.conversation import Clock
 from workshop.trace.mask import Mask
 from workshop.trace.proxy import Proxy, hang_up
 from workshop.trace.recording import KEPT, Call, Message
-from workshop.trace.screen import Screen, shown_body
+from workshop.trace.screen import Screen, noted, shown_body
 from workshop.trace.verb import Options
 from workshop.wire import Address, exchange, request
 
@@ -434,8 +434,31 @@ def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.Captur
 def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r").write_text(text)
     assert verb.show(tmp_path / "r") == 2
-    assert "is no recording of ours. Record one:   ./workshop trace --record FILE" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is no recording of ours. Record one: ./workshop trace --record FILE" in said
     assert verb.show(tmp_path / "none") == 2
+
+
+def test_sentences_fit_80_columns_and_what_is_copied_stays_whole() -> None:
+    path, command = f"/run/{'a-long-name/' * 8}ddd.sock", "./workshop trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000"
+    assert noted(f"Give both:   {command}") == [f"Give both:   {command}"]
+    assert noted(f"Both ends of a conversation have to be given:   {command}") == [
+        "Both ends of a conversation have to be given:",
+        f"    {command}",
+    ]
+    assert noted(f"There is no socket at {path}. Start it:\n    {path} --now") == [
+        "There is no socket at",
+        f"{path}.",
+        "Start it:",
+        f"    {path} --now",
+    ]
+
+
+def test_what_trace_refuses_is_said_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verb.main(Options(socket="/run/docker/plugins/nobody.sock")) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "    ./workshop trace --plugin FILE"
+    assert [line for line in said if len(line) > 80] == []
 
 
 def test_an_answer_that_comes_after_another_question_says_to_which() -> None:

@@ -54,7 +54,7 @@ def main(options: Options) -> int:
         with End() as end:
             trace(options, end)
     except (Usage, Refused) as wrong:
-        print(wrong, file=sys.stderr)
+        print("\n".join(noted(str(wrong))), file=sys.stderr)
         return 2 if isinstance(wrong, Usage) else 1
     return 0
 
@@ -226,7 +226,7 @@ def show(path: str | Path) -> int:
     try:
         first, calls = read(path)
     except Usage as wrong:
-        print(wrong, file=sys.stderr)
+        print("\n".join(noted(str(wrong))), file=sys.stderr)
         return 2
     about = ", ".join(filter(None, [first.get("title"), first.get("engine"), first.get("recorded")]))
     print("\n".join(noted(say("head", about))))
