@@ -73,8 +73,9 @@ class Machine:
         out, err = running.communicate(timeout=60)
         return running.returncode, out, err
 
-    def pth(self) -> list[str]:
-        return [path.read_text().strip() for path in self.clone.glob(".venv/lib/*/site-packages/workshop.pth")]
+    def sources(self) -> list[Path]:
+        found = self.clone.glob(".venv/lib/*/site-packages/workshop.pth")
+        return [(path.parent / path.read_text().strip()).resolve() for path in found]
 
 
 def copy_clone(to: Path) -> None:
@@ -94,7 +95,7 @@ def test_first_start_sets_up_and_the_second_only_runs_the_tool(machine: Machine)
     status, out, err = machine.run("test", "-k", "two words")
     assert (status, out) == (0, "<test><-k><two words>")
     assert err.startswith("Setting up .venv (once") and err.count("\n") == 1
-    assert machine.pth() == [str(machine.clone / "src")]
+    assert machine.sources() == [machine.clone / "src"]
     assert machine.run("tour") == (0, "<tour>", "")
     assert f"-c {machine.clone}/constraints.txt flask" in machine.calls.read_text()
     assert len(machine.calls.read_text().splitlines()) == 1
@@ -165,7 +166,7 @@ def test_a_moved_clone_gets_a_new_venv(machine: Machine) -> None:
     status, _, err = machine.run()
     assert status == 0
     assert err.startswith("This clone was moved")
-    assert machine.pth() == [str(machine.clone / "src")]
+    assert machine.sources() == [machine.clone / "src"]
     assert machine.run() == (0, "", "")
 
 
@@ -272,6 +273,16 @@ def test_a_real_venv_runs_the_tool(tmp_path: Path) -> None:
     again = subprocess.run([clone / "workshop", "tuor"], capture_output=True, text=True, cwd=tmp_path)
     assert again.returncode == 2
     assert "Setting up" not in again.stderr
+
+
+@pytest.mark.slow
+def test_a_folder_with_any_letters_in_the_c_locale(tmp_path: Path) -> None:
+    clone = tmp_path / "Übung"
+    copy_clone(clone)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"LC_ALL": "C"}
+    done = subprocess.run([clone / "workshop"], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "./workshop tour" in done.stdout
 
 
 @pytest.mark.slow
