@@ -21,17 +21,17 @@ ROOT = Path(__file__).parents[1]
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TOOLS = ("sh", "cat", "cp", "head", "id", "mkdir", "readlink", "rm", "tail", "setpriv")
 
-# `-c CODE` runs on the real Python, so that the launcher's own look at a version and its lock are the real ones.
+# `-I -c CODE` runs on the real Python, so that the launcher's own look at a version and its lock are the real ones.
 STUB = """#!/bin/sh
 case "$*" in
-"-m venv "*) mkdir -p "$3/bin" "$3/lib/python3/site-packages"; cp "$0" "$3/bin/python" ;;
+"-I -m venv "*) mkdir -p "$4/bin" "$4/lib/python3/site-packages"; cp "$0" "$4/bin/python" ;;
 *"-m pip "*) echo "pip $*" >>"$PIP_CALLS"; cat "$PIP_WAITS" >&2; exit "$PIP_STATUS" ;;
-*"-m workshop"*) shift 3; for word; do printf '<%s>' "$word"; done ;;
+*"-m workshop"*) shift 3; for word; do printf '<%s>' "$word"; done; printf %s "${{PYTHONOPTIMIZE:-}}" ;;
 *) exec {python} "$@" ;;
 esac
 """
 # The real Python, which takes itself for another: the launcher's question is the last argument.
-DIFFERENT = '#!/bin/sh\nexec {python} -c {change} "$2"\n'
+DIFFERENT = '#!/bin/sh\nexec {python} -c {change} "$3"\n'
 OLD = "import sys; sys.version_info = (3, 9, 2); exec(sys.argv[1])"
 BARE = "import sys; sys.modules['ensurepip'] = None; exec(sys.argv[1])"
 
@@ -47,6 +47,7 @@ class Machine:
             if found:
                 (self.bin / tool).symlink_to(found)
         copy_clone(self.clone)
+        self.here = Path("/")
         self.calls = folder / "pip-calls"
         self.env = {"PATH": str(self.bin), "PIP_CALLS": str(self.calls), "PIP_WAITS": "/dev/null", "PIP_STATUS": "0"}
 
@@ -64,7 +65,7 @@ class Machine:
 
     def start(self, *words: str, env: Mapping[str, str] = {}, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*prefix, str(self.clone / "workshop"), *words], env={**self.env, **env}, cwd="/", text=True,
+            [*prefix, str(self.clone / "workshop"), *words], env={**self.env, **env}, cwd=self.here, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
@@ -99,6 +100,20 @@ def test_first_start_sets_up_and_the_second_only_runs_the_tool(machine: Machine)
     assert machine.run("tour") == (0, "<tour>", "")
     assert f"-c {machine.clone}/constraints.txt flask" in machine.calls.read_text()
     assert len(machine.calls.read_text().splitlines()) == 1
+
+
+def test_modules_of_the_current_folder_are_not_imported(machine: Machine, tmp_path: Path) -> None:
+    machine.python()
+    machine.here = tmp_path
+    for name in ("venv", "signal", "fcntl", "ensurepip"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not this one')\n")
+    status, out, err = machine.run("tour")
+    assert (status, out) == (0, "<tour>"), err
+
+
+def test_asserts_stay_in(machine: Machine) -> None:
+    machine.python()
+    assert machine.run("check", env={"PYTHONOPTIMIZE": "1"})[:2] == (0, "<check>")
 
 
 def test_a_link_to_the_launcher_starts_it(machine: Machine) -> None:
