@@ -594,6 +594,24 @@ def test_a_command_that_cannot_be_started_is_told(tracing: Callable[..., Tracing
     assert "Traceback" not in traced.text()
 
 
+def test_variables_without_a_value_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    @contextlib.contextmanager
+    def public(path: Path) -> Iterator[socket.socket]:
+        asked.append(path)
+        raise Refused("This is enough.")
+        yield
+
+    monkeypatch.setattr(verb, "public", public)
+    for name in ("DDD_SOCKET", "DDD_ROOT"):
+        monkeypatch.setenv(name, "")
+    with verb.kept(Options(run="false"), print) as keeper:
+        assert keeper.plugin.root == Path("/var/lib/ddd")
+    assert verb.main(Options(run="false")) == 1
+    assert asked == [Path("/run/docker/plugins/ddd.sock")]
+
+
 def test_masked_in_what_is_shown_and_in_what_is_recorded(tracing: Callable[..., Tracing], folder: Path) -> None:
     traced = tracing(plugin="part3/plugin.py", record=str(folder / "r"), mask=True)
     traced.says("The plugin runs")

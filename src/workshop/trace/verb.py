@@ -154,7 +154,7 @@ def start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: N
         proxy.reach = lambda: Address(path=str(aside_of(path))).connect(HOLD)
         proxy.serve(passing.enter_context(in_place_of(path, note)))
         return f"This trace stands in for the plugin at {path}. Do not restart the plugin meanwhile."
-    path = Path(os.path.abspath(os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")))
+    path = Path(os.path.abspath(os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"))
     keeper = passing.enter_context(kept(options, note))
     passing.callback(proxy.close)
     proxy.reach = keeper.reach
@@ -165,7 +165,7 @@ def start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: N
 @contextlib.contextmanager
 def kept(options: Options, note: Note) -> Iterator[Keeper]:
     """Give a Keeper of the plugin that was named, on a private socket."""
-    root = Path(os.environ.get("DDD_ROOT", "/var/lib/ddd"))
+    root = Path(os.environ.get("DDD_ROOT") or "/var/lib/ddd")
     command = command_for(options.plugin, options.run)
     with private_folder() as folder, Keeper(Plugin(command, folder / "ddd.sock", root), note) as keeper:
         yield keeper
