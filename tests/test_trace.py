@@ -776,6 +776,8 @@ def test_over_tcp(tracing: Callable[..., Tracing]) -> None:
         (Options(plugin="a", run="b"), "--plugin and --run name two plugins"),
         (Options(plugin="no.py"), "There is no file no.py."),
         (Options(run="python 'plugin.py"), "quot"),
+        (Options(run=" "), "--run names no command."),
+        (Options(run=""), "--run names no command."),
         (Options(tcp="127.0.0.1:1"), "Give both ends:"),
         (Options(tcp="here", to="127.0.0.1:1"), "here is no HOST:PORT."),
         (Options(plugin="part3/plugin.py", port=80), "--port is the page's"),

@@ -98,16 +98,23 @@ def checked(options: Options) -> Options:
         raise Usage(f"Give both ends:   {tool()} trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000")
     if options.port and not options.web:
         raise Usage(f"--port is the page's:   {tool()} trace --web --port {options.port}")
-    if options.run:
-        try:
-            command_for(None, options.run)
-        except ValueError as wrong:
-            raise Usage(str(wrong)) from None
+    if options.run is not None:
+        check_command(options.run)
     if not given:
         options = dataclasses.replace(options, plugin=own_plugin())
     if options.plugin and not os.path.isfile(options.plugin):
         raise Usage(f"There is no file {options.plugin}. Give the plugin's:   {tool()} trace --plugin FILE")
     return options
+
+
+def check_command(run: str) -> None:
+    """See whether --run holds a command. Raises Usage."""
+    if not run.strip():
+        raise Usage(f"--run names no command. Type for example:   {tool()} trace --run 'node plugin.js'")
+    try:
+        command_for(None, run)
+    except ValueError as wrong:
+        raise Usage(str(wrong)) from None
 
 
 def own_plugin() -> str:
