@@ -108,6 +108,20 @@ def test_a_file_that_is_no_socket_stays(places: Places, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.endswith(f"sudo rm -r '{places.socket}'\n")
 
 
+def test_a_living_socket_for_datagrams_stays(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(places.socket))
+        assert main(places, yes=True, ask=None) == 1
+    assert places.socket.exists()
+    assert f"{places.socket} is no plugin's socket" in capsys.readouterr().out
+
+
+def test_below_a_file_there_is_nothing(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    places.socket.write_text("mine")
+    assert main(replace(places, socket=places.socket / "ddd.sock"), yes=False, ask=None) == 0
+    assert capsys.readouterr().out == "Found nothing that the course left on this machine.\n"
+
+
 def test_without_a_terminal_volumes_stay(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
     volumes = {"pear", "mango"}
     spec = places.specs / "ddd-tcp.spec"

@@ -21,17 +21,17 @@ ROOT = Path(__file__).parents[1]
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TOOLS = ("sh", "cat", "cp", "head", "id", "mkdir", "readlink", "rm", "tail", "setpriv")
 
-# `-c CODE` runs on the real Python, so that the launcher's own look at a version and its lock are the real ones.
+# `-I -c CODE` runs on the real Python, so that the launcher's own look at a version and its lock are the real ones.
 STUB = """#!/bin/sh
 case "$*" in
-"-m venv "*) mkdir -p "$3/bin" "$3/lib/python3/site-packages"; cp "$0" "$3/bin/python" ;;
+"-I -m venv "*) mkdir -p "$4/bin" "$4/lib/python3/site-packages"; cp "$0" "$4/bin/python" ;;
 *"-m pip "*) echo "pip $*" >>"$PIP_CALLS"; cat "$PIP_WAITS" >&2; exit "$PIP_STATUS" ;;
-*"-m workshop"*) shift 3; for word; do printf '<%s>' "$word"; done ;;
+*"-m workshop"*) shift 3; for word; do printf '<%s>' "$word"; done; printf %s "${{PYTHONOPTIMIZE:-}}" ;;
 *) exec {python} "$@" ;;
 esac
 """
 # The real Python, which takes itself for another: the launcher's question is the last argument.
-DIFFERENT = '#!/bin/sh\nexec {python} -c {change} "$2"\n'
+DIFFERENT = '#!/bin/sh\nexec {python} -c {change} "$3"\n'
 OLD = "import sys; sys.version_info = (3, 9, 2); exec(sys.argv[1])"
 BARE = "import sys; sys.modules['ensurepip'] = None; exec(sys.argv[1])"
 
@@ -47,6 +47,7 @@ class Machine:
             if found:
                 (self.bin / tool).symlink_to(found)
         copy_clone(self.clone)
+        self.here = Path("/")
         self.calls = folder / "pip-calls"
         self.env = {"PATH": str(self.bin), "PIP_CALLS": str(self.calls), "PIP_WAITS": "/dev/null", "PIP_STATUS": "0"}
 
@@ -64,7 +65,7 @@ class Machine:
 
     def start(self, *words: str, env: Mapping[str, str] = {}, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*prefix, str(self.clone / "workshop"), *words], env={**self.env, **env}, cwd="/", text=True,
+            [*prefix, str(self.clone / "workshop"), *words], env={**self.env, **env}, cwd=self.here, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
@@ -73,8 +74,9 @@ class Machine:
         out, err = running.communicate(timeout=60)
         return running.returncode, out, err
 
-    def pth(self) -> list[str]:
-        return [path.read_text().strip() for path in self.clone.glob(".venv/lib/*/site-packages/workshop.pth")]
+    def sources(self) -> list[Path]:
+        found = self.clone.glob(".venv/lib/*/site-packages/workshop.pth")
+        return [(path.parent / path.read_text().strip()).resolve() for path in found]
 
 
 def copy_clone(to: Path) -> None:
@@ -94,10 +96,24 @@ def test_first_start_sets_up_and_the_second_only_runs_the_tool(machine: Machine)
     status, out, err = machine.run("test", "-k", "two words")
     assert (status, out) == (0, "<test><-k><two words>")
     assert err.startswith("Setting up .venv (once") and err.count("\n") == 1
-    assert machine.pth() == [str(machine.clone / "src")]
+    assert machine.sources() == [machine.clone / "src"]
     assert machine.run("tour") == (0, "<tour>", "")
     assert f"-c {machine.clone}/constraints.txt flask" in machine.calls.read_text()
     assert len(machine.calls.read_text().splitlines()) == 1
+
+
+def test_modules_of_the_current_folder_are_not_imported(machine: Machine, tmp_path: Path) -> None:
+    machine.python()
+    machine.here = tmp_path
+    for name in ("venv", "signal", "fcntl", "ensurepip"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not this one')\n")
+    status, out, err = machine.run("tour")
+    assert (status, out) == (0, "<tour>"), err
+
+
+def test_asserts_stay_in(machine: Machine) -> None:
+    machine.python()
+    assert machine.run("check", env={"PYTHONOPTIMIZE": "1"})[:2] == (0, "<check>")
 
 
 def test_a_link_to_the_launcher_starts_it(machine: Machine) -> None:
@@ -165,7 +181,7 @@ def test_a_moved_clone_gets_a_new_venv(machine: Machine) -> None:
     status, _, err = machine.run()
     assert status == 0
     assert err.startswith("This clone was moved")
-    assert machine.pth() == [str(machine.clone / "src")]
+    assert machine.sources() == [machine.clone / "src"]
     assert machine.run() == (0, "", "")
 
 
@@ -272,6 +288,16 @@ def test_a_real_venv_runs_the_tool(tmp_path: Path) -> None:
     again = subprocess.run([clone / "workshop", "tuor"], capture_output=True, text=True, cwd=tmp_path)
     assert again.returncode == 2
     assert "Setting up" not in again.stderr
+
+
+@pytest.mark.slow
+def test_a_folder_with_any_letters_in_the_c_locale(tmp_path: Path) -> None:
+    clone = tmp_path / "Übung"
+    copy_clone(clone)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"LC_ALL": "C"}
+    done = subprocess.run([clone / "workshop"], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "./workshop tour" in done.stdout
 
 
 @pytest.mark.slow

@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from workshop.process import Plugin, accepts, private_folder
-from workshop.trace import Refused, place, recording, verb
+from workshop.trace import Refused, place, proxy, recording, verb
 from workshop.trace.conversation import Clock
 from workshop.trace.mask import Mask
 from workshop.trace.proxy import Proxy, hang_up
 from workshop.trace.recording import KEPT, Call, Message
-from workshop.trace.screen import Screen, shown_body
+from workshop.trace.screen import Screen, noted, shown_body
 from workshop.trace.verb import Options
 from workshop.wire import Address, exchange, request
 
@@ -351,6 +351,23 @@ def test_the_end_lets_a_call_under_way_end(proxied: Start) -> None:
         ending.join()
 
 
+def test_the_end_does_not_wait_for_a_plugin_that_never_answers(proxied: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "GRACE", 0.1)
+    ended = threading.Event()
+    through = proxied(lambda connection: print(ended.wait(30)))
+    with through.open() as caller:
+        caller.sendall(request("VolumeDriver.List", {}))
+        wait_for(lambda: through.calls, "the question")
+        ending = threading.Thread(target=through.proxy.close)
+        ending.start()
+        ending.join(10)
+        hung = ending.is_alive()
+        ended.set()
+        ending.join()
+    assert not hung
+    assert through.done[0].failure == "the trace ended before the answer came"
+
+
 # Masking, recording, showing
 
 
@@ -417,8 +434,31 @@ def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.Captur
 def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r").write_text(text)
     assert verb.show(tmp_path / "r") == 2
-    assert "is no recording of ours. Record one:   ./workshop trace --record FILE" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is no recording of ours. Record one: ./workshop trace --record FILE" in said
     assert verb.show(tmp_path / "none") == 2
+
+
+def test_sentences_fit_80_columns_and_what_is_copied_stays_whole() -> None:
+    path, command = f"/run/{'a-long-name/' * 8}ddd.sock", "./workshop trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000"
+    assert noted(f"Give both:   {command}") == [f"Give both:   {command}"]
+    assert noted(f"Both ends of a conversation have to be given:   {command}") == [
+        "Both ends of a conversation have to be given:",
+        f"    {command}",
+    ]
+    assert noted(f"There is no socket at {path}. Start it:\n    {path} --now") == [
+        "There is no socket at",
+        f"{path}.",
+        "Start it:",
+        f"    {path} --now",
+    ]
+
+
+def test_what_trace_refuses_is_said_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert verb.main(Options(socket="/run/docker/plugins/nobody.sock")) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "    ./workshop trace --plugin FILE"
+    assert [line for line in said if len(line) > 80] == []
 
 
 def test_an_answer_that_comes_after_another_question_says_to_which() -> None:
@@ -453,9 +493,13 @@ class Tracing:
         wait_for(lambda: text in self.text() or self.process.poll() is not None, text)
         assert text in self.text()
 
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
+    def end(self, *numbers: int) -> int:
+        for number in numbers or [signal.SIGTERM]:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
 
     def call(self, endpoint: str, **body: object) -> object:
         return exchange(Address(path=str(self.socket)), endpoint, request(endpoint, body), 20).json
@@ -541,6 +585,33 @@ def test_a_plugin_that_is_not_there_refuses_by_closing(tracing: Callable[..., Tr
     traced.says("(there is no plugin: the connection was closed)")
 
 
+def test_a_command_that_cannot_be_started_is_told(tracing: Callable[..., Tracing], folder: Path) -> None:
+    (folder / "plugin").write_text("")  # nobody may execute it
+    traced = tracing(run=str(folder / "plugin"))
+    traced.says("Permission denied")
+    traced.says("It is started again when its file changes.")
+    assert traced.end() == 0
+    assert "Traceback" not in traced.text()
+
+
+def test_variables_without_a_value_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    @contextlib.contextmanager
+    def public(path: Path) -> Iterator[socket.socket]:
+        asked.append(path)
+        raise Refused("This is enough.")
+        yield
+
+    monkeypatch.setattr(verb, "public", public)
+    for name in ("DDD_SOCKET", "DDD_ROOT"):
+        monkeypatch.setenv(name, "")
+    with verb.kept(Options(run="false"), print) as keeper:
+        assert keeper.plugin.root == Path("/var/lib/ddd")
+    assert verb.main(Options(run="false")) == 1
+    assert asked == [Path("/run/docker/plugins/ddd.sock")]
+
+
 def test_masked_in_what_is_shown_and_in_what_is_recorded(tracing: Callable[..., Tracing], folder: Path) -> None:
     traced = tracing(plugin="part3/plugin.py", record=str(folder / "r"), mask=True)
     traced.says("The plugin runs")
@@ -565,6 +636,42 @@ def test_a_socket_is_taken_and_given_back(tracing: Callable[..., Tracing], runni
     assert os.path.samestat(running.socket.stat(), theirs)
     assert os.listdir(running.socket.parent) == ["ddd.sock"]
     assert running.call("VolumeDriver.Get", {"Name": "mango"}).ok
+
+
+def test_signals_that_come_together(tracing: Callable[..., Tracing], folder: Path) -> None:
+    path = folder / "ddd.sock"
+    with place.bound(path):
+        theirs = path.stat()
+        for _ in range(3):
+            traced = tracing(socket=str(path))
+            traced.says("Ctrl-C ends the trace.")
+            with Address(path=str(path)).connect(20) as caller:
+                # a call that is not answered holds up the end until all signals have come
+                caller.sendall(request("VolumeDriver.List", {}))
+                traced.says("/VolumeDriver.List")
+                assert traced.end(*[signal.SIGTERM, signal.SIGINT, signal.SIGHUP] * 100) == 0
+            assert os.path.samestat(path.stat(), theirs)
+
+
+def test_it_ends_when_nobody_reads_its_screen(tracing: Callable[..., Tracing], folder: Path, running: Plugin) -> None:
+    theirs = running.socket.stat()
+    (folder / "said").symlink_to("/dev/full")
+    traced = tracing(socket=str(running.socket))
+    assert traced.process.wait(20) == 0
+    assert os.path.samestat(running.socket.stat(), theirs)
+
+
+@pytest.mark.parametrize("name", [b"\0my\xffname", b"\0two\nlines", b"\0\xc2\x85"])
+def test_sockets_of_any_name_are_passed_over(folder: Path, name: bytes) -> None:
+    path = folder / "m\xe4ngo.sock"
+    with (
+        place.bound(path) as plugin,
+        Address(path=str(path)).connect(1),
+        plugin.accept()[0],
+        socket.socket(socket.AF_UNIX) as other,
+    ):
+        other.bind(name)
+        assert place.connections_with(path) == 1
 
 
 def test_a_connection_from_before_the_trace_is_told_of(folder: Path) -> None:
@@ -668,6 +775,9 @@ def test_over_tcp(tracing: Callable[..., Tracing]) -> None:
     [
         (Options(plugin="a", run="b"), "--plugin and --run name two plugins"),
         (Options(plugin="no.py"), "There is no file no.py."),
+        (Options(run="python 'plugin.py"), "quot"),
+        (Options(run=" "), "--run names no command."),
+        (Options(run=""), "--run names no command."),
         (Options(tcp="127.0.0.1:1"), "Give both ends:"),
         (Options(tcp="here", to="127.0.0.1:1"), "here is no HOST:PORT."),
         (Options(plugin="part3/plugin.py", port=80), "--port is the page's"),

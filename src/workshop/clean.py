@@ -1,5 +1,6 @@
 """What the course left on a machine, and its removal: specs and keys, volumes while their plugin runs, sockets."""
 
+import errno
 import fcntl
 import http.client
 import json
@@ -83,7 +84,7 @@ def call(path: Path, method: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def state(path: Path) -> str:
-    """What stands at a socket's path: "nothing", "other" (no socket), "stale" (nobody listens) or "listening".
+    """What stands at a socket's path: "nothing", "other" (no plugin's socket), "stale" (nobody listens) or "listening".
 
     Raises Lacking where this user may not look.
     """
@@ -93,7 +94,7 @@ def state(path: Path) -> str:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(SECONDS)
             probe.connect(str(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "nothing"
     except ConnectionRefusedError:
         return "stale"
@@ -101,6 +102,10 @@ def state(path: Path) -> str:
         raise _not_allowed(path) from error
     except TimeoutError:
         return "listening"  # a queue that is full: busy, or stopped, but there
+    except OSError as error:
+        if error.errno == errno.EPROTOTYPE:
+            return "other"  # it takes datagrams, which no plugin does
+        raise
     return "listening"
 
 
@@ -244,7 +249,9 @@ def _remove_socket(path: Path, report: Report) -> None:
     if found == "listening":
         report.stays(f"A plugin listens on {path}. End it with Ctrl-C, and then type:\n    ./workshop clean")
     if found == "other":
-        report.stays(f"{path} is no socket, so it is not ours. If you do not need it, type:\n    sudo rm -r '{path}'")
+        report.stays(
+            f"{path} is no plugin's socket, so it is not ours. If you do not need it, type:\n    sudo rm -r '{path}'"
+        )
 
 
 @contextmanager
@@ -252,7 +259,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Holds the lock that a plugin takes to make its socket (part1/plugin.py, listen): none starts meanwhile."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         yield
         return
     try:

@@ -63,11 +63,14 @@ class Keeper:
         """Run the plugin until it ends or a file changes; return whether a file has changed."""
         self.seen = [stamp(file) for file in self.files]
         before = len(self.plugin.output())
-        self.plugin.socket.unlink(missing_ok=True)
         try:
+            self.plugin.socket.unlink(missing_ok=True)
             self.plugin.start()
         except NotReady as reason:
             return self.failed(str(reason), before)
+        except OSError as error:
+            why = f"The plugin cannot be started: {error.strerror}. See whether its command runs without trace."
+            return self.failed(why, before)
         self.running.set()
         self.note(f"The plugin runs: {' '.join(map(short_word, self.plugin.command))}")
         while not self.changed() and self.plugin.exit_status() is None and not self.ended.wait(0.1):

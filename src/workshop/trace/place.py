@@ -146,8 +146,9 @@ def connections_with(path: Path) -> int:
 
     Docker keeps a connection for its next call, where the plugin lets it. Source: proc(5), /proc/net/unix.
     """
-    rows = [line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
-    return sum(row[5] == "03" and row[7:] == [str(path)] for row in rows)
+    # the kernel prints the names as they are: any bytes, and even a newline, which makes a line of fewer fields
+    rows = [line.split(maxsplit=7) for line in Path("/proc/net/unix").read_bytes().split(b"\n")[1:]]
+    return sum(row[5:6] == [b"03"] and row[7:] == [os.fsencode(path)] for row in rows)
 
 
 def check_place(path: Path) -> None:

@@ -26,7 +26,7 @@ class Proxy:
         self.reach: Callable[[], socket.socket] = reach or nobody
         self.ended = threading.Event()
         self.lock = threading.Lock()
-        self.open: dict[threading.Thread, tuple[socket.socket, Conversation]] = {}
+        self.open: dict[threading.Thread, tuple[list[socket.socket], Conversation]] = {}
         self.listener: socket.socket | None = None
         self.acceptor = threading.Thread(target=self.accept, name="accept")
 
@@ -46,21 +46,22 @@ class Proxy:
                 self.ended.wait(0.05)
                 continue
             at_once(caller)
-            conversation = Conversation(self.clock, self.told)
-            thread = threading.Thread(target=self.connect, args=[caller, conversation])
+            ends, conversation = [caller], Conversation(self.clock, self.told)
+            thread = threading.Thread(target=self.connect, args=[ends, conversation])
             with self.lock:
-                self.open[thread] = (caller, conversation)
+                self.open[thread] = (ends, conversation)
             thread.start()
 
-    def connect(self, caller: socket.socket, conversation: Conversation) -> None:
-        """Join a caller with the plugin until one of them ends it."""
-        with caller:
+    def connect(self, ends: list[socket.socket], conversation: Conversation) -> None:
+        """Join a caller with the plugin until one of them ends it; ends holds the caller, and then both."""
+        with ends[0] as caller:
             try:
                 plugin = self.reach()
             except OSError:
                 self.refuse(caller, conversation)
             else:
                 with plugin:
+                    ends.append(plugin)
                     plugin.settimeout(None)
                     at_once(plugin)
                     join(caller, plugin, conversation)
@@ -86,13 +87,15 @@ class Proxy:
         while any(conversation.waiting for _, conversation in self.connections()) and time.monotonic() < limit:
             time.sleep(0.01)
         with self.lock:
-            for caller, _ in self.open.values():
-                hang_up(caller)
             threads = list(self.open)
-        for thread in threads:
-            thread.join()
+        while any(thread.is_alive() for thread in threads):
+            # both ends: a plugin that never answers would not hang up by itself
+            for ends, _ in self.connections():
+                for each in ends:
+                    hang_up(each)
+            time.sleep(0.01)
 
-    def connections(self) -> list[tuple[socket.socket, Conversation]]:
+    def connections(self) -> list[tuple[list[socket.socket], Conversation]]:
         """Return what is open now."""
         with self.lock:
             return list(self.open.values())

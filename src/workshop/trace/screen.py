@@ -69,8 +69,19 @@ def lines_of(left: str, speaker: str, text: str) -> list[str]:
 
 
 def noted(text: str) -> list[str]:
-    """Return a note in lines of 80 columns; an indented line stays on its own."""
-    return [each for line in text.splitlines() for each in textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]]
+    """Return sentences in lines of 80 columns.
+
+    What is to be copied stays whole: a path, an indented line, and a command, which stands behind three spaces.
+    """
+    lines = []
+    for line in text.splitlines():
+        sentence, _, command = line.partition("   ")
+        if not sentence or len(line) <= WIDTH:
+            lines.append(line)
+            continue
+        lines += textwrap.wrap(sentence, WIDTH, break_long_words=False, break_on_hyphens=False)
+        lines += [f"    {command}"] if command else []
+    return lines
 
 
 class Teller:
@@ -127,5 +138,5 @@ class Teller:
             self.record.flush()
             self.recorded += 1
         except OSError as error:
-            self.show([f"The recording ends here, at {self.recorded} calls: {error.strerror}."])
+            self.show(noted(f"The recording ends here, at {self.recorded} calls: {error.strerror}."))
             self.record = None

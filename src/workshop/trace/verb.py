@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,9 @@ from workshop.trace.proxy import Proxy
 from workshop.trace.recording import Call, header, read, recording
 from workshop.trace.screen import Screen, Teller, noted
 from workshop.wire import Address
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Each of these ends a trace."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,44 @@ class Options:
 
 def main(options: Options) -> int:
     """Trace until Ctrl-C or SIGTERM; return 0, 1 (it cannot be done here now) or 2 (what was typed is wrong)."""
-    ended = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         options = checked(options)
-        for number in before:
-            signal.signal(number, lambda *_: ended.set())
-        trace(options, ended)
+        with End() as end:
+            trace(options, end)
     except (Usage, Refused) as wrong:
-        print(wrong, file=sys.stderr)
+        print("\n".join(noted(str(wrong))), file=sys.stderr)
         return 2 if isinstance(wrong, Usage) else 1
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return 0
+
+
+class End:
+    """The end of a trace: a signal brings it, or come().
+
+    A byte in a pipe, and no lock: a signal may come while another one is handled, and would wait for it for ever.
+    """
+
+    def __enter__(self) -> End:
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.writer, False)
+        self.pipe_before = signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        self.before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self.pipe_before)
+        os.close(self.reader)
+        os.close(self.writer)
+
+    def come(self) -> None:
+        """Bring the end, from any thread."""
+        with contextlib.suppress(BlockingIOError):  # a full pipe has brought it
+            os.write(self.writer, b"\0")
+
+    def wait(self) -> None:
+        """Wait for the end."""
+        os.read(self.reader, 1)
 
 
 def checked(options: Options) -> Options:
@@ -72,11 +98,23 @@ def checked(options: Options) -> Options:
         raise Usage(f"Give both ends:   {tool()} trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000")
     if options.port and not options.web:
         raise Usage(f"--port is the page's:   {tool()} trace --web --port {options.port}")
+    if options.run is not None:
+        check_command(options.run)
     if not given:
         options = dataclasses.replace(options, plugin=own_plugin())
     if options.plugin and not os.path.isfile(options.plugin):
         raise Usage(f"There is no file {options.plugin}. Give the plugin's:   {tool()} trace --plugin FILE")
     return options
+
+
+def check_command(run: str) -> None:
+    """See whether --run holds a command. Raises Usage."""
+    if not run.strip():
+        raise Usage(f"--run names no command. Type for example:   {tool()} trace --run 'node plugin.js'")
+    try:
+        command_for(None, run)
+    except ValueError as wrong:
+        raise Usage(str(wrong)) from None
 
 
 def own_plugin() -> str:
@@ -89,20 +127,20 @@ def own_plugin() -> str:
     raise Usage(f"Name a plugin:   {tool()} trace --plugin FILE")
 
 
-def trace(options: Options, ended: threading.Event) -> None:
+def trace(options: Options, end: End) -> None:
     """Put everything together, wait for the end, and take it apart in the other order. Raises Usage and Refused."""
     clock = Clock()
     with contextlib.ExitStack() as stack:
         title = f"trace of {options.plugin or options.run or options.socket or options.to}"
         record = stack.enter_context(recording(options.record, title))
         screen = Screen(lambda call: clock_time(clock.began + call.at))
-        teller = Teller(screen, record, Mask() if options.mask else None, ended.set)
+        teller = Teller(screen, record, Mask() if options.mask else None, end.come)
         page = stack.enter_context(web_page(options, teller, title, clock)) if options.web else ""
         stack.enter_context(teller)
         with contextlib.ExitStack() as passing:
             where = start(options, passing, Proxy(teller.news.put, clock), teller.news.put)
             teller.news.put(f"{where}{page}\nCtrl-C ends the trace.")
-            ended.wait()
+            end.wait()
     if record:
         print(f"{teller.recorded} calls are recorded. See them:\n    {tool()} trace show {options.record}")
 
@@ -123,7 +161,7 @@ def start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: N
         proxy.reach = lambda: Address(path=str(aside_of(path))).connect(HOLD)
         proxy.serve(passing.enter_context(in_place_of(path, note)))
         return f"This trace stands in for the plugin at {path}. Do not restart the plugin meanwhile."
-    path = Path(os.path.abspath(os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")))
+    path = Path(os.path.abspath(os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"))
     keeper = passing.enter_context(kept(options, note))
     passing.callback(proxy.close)
     proxy.reach = keeper.reach
@@ -134,7 +172,7 @@ def start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: N
 @contextlib.contextmanager
 def kept(options: Options, note: Note) -> Iterator[Keeper]:
     """Give a Keeper of the plugin that was named, on a private socket."""
-    root = Path(os.environ.get("DDD_ROOT", "/var/lib/ddd"))
+    root = Path(os.environ.get("DDD_ROOT") or "/var/lib/ddd")
     command = command_for(options.plugin, options.run)
     with private_folder() as folder, Keeper(Plugin(command, folder / "ddd.sock", root), note) as keeper:
         yield keeper
@@ -195,7 +233,7 @@ def show(path: str | Path) -> int:
     try:
         first, calls = read(path)
     except Usage as wrong:
-        print(wrong, file=sys.stderr)
+        print("\n".join(noted(str(wrong))), file=sys.stderr)
         return 2
     about = ", ".join(filter(None, [first.get("title"), first.get("engine"), first.get("recorded")]))
     print("\n".join(noted(say("head", about))))
