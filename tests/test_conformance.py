@@ -413,3 +413,64 @@ def test_podman_is_misled_by_what_docker_reads() -> None:
         finally:
             plugin.close()
     assert levels == ["ok", "FAIL"]
+
+
+LISTED = '[{"Name": name, "Mountpoint": mountpoint(name)} for name in sorted(names)]'
+VOLUME = '{"Name": name, "Mountpoint": mountpoint(name), "CreatedAt": created_at}'
+PATH = '    with one_volume(name):\n        return answer({"Mountpoint": mountpoint(name), "Err": ""})'
+SCOPE = '{"Capabilities": {"Scope": "local"}}'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "old", "new", "outcome"),
+    [
+        ("list.without-body", LISTED, f"[None, *{LISTED}]", "ok"),
+        ("list.types", LISTED, f"[None, *{LISTED}]", "ok"),
+        ("list.mountpoint", LISTED, f"[None, *{LISTED}, *{LISTED}]", "ok"),
+        ("http.keep-alive", VOLUME, '"x"', "FAIL"),
+        ("path.of-mounted", PATH, "    return answer(None)", "warn"),
+        ("capabilities.scope", SCOPE, "None", "warn"),
+        ("activate.names-volume-driver", '["VolumeDriver"]', '["VolumeDriver", 1]', "FAIL"),
+        ("get.created-at", "isoformat(", "replace(year=2026).isoformat(", "ok"),
+        ("get.created-at", '"CreatedAt": created_at', '"CreatedAt": "2026-02-31T12:00:00Z"', "FAIL"),
+        ("get.status", '"CreatedAt": created_at', '"Status": {"load": float("nan")}', "FAIL"),
+    ],
+)
+def test_an_odd_answer_is_judged(case: str, old: str, new: str, outcome: str) -> None:
+    text = PART3.read_text()
+    assert text.count(old) == 1, text.count(old)
+    result = verdict(text.replace(old, new), case)
+    assert result.outcome == outcome, result.reason
+
+
+@pytest.mark.slow
+def test_a_leak_of_one_descriptor_for_each_mount_is_found() -> None:
+    begins = '"""Note that a container is about to use the volume, and say which folder to give it."""'
+    text = PART3.read_text()
+    assert begins in text
+    leaking = text.replace(begins, 'os.open("/", os.O_RDONLY)')
+    assert verdict(leaking, "http.descriptors").outcome == "FAIL"
+
+
+@pytest.mark.slow
+def test_through_a_socket_no_volume_of_a_wrong_name_is_made(running: Plugin) -> None:
+    plugin = Candidate([], running.socket, None)
+    for case in CASES.values():
+        suite.run_case(plugin, case, None)
+        created = [each for each in plugin.exchanges if each.endpoint == "VolumeDriver.Create"]
+        assert [each.sent for each in created if not isinstance(as_object(each.sent), dict)] == [], case.id
+    plugin.close()
+
+
+def as_object(text: str) -> object:
+    """Return what JSON a text is, None where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def test_a_report_in_xml_has_no_control_characters() -> None:
+    result = Result("x.y", "A rule", "error", reason='{"Scope": "lo\x01cal"}')
+    assert ET.fromstring(report.junit([result], "any")).find(".//error") is not None

@@ -121,5 +121,18 @@ def test_what_go_cannot_read_is_no_json(body: str) -> None:
     assert not Exchange("x", b"", 200, body=body.encode()).ok
 
 
+def test_a_queue_that_is_full_is_tried_again(tmp_path: Path) -> None:
+    address = Address(path=str(tmp_path / "s"))
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as waiting:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(0)
+        waiting.enter_context(address.connect(5))
+        assert exchange(address, "x", request("x"), 0.05).failure == "the queue of its socket is full"
+        later = threading.Timer(0.05, lambda: listener.accept()[0].close())
+        later.start()
+        address.connect(5).close()
+        later.join()
+
+
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
     assert exchange(Address(path=str(tmp_path / "s")), "x", request("x")).failure == "there is no socket"

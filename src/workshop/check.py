@@ -64,6 +64,7 @@ def main(options: Options) -> int:
         if not __debug__:
             raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
         file = plugin_file(options)
+        can_write(options)
         if options.conformance:
             return conformance(options, file)
         parts = parts_of(options)
@@ -105,6 +106,12 @@ def parts_of(options: Options) -> list[int]:
     if options.part:
         return [options.part]
     return [max(learner.progress().part, 1)] if options.own else [2, 3]
+
+
+def can_write(options: Options) -> None:
+    """See that the reports can be written, before the time is spent. Raises Usage."""
+    for path in filter(None, (options.junit, options.json)):
+        write(path, lambda: "")
 
 
 def once(options: Options, file: Path | None, parts: list[int]) -> int:

@@ -58,14 +58,22 @@ class Address:
         if not self.path:
             raw = socket.create_connection((self.host, self.port), timeout)
             return self.tls.wrap_socket(raw, server_hostname=self.host) if self.tls else raw
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(timeout)
-        try:
-            connection.connect(self.path)
-        except OSError:
-            connection.close()
-            raise
-        return connection
+        # where the plugin's queue is full, Docker tries again after a second
+        give_up = time.monotonic() + min(timeout, 1.0)
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(timeout)
+            try:
+                connection.connect(self.path)
+                return connection
+            except BlockingIOError:
+                connection.close()
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
+            except OSError:
+                connection.close()
+                raise
 
     def __str__(self) -> str:
         scheme = "https" if self.tls else "http"
@@ -268,6 +276,8 @@ def failure(error: Exception) -> str:
             return "nobody listens on the socket"
         case TimeoutError():
             return "no answer in time"
+        case BlockingIOError():
+            return "the queue of its socket is full"
         case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
             return "the connection was closed without an answer"
         case http.client.BadStatusLine():
