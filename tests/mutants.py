@@ -155,6 +155,13 @@ MUTANTS = [
         '    len(None)\n    return answer({"Implements"',
     ),
     Mutant("no such route", "2.1", '"/Plugin.Activate"', '"/Plugin.activate"'),
+    Mutant(
+        "route below the server",
+        "2.1",
+        '@app.post("/Plugin.Activate")',
+        'app.run(host=f"unix://{SOCKET}")\n\n\n@app.post("/Plugin.Activate")',
+        "a route that the server does not know",
+    ),
     Mutant("wrong method", "2.1", '@app.post("/Plugin.Activate")', '@app.get("/Plugin.Activate")'),
     Mutant("bare text", "2.1", '    return answer({"Implements": ["VolumeDriver"]})', '    return "VolumeDriver"'),
     Mutant("JSON, but no object", "2.1", '{"Implements": ["VolumeDriver"]}', '["VolumeDriver"]'),
@@ -207,6 +214,13 @@ MUTANTS = [
         "    if options:\n",
         '    if options is not None or not options:\n        abort(400, "This plugin makes volumes on Sundays only.")\n    if options:\n',
     ),
+    Mutant(
+        "get_json without force",
+        "3.1",
+        "request.get_json(force=True, silent=True)",
+        "request.get_json()",
+    ),
+    Mutant("no Get", "3.2", '@app.post("/VolumeDriver.Get")', '@app.post("/VolumeDriver.Gte")', "no such route"),
     Mutant(
         "Name not returned",
         "3.2",
@@ -278,6 +292,7 @@ MUTANTS = [
         '[{"Name": name, "Mountpoint": mountpoint(name)} for name in sorted(names)]',
         "sorted(names)",
     ),
+    Mutant("no Mount", "3.6", '"/VolumeDriver.Mount"', '"/VolumeDriver.mount"', "no such route"),
     Mutant(
         "Mountpoint relative",
         "3.6",
@@ -300,6 +315,7 @@ MUTANTS = [
         'mount_id), record_of_caller()])\n    return answer({"Path": mountpoint(name), ',
         case="mount.tells-a-mountpoint",
     ),
+    Mutant("no Path", "3.7", '"/VolumeDriver.Path"', '"/Volumedriver.Path"', "no such route"),
     Mutant(
         "Path is elsewhere",
         "3.7",
@@ -308,6 +324,7 @@ MUTANTS = [
         "Path is not Mount's folder",
         case="path.of-mounted",
     ),
+    Mutant("no Unmount", "3.8", '"/VolumeDriver.Unmount"', '"/VolumeDriver.UnMount"', "no such route"),
     Mutant(
         "Unmount deletes the files",
         "3.8",
@@ -331,6 +348,7 @@ MUTANTS = [
         'record_of_caller()])\n        again = [x for x in os.listdir(f"/proc/self/fd/{volume}/mounts") if x != mount_id]\n    return answer({"Mountpoint": VOLUMES if again else mountpoint(name), ',
         case="mount.shared",
     ),
+    Mutant("no Remove", "3.10", '"/VolumeDriver.Remove"', '"/VolumeDriver.Remov"', "no such route"),
     Mutant(
         "Remove does nothing",
         "3.10",

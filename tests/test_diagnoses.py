@@ -14,9 +14,10 @@ from mutants import MUTANTS, Mutant
 from programs import PROGRAMS, Program
 
 from workshop import report
-from workshop.diagnose import CAUSES
+from workshop.diagnose import CAUSES, Evidence, diagnose, place
 from workshop.process import private_folder
 from workshop.subject import FRUIT, PluginUnderTest
+from workshop.wire import Exchange
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 WRONG: list[Mutant | Program] = [*MUTANTS, *PROGRAMS]
@@ -91,3 +92,44 @@ def test_a_report_says_who_spoke_and_why(path: Path) -> None:
     text = path.read_text()
     assert "  Why       " in text
     assert "[docker]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")
+
+
+def refused(step: str, endpoint: str, err: str, file: Path | None) -> Evidence:
+    """Return what is known when an endpoint is answered with 404 and this Err."""
+    answer = Exchange(endpoint, b'POST / HTTP/1.1\r\n\r\n{"Name":"mango"}', 404, body=b'{"Err": "%b"}' % err.encode())
+    return Evidence(step, 'wanted 200 with {"Err": ""} for', [answer], file=file)
+
+
+UNKNOWN_PATH = "ddd does not answer POST /VolumeDriver.Get."
+ROUTE = '@app.post("/VolumeDriver.Get")'
+
+
+@pytest.mark.parametrize(
+    ("text", "err", "key"),
+    [
+        ("", "Sorry.", "no such route"),
+        ("# " + ROUTE, "Sorry.", "no such route"),
+        ("", UNKNOWN_PATH, "no such route"),
+        ('if request.path == "/VolumeDriver.Get": pass', UNKNOWN_PATH, "no such route"),
+        (ROUTE, UNKNOWN_PATH, "a route that the server does not know"),
+        (ROUTE, "Sorry.", "Get forgets"),
+        ('app.post(f"/VolumeDriver.{name}") for name in ["Get"]', "Sorry.", "Get forgets"),
+        (None, "Sorry.", "Get forgets"),
+    ],
+)
+def test_an_unknown_path_is_not_an_unknown_volume(tmp_path: Path, text: str | None, err: str, key: str) -> None:
+    file = tmp_path / "plugin.py" if text is not None else None
+    if file:
+        file.write_text(f"app = Flask()\n{text}\n")
+    assert diagnose(refused("3.2", "VolumeDriver.Get", err, file)).key == key
+
+
+def test_a_create_that_refuses_with_404_has_its_route(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text('@app.post("/VolumeDriver.Create")\n')
+    evidence = refused("3.1", "VolumeDriver.Create", "There is no disk.", tmp_path / "plugin.py")
+    assert diagnose(evidence).key == "refused"
+
+
+def test_one_looks_at_the_route_and_not_at_a_comparison(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(f'if request.path == "/VolumeDriver.Get":\n    pass\n{ROUTE}\n')
+    assert place(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == (3, ROUTE)

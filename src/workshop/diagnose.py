@@ -59,9 +59,39 @@ class Evidence:
         """The last answer is an error that Docker takes for one."""
         return bool(self.last.status) and not self.last.ok
 
+    @property
+    def code(self) -> list[tuple[int, str]]:
+        """The lines of the plugin's file with their numbers, without those that are a comment."""
+        text = self.file.read_text(errors="replace") if self.file and self.file.is_file() else ""
+        lines = enumerate((line.strip() for line in text.splitlines()), 1)
+        return [(number, line) for number, line in lines if not line.startswith("#")]
+
+    @property
+    def unrouted(self) -> bool:
+        """The last answer says that there is no such path, and not that there is no such volume."""
+        if self.last.status != 404 or self.asked("Bake"):
+            return False
+        # Flask says so of an unknown path, and so do the plugins of this course
+        of_path = f"/{self.last.endpoint}" in self.last.err or "requested URL was not found" in self.last.err
+        # these ask for no volume that could be unknown
+        for_any = self.asked("Activate", "Create", "List", "Capabilities") and not self.route(self.last.endpoint)
+        return self.html or of_path or for_any or not self.written
+
+    @property
+    def written(self) -> bool:
+        """The method that was called stands in the plugin's file; where that cannot be read, it may."""
+        method = self.last.endpoint.rpartition(".")[2]
+        return not self.code or any(re.search(rf"""[./"']{method}["']""", line) for _, line in self.code)
+
     def asked(self, *methods: str) -> bool:
         """Tell whether the last call was one of these methods."""
         return self.last.endpoint.rpartition(".")[2] in methods
+
+    def route(self, endpoint: str) -> tuple[int, str] | None:
+        """Return the line of the plugin's file that has the route of an endpoint, and its number."""
+        named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}["']""", line)]
+        # a comparison with the path is no route
+        return next((found for found in named if "==" not in found[1]), None)
 
 
 @dataclass(frozen=True)
@@ -109,9 +139,7 @@ def place(evidence: Evidence) -> tuple[int, str] | None:
     if frames:
         number = int(frames[-1])
         return (number, lines[number - 1].strip()) if number <= len(lines) else None
-    route = f"/{evidence.last.endpoint}"
-    found = [number for number, line in enumerate(lines, 1) if f'"{route}"' in line or f"'{route}'" in line]
-    return (found[0], lines[found[0] - 1].strip()) if found and evidence.last.endpoint else None
+    return evidence.route(evidence.last.endpoint) if evidence.last.endpoint else None
 
 
 LOOKING_UP = "Error response from daemon: create mango: error looking up volume plugin ddd: legacy plugin: "
@@ -332,13 +360,19 @@ simple(
 )
 
 
+@cause("a route that the server does not know")
+def _(e: Evidence) -> str | None:
+    if e.unrouted and e.route(e.last.endpoint):
+        return (
+            f"The route /{e.last.endpoint} is in the file, but the server did not know it. Is it below the line that "
+            "starts the server? That line never comes back: move it to the end of the file."
+        )
+    return None
+
+
 @cause("no such route")
 def _(e: Evidence) -> str | None:
-    if (
-        e.last.status == 404
-        and not e.asked("Bake")
-        and (e.html or e.asked("Activate", "Create", "List", "Capabilities"))
-    ):
+    if e.unrouted:
         return f"The plugin has no route /{e.last.endpoint}. This is what Docker calls, in this spelling."
     return None
 
