@@ -46,6 +46,7 @@ class Mutant:
 MUTANTS = [
     Mutant("ends at once", "1.1", "    serve()", "    listen(SOCKET)", "ended at the start"),
     Mutant("syntax error", "1.1", "def greet():", "def greet(:"),
+    Mutant("one = for two", "1.1", 'if __name__ == "__main__"', 'if __name__ = "__main__"', "syntax error"),
     Mutant("missing module", "1.1", "import fcntl\n", "import fcntl\nimport fctnl\n"),
     Mutant("crash at the start", "1.1", "    serve()", '    raise RuntimeError("the dog ate my socket")'),
     Mutant(
@@ -67,9 +68,11 @@ MUTANTS = [
         'os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")',
         'os.environ["DDD_ROOT"] + "/ddd.sock"',
     ),
+    Mutant("unix:// forgotten", "1.1", "    serve()", "    app.run(host=SOCKET)", "a path taken for a host"),
     Mutant("does not listen", "1.1", "    serve()", "    signal.pause()", case="socket.there"),
     Mutant("greets GET only", "1.2", 'methods=["GET", "POST"]', 'methods=["GET"]', "greets one method only"),
     Mutant("greets POST only", "1.2", 'methods=["GET", "POST"]', 'methods=["POST"]', "greets one method only"),
+    Mutant("greets elsewhere", "1.2", '@app.route("/", ', '@app.route("/hello", ', "nothing at /"),
     Mutant("socket open to all", "1.3", "os.umask(0o177)", "os.umask(0)", case="socket.closed-to-others"),
     Mutant("one caller at a time", "1.4", "threaded=True", "threaded=False", case="http.silent-caller"),
     Mutant(
@@ -79,6 +82,13 @@ MUTANTS = [
         "signal.SIG_IGN",
         "does not end when asked",
         case="socket.stop",
+    ),
+    Mutant(
+        "stumbles over the end",
+        "1.5",
+        "            os.unlink(SOCKET)",
+        "            os.unlink(SOCKET)\n            os.unlink(SOCKET)",
+        "raises when asked to end",
     ),
     Mutant("leaves its socket", "1.5", "            os.unlink(SOCKET)", "            pass", case="socket.taken-away"),
     Mutant(
@@ -90,11 +100,39 @@ MUTANTS = [
         case="socket.stale",
     ),
     Mutant(
+        "crash at a stale socket",
+        "1.6",
+        "            os.unlink(path)",
+        "            os.unlink(path + 1)",
+        "crash at the start",
+    ),
+    Mutant(
         "takes a living socket",
         "1.7",
         "            caller.connect(path)",
         "            os.unlink(path); return",
         case="socket.living",
+    ),
+    Mutant(
+        "second takes the socket away",
+        "1.7",
+        '            sys.exit(f"A plugin listens',
+        '            os.unlink(path)\n            sys.exit(f"A plugin listens',
+        "takes a living socket",
+    ),
+    Mutant(
+        "second ends with 0",
+        "1.7",
+        '            sys.exit(f"A plugin listens',
+        '            sys.exit()\n            sys.exit(f"A plugin listens',
+        "gives way with the wrong status",
+    ),
+    Mutant(
+        "second goes on",
+        "1.7",
+        '            sys.exit(f"A plugin listens',
+        '            signal.pause()\n            sys.exit(f"A plugin listens',
+        "goes on without a socket",
     ),
     Mutant(
         "second with a traceback",
@@ -110,6 +148,13 @@ MUTANTS = [
         "    if not stat.S_ISSOCK(os.lstat(path).st_mode):\n        return os.unlink(path)\n        sys.exit",
         "replaces a file",
         case="socket.not-a-file",
+    ),
+    Mutant(
+        "ends with 0 at a file",
+        "1.8",
+        '        sys.exit(f"{path} is there and is no socket',
+        '        sys.exit()\n        sys.exit(f"{path} is there and is no socket',
+        "gives way with the wrong status",
     ),
     Mutant(
         "wrong case of the subsystem",

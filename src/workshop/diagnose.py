@@ -52,7 +52,8 @@ class Evidence:
     def error(self) -> str:
         """The last line of the last Python traceback, such as "KeyError: 'name'"."""
         found = re.findall(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", self.log, re.MULTILINE)
-        return found[-1] if (found and "Traceback" in self.log) or ("SyntaxError" in self.log and found) else ""
+        told = found and ("Traceback" in self.log or "SyntaxError" in self.log)
+        return found[-1].rstrip(".?!") if told else ""
 
     @property
     def refused(self) -> bool:
@@ -172,10 +173,17 @@ VERBS = {"VolumeDriver.Create": "create", "VolumeDriver.Remove": "remove"}
 # It does not start
 
 
+# what the C libraries say of a machine that they cannot find; Werkzeug prints it in a line of its own
+NO_SUCH_HOST = (
+    "Name or service not known|nodename nor servname|Temporary failure in name resolution"
+    "|No address associated with hostname"
+)
+
+
 @cause("syntax error")
 def _(e: Evidence) -> str | None:
     if e.trouble and re.search(r"^\s*(Syntax|Indentation|Tab)Error", e.log, re.MULTILINE):
-        return f"Python cannot read the file: {e.log.strip().splitlines()[-1]}."
+        return f"Python cannot read the file: {e.log.strip().rstrip('.?!').splitlines()[-1]}."
     return None
 
 
@@ -197,10 +205,21 @@ simple(
 )
 simple(
     "stale socket stops it",
-    lambda e: e.trouble and e.step == "1.6",
+    lambda e: e.trouble and e.step == "1.6" and (not e.error or re.search("in use|refused", e.error)),
     (
         "A plugin that is killed leaves its socket behind. The next start finds it, and has to see that "
         "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin."
+    ),
+)
+
+
+simple(
+    "a path taken for a host",
+    # a word of more than 63 letters is no name of a machine at all
+    lambda e: e.trouble and re.search(rf"^({NO_SUCH_HOST})$|'idna' codec.*label", e.log, re.MULTILINE),
+    (
+        "Flask took the path of the socket for the name of a machine, and there is no such machine. The host has to "
+        'begin with unix://, and the path follows: app.run(host=f"unix://{SOCKET}").'
     ),
 )
 
@@ -242,10 +261,17 @@ def _(e: Evidence) -> str | None:
     return None
 
 
+DOCKERS_PLACE = "/run/docker/plugins/ddd.sock"
+
+
 @cause("a socket in another place")
 def _(e: Evidence) -> str | None:
     if e.trouble and e.listens:
-        return f"The plugin listens at {e.listens[0]}, and not where DDD_SOCKET says, at {e.socket}."
+        remove = "./workshop clean" if e.listens[0] == DOCKERS_PLACE else f"rm {e.listens[0]}"
+        return (
+            f"The plugin listens at {e.listens[0]}, and not where DDD_SOCKET says, at {e.socket}. If its socket is "
+            f"still there after this check, `{remove}` removes it."
+        )
     return None
 
 
@@ -355,8 +381,18 @@ def _(e: Evidence) -> str | None:
 
 simple(
     "greets one method only",
-    lambda e: e.step == "1.2" and e.last.status in (404, 405),
+    lambda e: e.step == "1.2" and e.last.status == 405,
     "The greeting has to come for GET, which curl sends, and for POST, which Docker sends: methods=[…].",
+)
+
+
+simple(
+    "nothing at /",
+    lambda e: e.step == "1.2" and e.last.status == 404,
+    (
+        'Nothing answers at /. Is there a function with @app.route("/", …), and above the line that starts the '
+        "server? That line never comes back: it has to be the last one of the file."
+    ),
 )
 
 
@@ -474,6 +510,28 @@ simple(
         "rights away before anybody can connect: os.umask(0o177) around bind."
     ),
 )
+
+
+@cause("raises when asked to end")
+def _(e: Evidence) -> str | None:
+    if e.step != "1.5" or "exit status" not in e.demand:
+        return None
+    # Python may go on after this one: where the signal comes during a call, Werkzeug catches what the handler raises
+    handler = re.search(r"^TypeError: .*(?:but 2 were given|, got 2)$", e.log, re.MULTILINE)
+    if handler:
+        return (
+            f"The handler of the signal raised {handler[0]}. Python calls it with two arguments, the signal's number "
+            "and where the program was: lambda *_: sys.exit() takes any."
+        )
+    # Ctrl-C without a handler is no mistake in the plugin's way out
+    if e.error and not e.error.startswith("KeyboardInterrupt"):
+        return (
+            f"Asked to end, the plugin raised {e.error}. With that its exit status is not 0, which whoever started it "
+            "takes for a failure: mend that."
+        )
+    return None
+
+
 simple(
     "does not end when asked",
     lambda e: e.step == "1.5" and "exit status" in e.demand,
@@ -491,10 +549,29 @@ simple(
     ),
 )
 simple(
+    "goes on without a socket",
+    lambda e: e.step in ("1.7", "1.8") and "still runs" in e.demand,
+    (
+        "The place of its socket is taken, and it runs all the same: nobody will ever call it. End it with a "
+        'sentence: sys.exit("…").'
+    ),
+)
+
+
+@cause("gives way with the wrong status")
+def _(e: Evidence) -> str | None:
+    status = re.search(r"with status 1, not (-?\d+)", e.demand) if e.step in ("1.7", "1.8") else None
+    if status:
+        well = ", which tells a script that all went well" if status[1] == "0" else ""
+        return f'It gave way, but with status {status[1]}{well}. sys.exit("a sentence") prints it, and ends with 1.'
+    return None
+
+
+simple(
     "takes a living socket",
     lambda e: e.step == "1.7" and "sentence" not in e.demand,
     (
-        "A second start took the place of a plugin that runs: that one goes on, and nobody can reach it. Try "
+        "A second start took the socket of a plugin that runs: that one goes on, and nobody can reach it. Try "
         "to connect before you remove a socket; when somebody answers, end with a sentence."
     ),
 )
