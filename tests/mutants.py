@@ -164,13 +164,14 @@ MUTANTS = [
         "wrong subsystem",
         case="activate.names-volume-driver",
     ),
+    Mutant("Implements misspelt", "2.1", '{"Implements"', '{"Implement"'),
     Mutant("Implements is a text", "2.1", '["VolumeDriver"]', '"VolumeDriver"', "Implements is no list"),
     Mutant(
         "wants JSON on Activate",
         "2.1",
         '    return answer({"Implements"',
         '    request.get_json()\n    return answer({"Implements"',
-        "get_json without force",
+        "reads an empty body",
     ),
     Mutant(
         "hangs",
@@ -192,12 +193,20 @@ MUTANTS = [
         "2.1",
         '    return answer({"Implements"',
         '    request.get_json(force=True)\n    return answer({"Implements"',
+        "reads an empty body",
     ),
     Mutant(
         "exception in a handler",
         "2.1",
         '    return answer({"Implements"',
         '    len(None)\n    return answer({"Implements"',
+    ),
+    Mutant(
+        "answers nothing",
+        "2.1",
+        '    return answer({"Implements"',
+        '    answer({"Implements"',
+        "exception in a handler",
     ),
     Mutant("no such route", "2.1", '"/Plugin.Activate"', '"/Plugin.activate"'),
     Mutant(
@@ -371,6 +380,13 @@ MUTANTS = [
     ),
     Mutant("no Unmount", "3.8", '"/VolumeDriver.Unmount"', '"/VolumeDriver.UnMount"', "no such route"),
     Mutant(
+        "Unmount refused",
+        "3.8",
+        "read_records(volume, mount_id)[:-1])\n",
+        'read_records(volume, mount_id)[:-1])\n        abort(400, "I hold on to it.")\n',
+        "refused",
+    ),
+    Mutant(
         "Unmount deletes the files",
         "3.8",
         "read_records(volume, mount_id)[:-1])\n",
@@ -394,6 +410,13 @@ MUTANTS = [
         case="mount.shared",
     ),
     Mutant("no Remove", "3.10", '"/VolumeDriver.Remove"', '"/VolumeDriver.Remov"', "no such route"),
+    Mutant(
+        "Remove refused",
+        "3.10",
+        "        gone = aside()\n        os.rename",
+        '        abort(400, "I like it too much.")\n        gone = aside()\n        os.rename',
+        "refused",
+    ),
     Mutant(
         "Remove does nothing",
         "3.10",
