@@ -46,6 +46,7 @@ class Mutant:
 MUTANTS = [
     Mutant("ends at once", "1.1", "    serve()", "    listen(SOCKET)", "ended at the start"),
     Mutant("syntax error", "1.1", "def greet():", "def greet(:"),
+    Mutant("one = for two", "1.1", 'if __name__ == "__main__"', 'if __name__ = "__main__"', "syntax error"),
     Mutant("missing module", "1.1", "import fcntl\n", "import fcntl\nimport fctnl\n"),
     Mutant("crash at the start", "1.1", "    serve()", '    raise RuntimeError("the dog ate my socket")'),
     Mutant(
@@ -67,9 +68,11 @@ MUTANTS = [
         'os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"',
         'os.environ["DDD_ROOT"] + "/ddd.sock"',
     ),
+    Mutant("unix:// forgotten", "1.1", "    serve()", "    app.run(host=SOCKET)", "a path taken for a host"),
     Mutant("does not listen", "1.1", "    serve()", "    signal.pause()", case="socket.there"),
     Mutant("greets GET only", "1.2", 'methods=["GET", "POST"]', 'methods=["GET"]', "greets one method only"),
     Mutant("greets POST only", "1.2", 'methods=["GET", "POST"]', 'methods=["POST"]', "greets one method only"),
+    Mutant("greets elsewhere", "1.2", '@app.route("/", ', '@app.route("/hello", ', "nothing at /"),
     Mutant("socket open to all", "1.3", "os.umask(0o177)", "os.umask(0)", case="socket.closed-to-others"),
     Mutant("one caller at a time", "1.4", "threaded=True", "threaded=False", case="http.silent-caller"),
     Mutant(
@@ -79,6 +82,13 @@ MUTANTS = [
         "signal.SIG_IGN",
         "does not end when asked",
         case="socket.stop",
+    ),
+    Mutant(
+        "stumbles over the end",
+        "1.5",
+        "            os.unlink(SOCKET)",
+        "            os.unlink(SOCKET)\n            os.unlink(SOCKET)",
+        "raises when asked to end",
     ),
     Mutant("leaves its socket", "1.5", "            os.unlink(SOCKET)", "            pass", case="socket.taken-away"),
     Mutant(
@@ -90,11 +100,39 @@ MUTANTS = [
         case="socket.stale",
     ),
     Mutant(
+        "crash at a stale socket",
+        "1.6",
+        "            os.unlink(path)",
+        "            os.unlink(path + 1)",
+        "crash at the start",
+    ),
+    Mutant(
         "takes a living socket",
         "1.7",
         "            caller.connect(path)",
         "            os.unlink(path); return",
         case="socket.living",
+    ),
+    Mutant(
+        "second takes the socket away",
+        "1.7",
+        '            sys.exit(f"A plugin listens',
+        '            os.unlink(path)\n            sys.exit(f"A plugin listens',
+        "takes a living socket",
+    ),
+    Mutant(
+        "second ends with 0",
+        "1.7",
+        '            sys.exit(f"A plugin listens',
+        '            sys.exit()\n            sys.exit(f"A plugin listens',
+        "gives way with the wrong status",
+    ),
+    Mutant(
+        "second goes on",
+        "1.7",
+        '            sys.exit(f"A plugin listens',
+        '            signal.pause()\n            sys.exit(f"A plugin listens',
+        "goes on without a socket",
     ),
     Mutant(
         "second with a traceback",
@@ -112,6 +150,13 @@ MUTANTS = [
         case="socket.not-a-file",
     ),
     Mutant(
+        "ends with 0 at a file",
+        "1.8",
+        '        sys.exit(f"{path} is there and is no socket',
+        '        sys.exit()\n        sys.exit(f"{path} is there and is no socket',
+        "gives way with the wrong status",
+    ),
+    Mutant(
         "wrong case of the subsystem",
         "2.1",
         '["VolumeDriver"]',
@@ -119,13 +164,14 @@ MUTANTS = [
         "wrong subsystem",
         case="activate.names-volume-driver",
     ),
+    Mutant("Implements misspelt", "2.1", '{"Implements"', '{"Implement"'),
     Mutant("Implements is a text", "2.1", '["VolumeDriver"]', '"VolumeDriver"', "Implements is no list"),
     Mutant(
         "wants JSON on Activate",
         "2.1",
         '    return answer({"Implements"',
         '    request.get_json()\n    return answer({"Implements"',
-        "get_json without force",
+        "reads an empty body",
     ),
     Mutant(
         "hangs",
@@ -147,6 +193,7 @@ MUTANTS = [
         "2.1",
         '    return answer({"Implements"',
         '    request.get_json(force=True)\n    return answer({"Implements"',
+        "reads an empty body",
     ),
     Mutant(
         "exception in a handler",
@@ -154,7 +201,21 @@ MUTANTS = [
         '    return answer({"Implements"',
         '    len(None)\n    return answer({"Implements"',
     ),
+    Mutant(
+        "answers nothing",
+        "2.1",
+        '    return answer({"Implements"',
+        '    answer({"Implements"',
+        "exception in a handler",
+    ),
     Mutant("no such route", "2.1", '"/Plugin.Activate"', '"/Plugin.activate"'),
+    Mutant(
+        "route below the server",
+        "2.1",
+        '@app.post("/Plugin.Activate")',
+        'app.run(host=f"unix://{SOCKET}")\n\n\n@app.post("/Plugin.Activate")',
+        "a route that the server does not know",
+    ),
     Mutant("wrong method", "2.1", '@app.post("/Plugin.Activate")', '@app.get("/Plugin.Activate")'),
     Mutant("bare text", "2.1", '    return answer({"Implements": ["VolumeDriver"]})', '    return "VolumeDriver"'),
     Mutant("JSON, but no object", "2.1", '{"Implements": ["VolumeDriver"]}', '["VolumeDriver"]'),
@@ -207,6 +268,13 @@ MUTANTS = [
         "    if options:\n",
         '    if options is not None or not options:\n        abort(400, "This plugin makes volumes on Sundays only.")\n    if options:\n',
     ),
+    Mutant(
+        "get_json without force",
+        "3.1",
+        "request.get_json(force=True, silent=True)",
+        "request.get_json()",
+    ),
+    Mutant("no Get", "3.2", '@app.post("/VolumeDriver.Get")', '@app.post("/VolumeDriver.Gte")', "no such route"),
     Mutant(
         "Name not returned",
         "3.2",
@@ -278,6 +346,7 @@ MUTANTS = [
         '[{"Name": name, "Mountpoint": mountpoint(name)} for name in sorted(names)]',
         "sorted(names)",
     ),
+    Mutant("no Mount", "3.6", '"/VolumeDriver.Mount"', '"/VolumeDriver.mount"', "no such route"),
     Mutant(
         "Mountpoint relative",
         "3.6",
@@ -300,6 +369,7 @@ MUTANTS = [
         'mount_id), record_of_caller()])\n    return answer({"Path": mountpoint(name), ',
         case="mount.tells-a-mountpoint",
     ),
+    Mutant("no Path", "3.7", '"/VolumeDriver.Path"', '"/Volumedriver.Path"', "no such route"),
     Mutant(
         "Path is elsewhere",
         "3.7",
@@ -307,6 +377,14 @@ MUTANTS = [
         '    with one_volume(name):\n        return answer({"Mountpoint": VOLUMES',
         "Path is not Mount's folder",
         case="path.of-mounted",
+    ),
+    Mutant("no Unmount", "3.8", '"/VolumeDriver.Unmount"', '"/VolumeDriver.UnMount"', "no such route"),
+    Mutant(
+        "Unmount refused",
+        "3.8",
+        "read_records(volume, mount_id)[:-1])\n",
+        'read_records(volume, mount_id)[:-1])\n        abort(400, "I hold on to it.")\n',
+        "refused",
     ),
     Mutant(
         "Unmount deletes the files",
@@ -330,6 +408,14 @@ MUTANTS = [
         'record_of_caller()])\n    return answer({"Mountpoint": mountpoint(name), ',
         'record_of_caller()])\n        again = [x for x in os.listdir(f"/proc/self/fd/{volume}/mounts") if x != mount_id]\n    return answer({"Mountpoint": VOLUMES if again else mountpoint(name), ',
         case="mount.shared",
+    ),
+    Mutant("no Remove", "3.10", '"/VolumeDriver.Remove"', '"/VolumeDriver.Remov"', "no such route"),
+    Mutant(
+        "Remove refused",
+        "3.10",
+        "        gone = aside()\n        os.rename",
+        '        abort(400, "I like it too much.")\n        gone = aside()\n        os.rename',
+        "refused",
     ),
     Mutant(
         "Remove does nothing",

@@ -14,9 +14,10 @@ from mutants import MUTANTS, Mutant
 from programs import PROGRAMS, Program
 
 from workshop import report
-from workshop.diagnose import CAUSES
+from workshop.diagnose import CAUSES, NO_SUCH_HOST, Evidence, diagnose, place
 from workshop.process import private_folder
 from workshop.subject import FRUIT, PluginUnderTest
+from workshop.wire import Exchange
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 WRONG: list[Mutant | Program] = [*MUTANTS, *PROGRAMS]
@@ -29,6 +30,7 @@ VARYING = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d+:,.]*", "(time)"),
     (r"\[\d\d/\w+/\d{4} \d\d:\d\d:\d\d\]", "[time]"),
     (r"process \d+", "process …"),
+    (NO_SUCH_HOST, "(no such host)"),
     (r"(line) \d+(?=, in)", r"\1 …"),
 ]
 
@@ -91,3 +93,92 @@ def test_a_report_says_who_spoke_and_why(path: Path) -> None:
     text = path.read_text()
     assert "  Why       " in text
     assert "[docker]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")
+
+
+def refused(step: str, endpoint: str, err: str, file: Path | None) -> Evidence:
+    """Return what is known when an endpoint is answered with 404 and this Err."""
+    answer = Exchange(endpoint, b'POST / HTTP/1.1\r\n\r\n{"Name":"mango"}', 404, body=b'{"Err": "%b"}' % err.encode())
+    return Evidence(step, 'wanted 200 with {"Err": ""} for', [answer], file=file)
+
+
+UNKNOWN_PATH = "ddd does not answer POST /VolumeDriver.Get."
+ROUTE = '@app.post("/VolumeDriver.Get")'
+
+
+@pytest.mark.parametrize(
+    ("text", "err", "key"),
+    [
+        ("", "Sorry.", "no such route"),
+        ("# " + ROUTE, "Sorry.", "no such route"),
+        ("", UNKNOWN_PATH, "no such route"),
+        ('if request.path == "/VolumeDriver.Get": pass', UNKNOWN_PATH, "no such route"),
+        (ROUTE, UNKNOWN_PATH, "a route that the server does not know"),
+        (ROUTE, "Sorry.", "Get forgets"),
+        ('app.post(f"/VolumeDriver.{name}") for name in ["Get"]', "Sorry.", "Get forgets"),
+        (None, "Sorry.", "Get forgets"),
+    ],
+)
+def test_an_unknown_path_is_not_an_unknown_volume(tmp_path: Path, text: str | None, err: str, key: str) -> None:
+    file = tmp_path / "plugin.py" if text is not None else None
+    if file:
+        file.write_text(f"app = Flask()\n{text}\n")
+    assert diagnose(refused("3.2", "VolumeDriver.Get", err, file)).key == key
+
+
+def test_a_create_that_refuses_with_404_has_its_route(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text('@app.post("/VolumeDriver.Create")\n')
+    evidence = refused("3.1", "VolumeDriver.Create", "There is no disk.", tmp_path / "plugin.py")
+    assert diagnose(evidence).key == "refused"
+
+
+def test_one_looks_at_the_route_and_not_at_a_comparison(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(f'if request.path == "/VolumeDriver.Get":\n    pass\n{ROUTE}\n')
+    assert place(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == (3, ROUTE)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "TypeError: serve.<locals>.<lambda>() takes 0 positional arguments but 2 were given",
+        "TypeError: <lambda>() takes 1 positional argument but 2 were given",
+        "TypeError: exit expected at most 1 argument, got 2",
+    ],
+)
+def test_a_handler_gets_two_arguments(raised: str) -> None:
+    log = f"Traceback (most recent call last):\n{raised}\n----\nKeyError: <Thread(Thread-1, started)>\n"
+    found = diagnose(Evidence("1.5", "wanted exit status 0 after SIGTERM, but it went on, and was killed", log=log))
+    assert found.key == "raises when asked to end"
+    assert raised in found.why and "lambda *_: sys.exit()" in found.why
+
+
+def test_ctrl_c_without_a_handler_raises_nothing_of_its_own() -> None:
+    log = "Traceback (most recent call last):\nKeyboardInterrupt\n"
+    found = diagnose(Evidence("1.5", "wanted exit status 0 after SIGINT, not -2", log=log))
+    assert found.key == "does not end when asked"
+
+
+@pytest.mark.parametrize(
+    "raised", ["OSError: [Errno 98] Address already in use", "ConnectionRefusedError: [Errno 111] Connection refused"]
+)
+def test_a_stale_socket_may_show_as_a_traceback(raised: str) -> None:
+    log = f"Traceback (most recent call last):\n{raised}\n"
+    evidence = Evidence("1.6", "wanted a plugin that listens", log=log, trouble="It ended.", ended=1)
+    assert diagnose(evidence).key == "stale socket stops it"
+
+
+def test_dockers_own_place_is_what_clean_knows() -> None:
+    listens = ["/run/docker/plugins/ddd.sock"]
+    evidence = Evidence("1.1", "wanted a plugin that listens", trouble="It did not.", listens=listens)
+    assert "`./workshop clean`" in diagnose(evidence).why
+
+
+@pytest.mark.parametrize(
+    ("log", "key"),
+    [
+        ("Temporary failure in name resolution\n", "a path taken for a host"),
+        ("UnicodeError: encoding with 'idna' codec failed (UnicodeError: label too long)\n", "a path taken for a host"),
+        ("No database: [Errno -2] Name or service not known\n", "ended at the start"),
+    ],
+)
+def test_a_path_is_no_host(log: str, key: str) -> None:
+    assert diagnose(Evidence("1.1", "wanted a plugin that listens", log=log, trouble="It ended.", ended=1)).key == key

@@ -50,18 +50,49 @@ class Evidence:
 
     @property
     def error(self) -> str:
-        """The last line of the last Python traceback, such as "KeyError: 'name'"."""
+        """The last line of the last Python traceback, such as "KeyError: 'name'", without a full stop at its end."""
         found = re.findall(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", self.log, re.MULTILINE)
-        return found[-1] if (found and "Traceback" in self.log) or ("SyntaxError" in self.log and found) else ""
+        told = found and ("Traceback" in self.log or "SyntaxError" in self.log)
+        return found[-1].rstrip(".?!") if told else ""
 
     @property
     def refused(self) -> bool:
         """The last answer is an error that Docker takes for one."""
         return bool(self.last.status) and not self.last.ok
 
+    @property
+    def code(self) -> list[tuple[int, str]]:
+        """The lines of the plugin's file with their numbers, without those that are a comment."""
+        text = self.file.read_text(errors="replace") if self.file and self.file.is_file() else ""
+        lines = enumerate((line.strip() for line in text.splitlines()), 1)
+        return [(number, line) for number, line in lines if not line.startswith("#")]
+
+    @property
+    def unrouted(self) -> bool:
+        """The last answer says that there is no such path, and not that there is no such volume."""
+        if self.last.status != 404 or self.asked("Bake"):
+            return False
+        # Flask says so of an unknown path, and so do the plugins of this course
+        of_path = f"/{self.last.endpoint}" in self.last.err or "requested URL was not found" in self.last.err
+        # these ask for no volume that could be unknown
+        for_any = self.asked("Activate", "Create", "List", "Capabilities") and not self.route(self.last.endpoint)
+        return self.html or of_path or for_any or not self.written
+
+    @property
+    def written(self) -> bool:
+        """The method that was called stands in the plugin's file; where that cannot be read, it may."""
+        method = self.last.endpoint.rpartition(".")[2]
+        return not self.code or any(re.search(rf"""[./"']{method}["']""", line) for _, line in self.code)
+
     def asked(self, *methods: str) -> bool:
         """Tell whether the last call was one of these methods."""
         return self.last.endpoint.rpartition(".")[2] in methods
+
+    def route(self, endpoint: str) -> tuple[int, str] | None:
+        """Return the line of the plugin's file that has the route of an endpoint, and its number."""
+        named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}["']""", line)]
+        # a comparison with the path is no route
+        return next((found for found in named if "==" not in found[1]), None)
 
 
 @dataclass(frozen=True)
@@ -109,9 +140,17 @@ def place(evidence: Evidence) -> tuple[int, str] | None:
     if frames:
         number = int(frames[-1])
         return (number, lines[number - 1].strip()) if number <= len(lines) else None
-    route = f"/{evidence.last.endpoint}"
-    found = [number for number, line in enumerate(lines, 1) if f'"{route}"' in line or f"'{route}'" in line]
-    return (found[0], lines[found[0] - 1].strip()) if found and evidence.last.endpoint else None
+    endpoint = AT_FAULT.get(diagnose(evidence).key, evidence.last.endpoint)
+    return evidence.route(endpoint) if endpoint else None
+
+
+# the causes that show only at a later call
+AT_FAULT = {
+    "files lost at Unmount": "VolumeDriver.Unmount",
+    "never lets go": "VolumeDriver.Unmount",
+    "lets go too early": "VolumeDriver.Unmount",
+    "Remove does not remove": "VolumeDriver.Remove",
+}
 
 
 LOOKING_UP = "Error response from daemon: create mango: error looking up volume plugin ddd: legacy plugin: "
@@ -144,10 +183,17 @@ VERBS = {"VolumeDriver.Create": "create", "VolumeDriver.Remove": "remove"}
 # It does not start
 
 
+# what the C libraries say of a machine that they cannot find; Werkzeug prints it in a line of its own
+NO_SUCH_HOST = (
+    "Name or service not known|nodename nor servname|Temporary failure in name resolution"
+    "|No address associated with hostname"
+)
+
+
 @cause("syntax error")
 def _(e: Evidence) -> str | None:
     if e.trouble and re.search(r"^\s*(Syntax|Indentation|Tab)Error", e.log, re.MULTILINE):
-        return f"Python cannot read the file: {e.log.strip().splitlines()[-1]}."
+        return f"Python cannot read the file: {e.log.strip().rstrip('.?!').splitlines()[-1]}."
     return None
 
 
@@ -169,10 +215,21 @@ simple(
 )
 simple(
     "stale socket stops it",
-    lambda e: e.trouble and e.step == "1.6",
+    lambda e: e.trouble and e.step == "1.6" and (not e.error or re.search("in use|refused", e.error)),
     (
         "A plugin that is killed leaves its socket behind. The next start finds it, and has to see that "
         "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin."
+    ),
+)
+
+
+simple(
+    "a path taken for a host",
+    # a word of more than 63 letters is no name of a machine at all
+    lambda e: e.trouble and re.search(rf"^({NO_SUCH_HOST})$|'idna' codec.*label", e.log, re.MULTILINE),
+    (
+        "Flask took the path of the socket for the name of a machine, and there is no such machine. The host has to "
+        'begin with unix://, and the path follows: app.run(host=f"unix://{SOCKET}").'
     ),
 )
 
@@ -214,10 +271,17 @@ def _(e: Evidence) -> str | None:
     return None
 
 
+DOCKERS_PLACE = "/run/docker/plugins/ddd.sock"
+
+
 @cause("a socket in another place")
 def _(e: Evidence) -> str | None:
     if e.trouble and e.listens:
-        return f"The plugin listens at {e.listens[0]}, and not where DDD_SOCKET says, at {e.socket}."
+        remove = "./workshop clean" if e.listens[0] == DOCKERS_PLACE else f"rm {e.listens[0]}"
+        return (
+            f"The plugin listens at {e.listens[0]}, and not where DDD_SOCKET says, at {e.socket}. If its socket is "
+            f"still there after this check, `{remove}` removes it."
+        )
     return None
 
 
@@ -288,19 +352,19 @@ def _(e: Evidence) -> str | None:
 
 
 simple(
+    "reads an empty body",
+    lambda e: e.last.status in (400, 415) and not e.last.sent and e.asked("Activate"),
+    (
+        "Docker sends Plugin.Activate with an empty body and no Content-Type. request.get_json() refuses that, with "
+        "force=True too. Activate needs nothing from the body: do not read it."
+    ),
+)
+simple(
     "get_json without force",
     lambda e: e.last.status == 415,
     (
         "Docker sends JSON without a Content-Type header, so Flask's request.get_json() refuses it. Tell it "
         "not to look: request.get_json(force=True)."
-    ),
-)
-simple(
-    "get_json without silent",
-    lambda e: e.last.status == 400 and not e.last.sent and e.asked("Activate"),
-    (
-        "Docker sends Plugin.Activate with an empty body. request.get_json(force=True) takes that for broken "
-        "JSON: Activate needs no body at all, so do not read it (or add silent=True)."
     ),
 )
 
@@ -327,18 +391,34 @@ def _(e: Evidence) -> str | None:
 
 simple(
     "greets one method only",
-    lambda e: e.step == "1.2" and e.last.status in (404, 405),
+    lambda e: e.step == "1.2" and e.last.status == 405,
     "The greeting has to come for GET, which curl sends, and for POST, which Docker sends: methods=[…].",
 )
 
 
+simple(
+    "nothing at /",
+    lambda e: e.step == "1.2" and e.last.status == 404,
+    (
+        'Nothing answers at /. Is there a function with @app.route("/", …), and above the line that starts the '
+        "server? That line never comes back: it has to be the last one of the file."
+    ),
+)
+
+
+@cause("a route that the server does not know")
+def _(e: Evidence) -> str | None:
+    if e.unrouted and e.route(e.last.endpoint):
+        return (
+            f"The route /{e.last.endpoint} is in the file, but the server did not know it. Is it below the line that "
+            "starts the server? That line never comes back: move it to the end of the file."
+        )
+    return None
+
+
 @cause("no such route")
 def _(e: Evidence) -> str | None:
-    if (
-        e.last.status == 404
-        and not e.asked("Bake")
-        and (e.html or e.asked("Activate", "Create", "List", "Capabilities"))
-    ):
+    if e.unrouted:
         return f"The plugin has no route /{e.last.endpoint}. This is what Docker calls, in this spelling."
     return None
 
@@ -440,6 +520,28 @@ simple(
         "rights away before anybody can connect: os.umask(0o177) around bind."
     ),
 )
+
+
+@cause("raises when asked to end")
+def _(e: Evidence) -> str | None:
+    if e.step != "1.5" or "exit status" not in e.demand:
+        return None
+    # Python may go on after this one: where the signal comes during a call, Werkzeug catches what the handler raises
+    handler = re.search(r"^TypeError: .*(?:but 2 were given|, got 2)$", e.log, re.MULTILINE)
+    if handler:
+        return (
+            f"The handler of the signal raised {handler[0]}. Python calls it with two arguments, the signal's number "
+            "and where the program was: lambda *_: sys.exit() takes any."
+        )
+    # Ctrl-C without a handler is no mistake in the plugin's way out
+    if e.error and not e.error.startswith("KeyboardInterrupt"):
+        return (
+            f"Asked to end, the plugin raised {e.error}. With that its exit status is not 0, which whoever started it "
+            "takes for a failure: mend that."
+        )
+    return None
+
+
 simple(
     "does not end when asked",
     lambda e: e.step == "1.5" and "exit status" in e.demand,
@@ -457,10 +559,29 @@ simple(
     ),
 )
 simple(
+    "goes on without a socket",
+    lambda e: e.step in ("1.7", "1.8") and "still runs" in e.demand,
+    (
+        "The place of its socket is taken, and it runs all the same: nobody will ever call it. End it with a "
+        'sentence: sys.exit("…").'
+    ),
+)
+
+
+@cause("gives way with the wrong status")
+def _(e: Evidence) -> str | None:
+    status = re.search(r"with status 1, not (-?\d+)", e.demand) if e.step in ("1.7", "1.8") else None
+    if status:
+        well = ", which tells a script that all went well" if status[1] == "0" else ""
+        return f'It gave way, but with status {status[1]}{well}. sys.exit("a sentence") prints it, and ends with 1.'
+    return None
+
+
+simple(
     "takes a living socket",
     lambda e: e.step == "1.7" and "sentence" not in e.demand,
     (
-        "A second start took the place of a plugin that runs: that one goes on, and nobody can reach it. Try "
+        "A second start took the socket of a plugin that runs: that one goes on, and nobody can reach it. Try "
         "to connect before you remove a socket; when somebody answers, end with a sentence."
     ),
 )
@@ -477,6 +598,17 @@ simple(
 
 
 # Part 2
+
+
+@cause("Implements misspelt")
+def _(e: Evidence) -> str | None:
+    other = [key for key in said(e) if key != "Err"]
+    if e.step == "2.1" and other and "Implements" not in said(e):
+        return (
+            f'There is no "Implements" in the answer, but there is "{other[0]}". Docker looks for "Implements", in '
+            "this spelling, with a list under it."
+        )
+    return None
 
 
 simple(
@@ -649,12 +781,12 @@ simple(
 )
 simple(
     "files lost at Unmount",
-    lambda e: e.step in ("3.8", "3.9"),
+    lambda e: e.step in ("3.8", "3.9") and e.last.ok,
     "Unmount says that one container has let go. It deletes nothing: only Remove does.",
 )
 simple(
     "Remove does not remove",
-    lambda e: e.step == "3.10",
+    lambda e: e.step == "3.10" and e.last.ok,
     "Remove said yes, and the volume is still known: Docker would show and use it again.",
 )
 simple(
