@@ -251,7 +251,7 @@ def private_folder() -> Iterator[Path]:
 @contextlib.contextmanager
 def own_folder(prefix: str, place: str | None = None) -> Iterator[Path]:
     """Give a new folder, and remove it afterwards; but never what a plugin has left mounted in it."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
     try:
         yield folder
     finally:
