@@ -44,7 +44,7 @@ class Mutant:
 
 
 MUTANTS = [
-    Mutant("ends at once", "1.1", "    serve()", "    listen(SOCKET)", "ended at the start"),
+    Mutant("ends at once", "1.1", "    serve()", "    serve", "ended at the start"),
     Mutant("syntax error", "1.1", "def greet():", "def greet(:"),
     Mutant("one = for two", "1.1", 'if __name__ == "__main__"', 'if __name__ = "__main__"', "syntax error"),
     Mutant("missing module", "1.1", "import fcntl\n", "import fcntl\nimport fctnl\n"),
