@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workshop import setup
-from workshop.process import Plugin, command_for, private_folder
+from workshop.process import Plugin, WrongCommand, command_for, private_folder
 from workshop.report import say
 from workshop.setup import tool
 from workshop.trace import Refused, Usage
@@ -53,9 +53,9 @@ def main(options: Options) -> int:
         options = checked(options)
         with End() as end:
             trace(options, end)
-    except (Usage, Refused) as wrong:
+    except (Usage, Refused, WrongCommand) as wrong:
         print("\n".join(noted(str(wrong))), file=sys.stderr)
-        return 2 if isinstance(wrong, Usage) else 1
+        return 1 if isinstance(wrong, Refused) else 2
     return 0
 
 
@@ -90,7 +90,7 @@ class End:
 
 
 def checked(options: Options) -> Options:
-    """Return the options with the learner's own plugin where none is named. Raises Usage."""
+    """Return the options with the learner's own plugin where none is named. Raises Usage and WrongCommand."""
     given = [f"--{name}" for name in ("plugin", "run", "socket", "tcp") if getattr(options, name)]
     if len(given) > 1:
         raise Usage(f"{' and '.join(given)} name two plugins: give one of them.   {tool()} trace --help")
@@ -99,22 +99,12 @@ def checked(options: Options) -> Options:
     if options.port and not options.web:
         raise Usage(f"--port is the page's:   {tool()} trace --web --port {options.port}")
     if options.run is not None:
-        check_command(options.run)
+        command_for(None, options.run)
     if not given:
         options = dataclasses.replace(options, plugin=own_plugin())
     if options.plugin and not os.path.isfile(options.plugin):
         raise Usage(f"There is no file {options.plugin}. Give the plugin's:   {tool()} trace --plugin FILE")
     return options
-
-
-def check_command(run: str) -> None:
-    """See whether --run holds a command. Raises Usage."""
-    if not run.strip():
-        raise Usage(f"--run names no command. Type for example:   {tool()} trace --run 'node plugin.js'")
-    try:
-        command_for(None, run)
-    except ValueError as wrong:
-        raise Usage(str(wrong)) from None
 
 
 def own_plugin() -> str:
