@@ -91,8 +91,8 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
 
 def tell_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
     """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
-    where = place(known)
-    if known.error and where and known.file:
+    where = place(known) if known.error else None
+    if where and known.file:
         line = f"{shown_path(known.file)}:{where[0]}"
         plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
 
