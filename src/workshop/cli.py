@@ -72,7 +72,7 @@ def _chosen(arguments: tuple[str, ...], root: Path) -> bool:
 
 def _options(left_out: list[str], require: tuple[str, ...]) -> list[str]:
     marks = ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
-    return marks + [word for mark in require for word in ("--require", mark)]
+    return marks + [word for mark in require for word in ("--ddd-require", mark)]
 
 
 def _pytest(root: Path, options: list[str]) -> int:
