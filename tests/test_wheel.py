@@ -97,6 +97,9 @@ def test_theirs(pytestconfig):
 def project(tmp_path: Path) -> Path:
     """A project of somebody else, whose tests have options by the names of those of `workshop check`."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = --strict-markers --strict-config\nfilterwarnings = error\n"
+    )
     (tmp_path / "test_theirs.py").write_text(TEST)
     return tmp_path
 

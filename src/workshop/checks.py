@@ -78,7 +78,9 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
     config = request.config
     kind = Candidate if request.path.parent == Path(suite.__file__).parent else PluginUnderTest
     if config.getoption("ddd_socket"):
-        yield kind([], Path(config.getoption("ddd_socket")), None)
+        plugin = kind([], Path(config.getoption("ddd_socket")), None)
+        yield plugin
+        plugin.close()
         return
     part = re.sub(r"\D", "", request.path.stem) or "3"
     file = config.getoption("ddd_plugin") or str(config.rootpath / f"part{part}" / "plugin.py")

@@ -64,7 +64,8 @@ class Skips:
                 self.needed.add(row)
                 return
         report.outcome = "failed"
-        report.longrepr = f"--ddd-require {' '.join(self.required)}, and this was skipped. {reason}"
+        required = "All marks are" if self.all_required else f"{' and '.join(self.required)} is"
+        report.longrepr = f"{required} required, and this was skipped. {reason}"
         if hasattr(report, "wasxfail"):
             del report.wasxfail
 
