@@ -341,8 +341,87 @@ def test_a_machine_without_the_engine_is_told_the_command(monkeypatch: pytest.Mo
     monkeypatch.setattr(setup, "_has", lambda package, program: package != "docker.io")
     monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(setup.Lacking, match=r"sudo apt-get install -y --no-install-recommends docker\.io$"):
-        setup.machine("engine")
+    for install in (False, True):
+        with pytest.raises(setup.Lacking, match=r"sudo apt-get install -y --no-install-recommends docker\.io$"):
+            setup.machine(["engine"], install)
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """A Debian machine on which root is at work, without any of our programs; and what is run on it."""
+    done: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        done.append(command)
+        return subprocess.CompletedProcess(command, 0, "")
+
+    monkeypatch.setattr(setup, "_has", lambda package, program: False)
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(subprocess, "run", run)
+    return done
+
+
+def status_of(words: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["workshop", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def installed(commands: list[list[str]]) -> list[str]:
+    return [word for command in commands if command[:2] == ["apt-get", "install"] for word in command[2:]]
+
+
+def test_no_system_package_is_installed_unasked(
+    bare: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        setup, "extra", lambda name: pytest.fail(f"{name} is installed before the machine is looked at")
+    )
+    assert status_of("test --require slow --require browser", monkeypatch) == 1
+    assert [command for command in bare if command[0] == "apt-get"] == []
+    said = capsys.readouterr().err
+    assert "--install" in said, said
+    packages = "golang-go strace bubblewrap systemd chromium"
+    assert said.endswith(f"    apt-get update && apt-get install -y --no-install-recommends {packages}\n"), said
+
+
+def test_with_install_they_are_installed_and_the_tests_run(
+    bare: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "extra", lambda name: None)
+    monkeypatch.setattr(cli, "_pytest", lambda root, options: len(options))
+    assert status_of("test --require engine --require slow --install -x", monkeypatch) == 7
+    assert bare[0][:2] == ["apt-get", "update"]
+    assert {"docker.io", "docker-compose", "strace"} <= {*installed(bare)}
+    assert (ROOT / ".ci" / "run").read_text().count(" --install ") == 1
+
+
+def test_what_this_release_does_not_know_is_not_asked_for(
+    bare: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup, "_known", lambda package: package == "docker-compose")
+    assert status_of("test --require engine", monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert said.endswith(" podman docker-compose\n"), said
+
+
+def test_install_alone_is_wrong_usage(
+    bare: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (status_of("test --install", monkeypatch), bare) == (2, [])
+    assert capsys.readouterr().err.endswith("./workshop test --require engine --install\n")
+
+
+def test_the_pdf_of_the_slides_installs_no_system_package(
+    bare: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup, "extra", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda program: None if program == "chromium" else f"/usr/bin/{program}")
+    assert (status_of("slides --pdf", monkeypatch), bare) == (1, [])
+    assert capsys.readouterr().err.endswith("apt-get install chromium\n")
 
 
 @pytest.mark.parametrize(
@@ -357,11 +436,11 @@ def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) 
     ("typed", "options"),
     [
         ("-k part1 -x", ["-m", "not slow and not engine and not browser", "-k", "part1", "-x"]),
-        ("--require engine", ["-m", "not slow and not browser", "--require", "engine"]),
+        ("--require engine", ["-m", "not slow and not browser", "--ddd-require", "engine"]),
         ("-m slow", ["-m", "slow"]),
         ("tests/test_it.py::test_yes", ["tests/test_it.py::test_yes"]),
-        ("--require engine tests", ["--require", "engine", "tests"]),
-        ("--seed=1 --lf", ["-m", "not slow and not engine and not browser", "--seed=1", "--lf"]),
+        ("--require engine tests", ["--ddd-require", "engine", "tests"]),
+        ("--ddd-seed=1 --lf", ["-m", "not slow and not engine and not browser", "--ddd-seed=1", "--lf"]),
     ],
 )
 def test_what_pytest_is_asked(
@@ -375,7 +454,7 @@ def test_what_pytest_is_asked(
 
     monkeypatch.setattr(setup, "clone", lambda: small_clone)
     monkeypatch.setattr(setup, "extra", lambda name: None)
-    monkeypatch.setattr(setup, "machine", lambda mark: None)
+    monkeypatch.setattr(setup, "machine", lambda marks, install: None)
     monkeypatch.setattr(cli, "_pytest", pytest_stub)
     cli.cli.main(["test", *typed.split()], standalone_mode=False)
     assert asked == options

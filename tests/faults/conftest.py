@@ -34,8 +34,8 @@ def machine() -> None:
 
 @pytest.fixture(scope="session")
 def part3(pytestconfig: pytest.Config) -> Path:
-    """The folder of the plugin under fault: part 3, or a spoilt one that --plugin names."""
-    file = pytestconfig.getoption("plugin")
+    """The folder of the plugin under fault: part 3, or a spoilt one that --ddd-plugin names."""
+    file = pytestconfig.getoption("ddd_plugin")
     if file:
         Ddd.patience = 5.0  # a spoilt one may keep us waiting for ever
     return Path(file).resolve().parent if file else PART3
