@@ -484,6 +484,14 @@ def test_a_source_of_packages_counts_from_the_environment(
     assert interpreter.for_pip()[variable] == value
 
 
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_what_every_program_hears_of_the_network_counts(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/etc/ssl/ours.pem")
+    assert interpreter.for_pip()[variable] == "/etc/ssl/ours.pem"
+
+
 @pytest.mark.parametrize("option", SOURCES)
 @pytest.mark.parametrize(
     ("file", "section"),
