@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from workshop import setup
+from workshop import interpreter, setup
 
 MARKS = ("slow", "engine", "browser")
 
@@ -80,7 +80,7 @@ def _pytest(root: Path, options: list[str]) -> int:
     # pytest stops what it started when it is interrupted; a SIGTERM would end it on the spot. A script's background
     # job starts with SIGINT ignored, and would pass that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    running = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=root)
+    running = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=root, env=interpreter.environment())
     before = signal.signal(signal.SIGTERM, lambda *_: running.send_signal(signal.SIGINT))
     interrupted = False
     while running.poll() is None:
@@ -255,7 +255,8 @@ def bench(docs: str | None, quick: bool) -> NoReturn:
     options = ["--quick"] if quick else []
     if docs is not None:
         options += ["--docs", docs or str(root / "docs")]
-    os.execv(sys.executable, [sys.executable, str(root / "benchmarks" / "cost.py"), *options])
+    measure = [sys.executable, str(root / "benchmarks" / "cost.py"), *options]
+    os.execve(sys.executable, measure, interpreter.environment())
 
 
 @cli.command()

@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from workshop import interpreter
 
 
 class Lacking(Exception):
@@ -125,12 +127,17 @@ def extra(name: str) -> None:
 def _pip(packages: list[str], root: Path) -> None:
     if not packages:
         return  # another start installed them while this one waited for its turn
-    pip = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "-c", str(root / "constraints.txt")]
+    pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "-c", str(root / "constraints.txt")]
+    try:
+        environment = interpreter.for_pip()
+    except interpreter.Unreadable as error:
+        raise Lacking(f"{error}\nMend this file, and type it again.") from None
     _run(
         [*pip, *packages],
         f"Installing {', '.join(map(_plain, packages))} (once) …",
         "pip could not install them. Without a network, name a folder of wheels:\n"
         "    PIP_FIND_LINKS=/path/to/wheels PIP_NO_INDEX=1 ./workshop test",
+        environment,
     )
 
 
@@ -217,9 +224,9 @@ def _has(package: str, program: str) -> bool:
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *folders])) is not None
 
 
-def _run(command: list[str], doing: str, failed: str) -> None:
+def _run(command: list[str], doing: str, failed: str, environment: Mapping[str, str] = os.environ) -> None:
     print(doing, file=sys.stderr, flush=True)
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    quiet = {**environment, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace", env=quiet, close_fds=False,
