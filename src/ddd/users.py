@@ -1,50 +1,100 @@
 """Who uses a volume: the records of its Mounts, judged by what the kernel says.
 
-mounts is the descriptor of a volume's folder `mounts`; nobody else works in it meanwhile. It has a file for each ID,
-with a line for each Mount. A line names the process that asked: its pid and start time, the processes among which that
-pid counts, and the boot.
+A record is a file of the volume's folder `mounts`, one for each Mount, named ID.RANDOM. It names the process that
+asked: its pid and start time, the namespace in which that pid counts, and the boot. An empty record is a Mount whose
+process cannot be known. Before, a file ID had a line for each Mount: such files are read too.
+
+mounts is a descriptor of that folder. The caller has locked the volume, so that nobody else works in it.
 """
 
 import contextlib
+import hashlib
 import os
+import re
+import secrets
+from typing import NamedTuple
 
 from ddd import kernel
+
+# an ID may contain dots, RANDOM has none: what precedes the last dot is the ID
+NAME = re.compile(r"(.+)\.[0-9a-f]{16}")
+LONGEST_ID = 255 - len(".") - 16  # so that ID.RANDOM is a name for a file: 255 bytes at most
+CALLER = re.compile(r"(?:pid=)?(\d+) (?:start=)?(\d+) (?:namespace=)?(\S+) (?:boot=)?(\S+)\n")
+OLD = re.compile(r"\d+ ")  # how a line in a file ID begins: a file that is named alike is told apart by that
+
+
+class Record(NamedTuple):
+    """What is in a file of `mounts`."""
+
+    file: str
+    mount_id: str  # as in_name() returns it
+    callers: list[str]  # one for each Mount that the file records
 
 
 def add(mounts: int, mount_id: str, pid: int, aside: str) -> None:
     """Record that a process mounts the volume with this ID. The file is made at aside, a path that nothing has."""
-    record = f"{pid} {kernel.start_time(pid)} {kernel.pid_namespace()} {kernel.boot()}\n"
-    write(mounts, mount_id, [*read(mounts, mount_id), record], aside)
-
-
-def drop(mounts: int, mount_id: str, aside: str) -> None:
-    """Delete one record of this ID. Not all: `docker cp` mounts again with the ID of the running container."""
-    write(mounts, mount_id, read(mounts, mount_id)[:-1], aside)
-
-
-def read(mounts: int, mount_id: str) -> list[str]:
-    """Return a line for each Mount of this ID."""
-    with contextlib.suppress(FileNotFoundError):
-        record = os.open(mount_id, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=mounts)
-        with open(record) as file:
-            return file.readlines()
-    return []
-
-
-def write(mounts: int, mount_id: str, lines: list[str], aside: str) -> None:
-    """Keep these lines for this ID, in one move. They need no fsync: a power cut ends all who have a mount."""
-    if not lines:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(mount_id, dir_fd=mounts)
-        return
+    start, namespace, boot = kernel.start_time(pid), kernel.pid_namespace(), kernel.boot()
     try:
-        with open(aside, "w") as file:
-            file.writelines(lines)
-        os.rename(aside, mount_id, dst_dir_fd=mounts)
+        with open(aside, "x") as file:
+            file.write(f"pid={pid} start={start} namespace={namespace} boot={boot}\n")
+            file.flush()
+            # a power cut must not leave an empty record: it would count until an Unmount that Docker never sends
+            os.fsync(file.fileno())
+        os.rename(aside, f"{in_name(mount_id)}.{secrets.token_hex(8)}", dst_dir_fd=mounts)
     except OSError:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(aside)
         raise
+
+
+def drop(mounts: int, mount_id: str) -> None:
+    """Delete one record of this ID. Nothing is written, so it works on a full disk.
+
+    Not all: `docker cp` mounts and unmounts with the ID of the running container. A record that counts goes first: one
+    that does not was left by a daemon that was killed, and means nothing to the daemon that asks now.
+    """
+    names = {mount_id, in_name(mount_id)}
+    found = [record for record in records(mounts, names) if record.mount_id in names and record.callers]
+    if not found:
+        return
+    record = max(found, key=lambda each: counts(each.callers[-1]))
+    if len(record.callers) == 1:
+        os.unlink(record.file, dir_fd=mounts)
+    else:
+        file = os.open(record.file, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=mounts)
+        try:
+            os.truncate(file, sum(map(len, record.callers[:-1])))
+        finally:
+            os.close(file)
+
+
+def records(mounts: int, names: set[str] | None = None) -> list[Record]:
+    """Return the records of all IDs, or those that may be of the IDs with these names."""
+    files = os.listdir(mounts)
+    if names is not None:
+        files = [file for file in files if file in names or file.rpartition(".")[0] in names]
+    return [read(mounts, file) for file in files]
+
+
+def read(mounts: int, file: str) -> Record:
+    """Return what is in a file of `mounts`, never through a link."""
+    with open(
+        # latin-1 reads any byte as one character: a damaged record is one that cannot be known
+        file,
+        encoding="latin-1",
+        newline="\n",
+        opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, dir_fd=mounts),
+    ) as opened:
+        callers = opened.readlines()
+    named = NAME.fullmatch(file)
+    if named and not (callers and OLD.match(callers[0])):
+        return Record(file, named[1], ["".join(callers)])
+    return Record(file, file, callers)
+
+
+def in_name(mount_id: str) -> str:
+    """Return what stands for an ID in a file's name. For one that is too long it is a hash: no ID begins with _."""
+    return mount_id if len(mount_id) <= LONGEST_ID else f"_{hashlib.sha256(mount_id.encode()).hexdigest()}"
 
 
 def user_of(volume: int, mounts: int) -> str | None:
@@ -53,27 +103,32 @@ def user_of(volume: int, mounts: int) -> str | None:
 
 
 def user_by_record(mounts: int) -> str | None:
-    """Name a process that mounted the volume and may still have it.
-
-    The records of a process that has ended do not count: a daemon that was killed never sends its Unmount.
-    """
-    for mount_id in os.listdir(mounts):
-        for line in read(mounts, mount_id):
-            if counts(line):
-                return f"process {line.split(' ')[0]} has not unmounted {mount_id[:12]}"
+    """Name a process that mounted the volume and may still have it."""
+    for record in records(mounts):
+        for caller in record.callers:
+            if counts(caller):
+                return f"{process(caller)} has not unmounted {record.mount_id[:12]}"
     return None
 
 
-def counts(record: str) -> bool:
-    """Tell whether the process of a record lives, or cannot be known."""
-    try:
-        pid, started, namespace, booted = record.split()
-        number = int(pid)
-    except ValueError:
+def process(caller: str) -> str:
+    """Name the process of a record."""
+    known = CALLER.fullmatch(caller)
+    return f"process {known[1]}" if known and known[1] != "0" else "a process that cannot be known"
+
+
+def counts(caller: str) -> bool:
+    """Tell whether the process of a record lives, or cannot be known.
+
+    Others do not count: a daemon that was killed never sends its Unmount.
+    """
+    known = CALLER.fullmatch(caller)
+    if not known:
         return True
-    if booted != kernel.boot():
+    pid, start, namespace, boot = known.groups()
+    if boot != kernel.boot():
         return False
-    if number == 0 or namespace != kernel.pid_namespace():
+    if pid == "0" or namespace != kernel.pid_namespace():
         return True
     # a process that ended during its Mount is recorded with the start time of none
-    return started == kernel.start_time(pid) and kernel.exists(number)
+    return start == kernel.start_time(pid) and kernel.exists(int(pid))

@@ -99,7 +99,7 @@ class Volumes:
     def unmount(self, name: str, mount_id: str) -> None:
         """Delete one record of this ID. Raises NoSuchVolume."""
         with self.open_one(name) as volume, opened("mounts", inside=volume) as mounts:
-            users.drop(mounts, mount_id, self.fresh())
+            users.drop(mounts, mount_id)
 
     def remove(self, name: str) -> str:
         """Put a volume aside and return where: what is to be deleted. Raises NoSuchVolume, InUse."""
