@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from test_parts import PARTS, wait_for
 
+from ddd import listener
 from workshop.process import Plugin, accepts, private_folder
 from workshop.wire import MEDIA_TYPE, Exchange, request
 
@@ -138,6 +139,8 @@ def imported(file: Path) -> set[str]:
 
 def test_each_room_is_small_and_imports_only_those_below_it() -> None:
     folder = PARTS / "src" / "ddd"
+    table = (PARTS / "docs" / "contributing.md").read_text().partition("In ddd,")[2].partition("In the tool,")[0]
+    assert tuple(re.findall(r"^\| `(\w+)\.py` \|", table, re.M)) == ROOMS
     assert {file.stem for file in folder.glob("*.py")} == {*ROOMS, "__init__", "__main__"}
     for number, room in enumerate(ROOMS):
         file = folder / f"{room}.py"
@@ -218,13 +221,14 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def test_they_take_turns_and_only_root_can_hold_them_up(folder: Path) -> None:
-    plugin = plugin_of(SERVERS["werkzeug"], folder)
-    plugin.start().stop()
-    lock = folder / "ddd.sock.lock"
-    assert f"{stat.S_IMODE(lock.stat().st_mode):o}" == "600"
-    with lock.open() as held, opened(folder) as others:
+    plugin, lock = plugin_of(SERVERS["werkzeug"], folder), folder / "ddd.sock.lock"
+    with listener.turn(str(lock)):
+        assert f"{stat.S_IMODE(lock.stat().st_mode):o}" == "600"
+    with opened(folder) as others:
         fcntl.flock(others, fcntl.LOCK_EX)  # what every user can lock
         plugin.start().stop()
+        assert not lock.exists()
+    with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         plugin.process = plugin.launch()
         wait_for(lambda: waits_for_a_lock(plugin.process.pid))  # type: ignore[union-attr]
