@@ -388,7 +388,7 @@ def test_a_mount_is_a_file_that_names_who_asked(ddd: Plugin) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        in_record({"pid": "0", "start": "0", "namespace": "NAMESPACE", "boot": "BOOT"}),  # called over TCP
+        in_record({"pid": "0", "start": "1", "namespace": "NAMESPACE", "boot": "BOOT"}),  # called over TCP
         in_record({"pid": "1", "start": "0", "namespace": "pid:[1]", "boot": "BOOT"}),  # written in another container
         "",  # part 3 records no process
         "what is this?\n",

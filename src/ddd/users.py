@@ -57,7 +57,7 @@ def drop(mounts: int, mount_id: str) -> None:
     found = [record for record in records(mounts, names) if record.mount_id in names and record.callers]
     if not found:
         return
-    record = max(found, key=lambda each: counts(each.callers[-1]))
+    record = max(found, key=lambda each: counts(each.callers[-1])) if len(found) > 1 else found[0]
     if len(record.callers) == 1:
         os.unlink(record.file, dir_fd=mounts)
     else:
