@@ -1,4 +1,4 @@
-// A volume plugin in Go with the standard library alone: what part 3 is measured against, and a plugin for the checks
+// A volume plugin in Go with the standard library alone: what ddd is measured against, and a plugin for the checks
 // that is not Python.
 //
 // It does the work of src/ddd, step by step: the same folders, opened the same way, the same fsyncs, the same
