@@ -1,4 +1,4 @@
-# The image that every part of the course runs in.
+# The image that ddd runs in, and every part of the course.
 ARG BASE=python:3.13-slim
 FROM ${BASE}
 
@@ -18,10 +18,14 @@ ARG PIP_NO_INDEX
 COPY constraints.txt wheel[s] /wheels/
 RUN pip install --no-cache-dir -c /wheels/constraints.txt flask gunicorn
 
+# ddd belongs to the environment: it runs whatever is at /workshop. A line of a .pth file is a folder to import from.
+COPY src/ddd /opt/ddd/ddd
+RUN echo /opt/ddd > "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ddd.pth"
+
 WORKDIR /workshop
 COPY part1 part1
 COPY part2 part2
 COPY part3 part3
 
-# The plugin of part 3, as it is meant to be run: one process, with threads, on the socket where Docker looks for it.
-CMD ["gunicorn", "-c", "part3/gunicorn.conf.py"]
+# -P: nothing is imported from /workshop.
+CMD ["python", "-P", "-m", "ddd"]

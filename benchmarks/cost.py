@@ -61,8 +61,8 @@ def commands(folder: Path) -> dict[str, list[str]]:
     """Return the command of each plugin; the one in Go is built in the folder, where there is a Go."""
     python = sys.executable
     found = {
-        "gunicorn": [python, "-m", "gunicorn", "-c", str(ROOT / "part3" / "gunicorn.conf.py")],
-        "development": [python, str(ROOT / "part3" / "plugin.py")],
+        "gunicorn": [python, "-m", "ddd"],
+        "development": [python, str(ROOT / "tests" / "serve.py")],
     }
     if shutil.which("go"):
         build = ["go", "build", "-o", str(folder / "ddd-go"), "."]
@@ -331,7 +331,7 @@ def profiles(size: Size, figures: Figures) -> None:
 
 def watch(what: str, asked: list[bytes], root: Path, figures: Figures) -> None:
     """Make calls, one after the other, and keep where their time goes."""
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "benchmarks" / "profiled.conf.py")]
+    command = [sys.executable, str(ROOT / "benchmarks" / "profiled.py")]
     with private_folder() as folder:
         plugin = Plugin(command, folder / "ddd.sock", root)
         os.environ["PROFILE"] = str(folder)

@@ -271,7 +271,7 @@ MISSED = """Where a target is missed, [the profile](#where-the-time-goes) shows 
 
 WHERE = """## Where the time goes
 
-A profile of part 3 under gunicorn, one call at a time: milliseconds a call, each function with all that it calls. The
+A profile of ddd under gunicorn, one call at a time: milliseconds a call, each function with all that it calls. The
 profiler makes small functions look dearer than they are: read the proportions. It watches the thread that answers; the
 way of a call from gunicorn's main thread to that one, and back, is not in it.
 """

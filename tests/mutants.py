@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,12 @@ class Mutant:
         file = folder / "plugin.py"
         file.write_text(self.source())
         return [sys.executable, str(file)], file
+
+    def write(self, folder: Path) -> Path:
+        """Write the spoilt part 3 into a folder, for its conformance case; return the file."""
+        file = folder / "plugin.py"
+        file.write_text(self.source("3"))
+        return file
 
     def source(self, part: str = "") -> str:
         """Return the spoilt plugin. Raises ValueError when the part no longer has the old text exactly once."""
@@ -538,23 +545,55 @@ MUTANTS = [
     ),
 ]
 
+# What else a conformance case catches, in ddd. The name says what the plugin does.
 
-# What else a conformance case catches in part 3. The name says what the plugin does.
+DDD = PARTS / "src" / "ddd"
+# what the changes use, in whichever file they are
+IMPORTS = """
 
-
-def breach(case: str, name: str, old: str, new: str) -> Mutant:
-    """Return a part 3 that breaks one rule."""
-    return Mutant(name, "3", old, new, case=case)
-
-
-def at_start(case: str, name: str, code: str) -> Mutant:
-    """Return a part 3 that runs a few lines before it starts, which change what it does."""
-    lines = "".join(f"    {line}\n" for line in code.strip("\n").split("\n"))
-    return breach(case, name, "    prepare()\n    serve()\n", f"{lines}    prepare()\n    serve()\n")
+import contextlib, datetime, fcntl, glob, json, os, re, secrets, socket, subprocess, threading, time
+"""
+PLACES = "VOLUMES, ROOT = volumes.folder, volumes.root\n"
 
 
-def instead(case: str, name: str, endpoint: str, answer: str) -> Mutant:
-    """Return a part 3 in which an endpoint is answered with this expression; plain() is what it was before."""
+def write_ddd(folder: Path, file: str, text: str) -> Path:
+    """Write a ddd in which one file has this text; return the plugin that runs its app under Werkzeug's server."""
+    shutil.copytree(DDD, folder / "ddd", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "ddd" / file).write_text(text)
+    return Path(shutil.copy(PARTS / "tests" / "serve.py", folder / "plugin.py"))
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A ddd in one file of which old has become new, and the conformance case that catches it. Without old, new is
+    added at the end."""
+
+    case: str
+    name: str
+    old: str
+    new: str
+    file: str = "app.py"
+
+    def source(self) -> str:
+        """Return the spoilt file. Raises ValueError when it no longer has the old text exactly once."""
+        text = (DDD / self.file).read_text()
+        if self.old and text.count(self.old) != 1:
+            raise ValueError(f"{self.name}: {self.file} has the old text {text.count(self.old)} times: mend the row.")
+        text = text.replace(self.old, self.new) if self.old else text
+        return text + IMPORTS + (PLACES if self.file == "app.py" else "") + ("" if self.old else self.new)
+
+    def write(self, folder: Path) -> Path:
+        """Write the spoilt ddd into a folder; return the plugin that runs it."""
+        return write_ddd(folder, self.file, self.source())
+
+
+def at_start(case: str, name: str, code: str) -> Breach:
+    """Return a ddd that runs a few lines before it starts, which change what it does."""
+    return Breach(case, name, "", code.strip("\n") + "\n")
+
+
+def instead(case: str, name: str, endpoint: str, answer: str) -> Breach:
+    """Return a ddd in which an endpoint is answered with this expression; plain() is what it was before."""
     code = f"plain = app.view_functions[{endpoint!r}]\napp.view_functions[{endpoint!r}] = lambda: {answer}"
     return at_start(case, name, code)
 
@@ -566,19 +605,20 @@ Handler.protocol_version = "HTTP/1.1"
 send_header = Handler.send_header
 Handler.send_header = lambda self, key, value: None if key == "Connection" else send_header(self, key, value)
 """
-HAS_MOUNTS = 'os.listdir(f"/proc/self/fd/{volume}/mounts")'
+HAS_MOUNTS = '(os.path.isdir(mountpoint(name)) and os.listdir(f"{VOLUMES}/{name}/mounts"))'
 NO_VOLUME = 'abort(404, f"There is no volume {name}.")'
-MOUNT = """    with one_volume(name) as volume, opened("data", inside=volume):
-        write_records(volume, mount_id, [*read_records(volume, mount_id), record_of_caller()])
-"""
-STRIKE = "        write_records(volume, mount_id, read_records(volume, mount_id)[:-1])\n"
+CREATE = "    volumes.create(name)\n    return"
+MOUNT = "    volumes.mount(name, mount_id, kernel.caller(connection()))\n"
+UNMOUNT = "    volumes.unmount(name, mount_id)\n"
+OF_ID = "glob.glob(f'{VOLUMES}/{name}/mounts/{mount_id}.*')"
+DATA = 'f"{self.folder}/{name}/data"'
 ASKED = "    name = body().get(key)\n"
 NO_OBJECT = "        abort(400, 'The body is not"
 IS_THERE = 'os.path.isdir(os.path.join(VOLUMES, str(body().get("Name"))))'
 PAUSE = "threading.Event().wait"
 
 CONFORMANCE = [
-    breach(
+    Breach(
         "activate.again",
         "begins anew at each activation",
         '    return answer({"Implements"',
@@ -629,30 +669,36 @@ app.before_request(lenient)
         "leaves a file open at each call",
         'app.before_request(lambda: app.config.setdefault("OPEN", []).append(os.open("/", os.O_RDONLY)))',
     ),
-    breach(
+    Breach(
         "http.unknown-endpoint",
         "says yes to any endpoint",
         '    unknown = f"ddd does not',
         '    if not request.url_rule:\n        return answer({"Err": ""})\n    unknown = f"ddd does not',
     ),
-    breach(
+    Breach(
         "http.wrong-method",
         "creates on GET",
         '@app.post("/VolumeDriver.Create")',
         '@app.route("/VolumeDriver.Create", methods=["GET", "POST"])',
     ),
     instead("answers.to-all", "never answers Unmount", "unmount", f"{PAUSE}()"),
-    breach(
+    Breach(
         "answers.status",
         "says 202 to Remove",
         'done = answer({"Err": ""})',
         'done = answer({"Err": ""}, 202)',
     ),
     instead("answers.object", "answers Unmount with nothing", "unmount", 'plain() and app.response_class("")'),
-    breach("answers.media-type", "calls JSON text", '"application/vnd.docker.plugins.v1.2+json"', '"text/plain"'),
-    breach("names.usual", "takes small letters only", "[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}", "[a-z0-9][a-z0-9-]{0,254}"),
-    breach("names.of-64-digits", "takes 63 characters, as a host name has", "_.-]{0,254}", "_.-]{0,62}"),
-    breach("names.of-two-letters", "takes no name under three letters", "_.-]{0,254}", "_.-]{2,254}"),
+    Breach("answers.media-type", "calls JSON text", '"application/vnd.docker.plugins.v1.2+json"', '"text/plain"'),
+    Breach(
+        "names.usual",
+        "takes small letters only",
+        "[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}",
+        "[a-z0-9][a-z0-9-]{0,254}",
+        "volumes.py",
+    ),
+    Breach("names.of-64-digits", "takes 63 characters, as a host name has", "_.-]{0,254}", "_.-]{0,62}", "volumes.py"),
+    Breach("names.of-two-letters", "takes no name under three letters", "_.-]{0,254}", "_.-]{2,254}", "volumes.py"),
     instead(
         "names.do-not-meet",
         "takes _ for -",
@@ -660,35 +706,35 @@ app.before_request(lenient)
         'request.__dict__.update(get_json=lambda **k: {"Name": json.loads(request.get_data())["Name"].replace("_", "-")})'
         " or plain()",
     ),
-    breach(
+    Breach(
         "names.long", "cuts a name short", ASKED, f"{ASKED}    name = name[:255] if isinstance(name, str) else name\n"
     ),
-    breach(
+    Breach(
         "names.not-ascii",
         "leaves out what is not ASCII",
         ASKED,
         f'{ASKED}    name = name.encode("ascii", "ignore").decode() if isinstance(name, str) else name\n',
     ),
-    breach(
+    Breach(
         "names.with-blanks",
         "strips a name",
         ASKED,
         f"{ASKED}    name = name.strip() if isinstance(name, str) else name\n",
     ),
     instead("create.makes-a-volume", "only says that it creates", "create", 'answer({"Err": ""})'),
-    breach("create.options-empty", "wants null for no options", "    if options:\n", "    if options is not None:\n"),
-    breach("create.options-absent", "wants Opts", 'body().get("Opts")', 'body()["Opts"]'),
-    breach(
+    Breach("create.options-empty", "wants null for no options", "    if options:\n", "    if options is not None:\n"),
+    Breach("create.options-absent", "wants Opts", 'body().get("Opts")', 'body()["Opts"]'),
+    Breach(
         "create.again-keeps-all",
         "begins anew at a second Create",
-        "        make_volume(name, volumes)\n    return",
-        '        subprocess.run(["rm", "-rf", f"{VOLUMES}/{name}"])\n        make_volume(name, volumes)\n    return',
+        CREATE,
+        '    subprocess.run(["rm", "-rf", f"{VOLUMES}/{name}"])\n' + CREATE,
     ),
-    breach(
+    Breach(
         "create.refused-makes-nothing",
         "makes the volume, then looks at the options",
         "    if options:\n",
-        "    with all_volumes() as volumes:\n        make_volume(name, volumes)\n    if options:\n",
+        "    volumes.create(name)\n    if options:\n",
     ),
     at_start(
         "create.after-remove",
@@ -710,77 +756,77 @@ def create_again():
 app.view_functions["create"] = create_again
 """,
     ),
-    breach("get.tells", "tells no CreatedAt", ', "CreatedAt": created_at}', "}"),
-    breach(
+    Breach("get.tells", "tells no CreatedAt", ', "CreatedAt": created_at}', "}"),
+    Breach(
         "get.without-body",
         "has a volume without a name",
         '        return hang_up()\n    name = asked("Name")',
         '        return answer({"Volume": {"Name": "", "Mountpoint": ROOT}, "Err": ""})\n    name = asked("Name")',
     ),
-    breach(
+    Breach(
         "get.without-body-is-no-no",
         "says no to nothing",
         '        return hang_up()\n    name = asked("Name")',
         '        abort(404, "There is no such volume.")\n    name = asked("Name")',
     ),
     instead("get.unknown-is-an-error", "answers {} for no", "get", f"plain() if {IS_THERE} else answer({{}})"),
-    breach(
+    Breach(
         "get.while-mounted",
         "hides what is mounted",
-        "        made = datetime",
-        f"        if {HAS_MOUNTS}:\n            {NO_VOLUME}\n        made = datetime",
+        "    created_at = volumes",
+        f"    if {HAS_MOUNTS}:\n        {NO_VOLUME}\n    created_at = volumes",
     ),
-    breach("get.status", "Status is a text", '"CreatedAt": created_at}', '"CreatedAt": created_at, "Status": "fine"}'),
-    breach(
+    Breach("get.status", "Status is a text", '"CreatedAt": created_at}', '"CreatedAt": created_at, "Status": "fine"}'),
+    Breach(
         "get.mountpoint",
         "Mountpoint is a list",
         '{"Volume": {"Name": name, "Mountpoint": mountpoint(name)',
         '{"Volume": {"Name": name, "Mountpoint": [mountpoint(name)]',
     ),
-    breach(
+    Breach(
         "get.true-mountpoint",
         "Get tells the folder of all volumes",
         '{"Volume": {"Name": name, "Mountpoint": mountpoint(name)',
         '{"Volume": {"Name": name, "Mountpoint": VOLUMES',
     ),
-    breach(
+    Breach(
         "get.twice",
         "made just now, whenever asked",
-        'made.isoformat(timespec="seconds")',
-        "datetime.datetime.now(datetime.UTC).isoformat()",
+        'volumes.created(name).isoformat(timespec="seconds")',
+        "volumes.created(name) and datetime.datetime.now(datetime.UTC).isoformat()",
     ),
-    breach(
+    Breach(
         "get.root-away",
         "takes trouble for a no",
         '    if request.path == "/VolumeDriver.Get":\n        return hang_up()\n',
         "",
     ),
-    breach(
+    Breach(
         "list.without-body",
         "wants a body for List",
         '    """Name every volume."""\n',
         '    """Name every volume."""\n    body()\n',
     ),
-    breach(
+    Breach(
         "list.types",
         "CreatedAt empty in List",
         '"Mountpoint": mountpoint(name)} for name in',
         '"Mountpoint": mountpoint(name), "CreatedAt": ""} for name in',
     ),
-    breach(
+    Breach(
         "list.mountpoint",
         "List tells the folder of all volumes",
         '"Mountpoint": mountpoint(name)} for name in',
         '"Mountpoint": VOLUMES} for name in',
     ),
-    breach("list.of-many", "List has one page", "for name in sorted(names)]", "for name in sorted(names)[:100]]"),
-    breach(
+    Breach("list.of-many", "List has one page", "for name in names]", "for name in names[:100]]"),
+    Breach(
         "path.of-unmounted",
         "Path of mounted volumes only",
-        "    with one_volume(name):\n",
-        f"    with one_volume(name) as volume:\n        if not {HAS_MOUNTS}:\n            abort(409, 'Not mounted.')\n",
+        "    with volumes.open_one(name):\n",
+        f"    with volumes.open_one(name):\n        if not {HAS_MOUNTS}:\n            abort(409, 'Not mounted.')\n",
     ),
-    breach("mount.place", "files elsewhere", "{VOLUMES}/{name}/data", "{VOLUMES}/{name}/data/../files"),
+    Breach("mount.place", "files elsewhere", "/{name}/data", "/{name}/data/../files", "volumes.py"),
     instead(
         "mount.without-body",
         "mounts nothing",
@@ -793,67 +839,67 @@ app.view_functions["create"] = create_again
     instead(
         "remove.without-body", "removes nothing", "remove", 'plain() if request.get_data() else answer({"Err": ""})'
     ),
-    breach("mount.straight", "goes up and down", "{VOLUMES}/{name}/data", "{VOLUMES}/../volumes/{name}/data"),
-    breach(
+    Breach("mount.straight", "goes up and down", "/{name}/data", "/../volumes/{name}/data", "volumes.py"),
+    Breach(
         "mount.outside-docker",
         "in Docker's own folder",
-        'f"{VOLUMES}/{name}/data"',
+        DATA,
         'os.path.join("/var/lib/docker/volumes", name, "_data")',
+        "volumes.py",
     ),
-    breach("mount.writable", "a folder to look at", 'f"{VOLUMES}/{name}/data"', '"/proc"'),
-    breach("mount.not-shared", "one folder for all", 'f"{VOLUMES}/{name}/data"', "ASIDE"),
+    Breach("mount.writable", "a folder to look at", DATA, '"/proc"', "volumes.py"),
+    Breach("mount.not-shared", "one folder for all", DATA, "self.aside", "volumes.py"),
     instead(
         "mount.unknown",
         "mounts what is not there",
         "mount",
         f'plain() if {IS_THERE} else answer({{"Mountpoint": mountpoint(asked("Name")), "Err": ""}})',
     ),
-    breach(
+    Breach(
         "mount.unknown-makes-nothing",
         "makes what it refuses to mount",
         MOUNT,
-        f"    if not {IS_THERE}:\n        with all_volumes() as volumes:\n            make_volume(name, volumes)\n        {NO_VOLUME}\n{MOUNT}",
+        f"    if not {IS_THERE}:\n        volumes.create(name)\n        {NO_VOLUME}\n{MOUNT}",
     ),
-    breach(
+    Breach(
         "mount.refused-counts-nothing",
         "counts before it looks",
         f'    name, mount_id = asked("Name"), asked("ID")\n{MOUNT}',
-        f'    name = asked("Name")\n    with one_volume(name) as volume:\n        write_records(volume, "early", [record_of_caller()])\n'
-        f'    mount_id = asked("ID")\n    with one_volume(name) as volume:\n        write_records(volume, "early", [])\n{MOUNT}',
+        f'    name = asked("Name")\n    volumes.mount(name, "early", 0)\n    mount_id = asked("ID")\n'
+        f'    volumes.unmount(name, "early")\n{MOUNT}',
     ),
-    breach(
+    Breach(
         "mount.many",
         "counts up to eight",
         MOUNT,
-        MOUNT.replace("write_records", f"len({HAS_MOUNTS}) < 8 and write_records"),
+        f"    if not {HAS_MOUNTS} or len({HAS_MOUNTS}) < 8:\n    {MOUNT}",
     ),
-    breach(
+    Breach(
         "mount.one-id-for-all",
         "an ID for one volume",
         MOUNT,
-        f"    if any(os.path.exists(f'{{VOLUMES}}/{{each}}/mounts/{{mount_id}}') for each in os.listdir(VOLUMES) if each != name):\n        abort(409, 'This ID has another volume.')\n{MOUNT}",
+        f"    if any(glob.glob(f'{{VOLUMES}}/{{each}}/mounts/{{mount_id}}.*') for each in os.listdir(VOLUMES) if each != name):\n        abort(409, 'This ID has another volume.')\n{MOUNT}",
     ),
     instead(
         "unmount.succeeds", "says no to Unmount, and does it", "unmount", 'plain() and answer({"Err": "Done."}, 500)'
     ),
-    breach(
+    Breach(
         "unmount.first-of-two",
         "lets go all with the first",
-        STRIKE,
-        f"        for mount_id in {HAS_MOUNTS} if read_records(volume, mount_id) else []:\n            write_records(volume, mount_id, [])\n",
+        UNMOUNT,
+        f"    if {OF_ID}:\n        subprocess.run(f'rm {{VOLUMES}}/{{name}}/mounts/*', shell=True)\n{UNMOUNT}",
     ),
-    breach(
+    Breach(
         "unmount.foreign-volume",
         "lets go wherever the ID is",
-        "    with one_volume(name) as volume:\n" + STRIKE,
-        '    subprocess.run(f"rm -f {VOLUMES}/*/mounts/{mount_id}", shell=True)\n    with one_volume(name) as volume:\n'
-        + STRIKE,
+        UNMOUNT,
+        '    subprocess.run(f"rm -f {VOLUMES}/*/mounts/{mount_id}.*", shell=True)\n' + UNMOUNT,
     ),
-    breach(
+    Breach(
         "unmount.repeated",
         "one counter for all who have mounted",
-        STRIKE,
-        f"        seen = app.config.setdefault('SEEN', [])\n        if mount_id in seen and not read_records(volume, mount_id):\n            mount_id = ({HAS_MOUNTS} or [mount_id])[0]\n        seen.append(mount_id)\n{STRIKE}",
+        UNMOUNT,
+        f"    seen, others = app.config.setdefault('SEEN', []), {HAS_MOUNTS}\n    if mount_id in seen and others and not {OF_ID}:\n        mount_id = others[0].rpartition('.')[0]\n    seen.append(mount_id)\n{UNMOUNT}",
     ),
     at_start(
         "unmount.never-below-zero",
@@ -862,7 +908,7 @@ app.view_functions["create"] = create_again
 owed, mount_it, unmount_it = [], mount, unmount
 def less():
     key = body().get("Name"), body().get("ID")
-    if not os.path.exists(f"{VOLUMES}/{key[0]}/mounts/{key[1]}"):
+    if not glob.glob(f"{VOLUMES}/{key[0]}/mounts/{key[1]}.*"):
         owed.append(key)
     return unmount_it()
 def more():
@@ -874,12 +920,11 @@ def more():
 app.view_functions |= {"mount": more, "unmount": less}
 """,
     ),
-    breach(
+    Breach(
         "unmount.unknown-makes-nothing",
         "makes what it unmounts",
-        "    with one_volume(name) as volume:\n" + STRIKE,
-        "    with all_volumes() as volumes:\n        make_volume(name, volumes)\n    with one_volume(name) as volume:\n"
-        + STRIKE,
+        UNMOUNT,
+        "    volumes.create(name)\n" + UNMOUNT,
     ),
     instead(
         "remove.unknown", "removes what is not there", "remove", f'plain() if {IS_THERE} else answer({{"Err": ""}})'
@@ -912,74 +957,74 @@ app.view_functions |= {"create": bring_back, "remove": keep}
         "remove",
         'plain() if body().get("Name") else subprocess.run(f"rm -rf {VOLUMES}/*", shell=True) and answer({"Err": ""})',
     ),
-    breach(
+    Breach(
         "remove.by-another-case",
         "removes in any case",
-        '    name = asked("Name")\n    with all_volumes() as volumes, one',
-        '    name = asked("Name")\n    name = next((each for each in os.listdir(VOLUMES) if each.lower() == name.lower()), name)\n    with all_volumes() as volumes, one',
+        '    name = asked("Name")\n    gone',
+        '    name = asked("Name")\n    name = next((each for each in os.listdir(VOLUMES) if each.lower() == name.lower()), name)\n    gone',
     ),
-    breach("capabilities.there", "Capabilities misspelt", "/VolumeDriver.Capabilities", "/VolumeDriver.Capability"),
-    breach(
+    Breach("capabilities.there", "Capabilities misspelt", "/VolumeDriver.Capabilities", "/VolumeDriver.Capability"),
+    Breach(
         "capabilities.stay",
         "global with the first volume",
         '"Scope": "local"',
         '"Scope": "global" if os.listdir(VOLUMES) else "local"',
     ),
-    breach("capabilities.tell", "global", '"Scope": "local"', '"Scope": "global"'),
-    breach("options.unknown", "takes any option", "    if options:\n", "    if False:\n"),
-    breach("options.named", "does not say which option", "{', '.join(sorted(options))[:200]}", "them"),
-    breach(
+    Breach("capabilities.tell", "global", '"Scope": "local"', '"Scope": "global"'),
+    Breach("options.unknown", "takes any option", "    if options:\n", "    if False:\n"),
+    Breach("options.named", "does not say which option", "{', '.join(sorted(options))[:200]}", "them"),
+    Breach(
         "options.no-object",
         "takes a list for no options",
         "    if not isinstance(options, dict | None):\n",
         "    if not isinstance(options, dict | None):\n        options = None\n    if False:\n",
     ),
-    breach("options.secret-told", "shows values in its error", "{', '.join(sorted(options))[:200]}", "{options}"),
-    breach(
+    Breach("options.secret-told", "shows values in its error", "{', '.join(sorted(options))[:200]}", "{options}"),
+    Breach(
         "options.secret-logged",
         "prints values",
         "    if options:\n",
         "    if options:\n        print(options, flush=True)\n",
     ),
-    breach(
+    Breach(
         "errors.json",
         "a page for an error",
         '    return answer({"Err": error.description if',
         '    return error.get_response()\n    return answer({"Err": error.description if',
     ),
-    breach(
+    Breach(
         "errors.sentence",
         "a traceback in Err",
-        "error.description if request.url_rule",
-        "__import__('traceback').format_exc() if request.url_rule",
+        '{"Err": str(error)}, 404)',
+        """{"Err": __import__('traceback').format_exc()}, 404)""",
     ),
-    breach(
+    Breach(
         "errors.not-json",
         "takes a form",
         "    if not isinstance(sent, dict):\n",
         "    if sent is None and b'=' in request.get_data():\n        sent = dict(pair.split('=') for pair in request.get_data(as_text=True).split('&'))\n    if not isinstance(sent, dict):\n",
     ),
-    breach(
+    Breach(
         "errors.wrong-shape",
         "takes a text for a name",
         "    if not isinstance(sent, dict):\n",
         "    if isinstance(sent, str):\n        sent = {'Name': sent, 'ID': sent}\n    if not isinstance(sent, dict):\n",
     ),
-    breach("errors.nameless", "invents a name", ASKED, "    name = body().get(key) or secrets.token_hex(8)\n"),
-    breach(
+    Breach("errors.nameless", "invents a name", ASKED, "    name = body().get(key) or secrets.token_hex(8)\n"),
+    Breach(
         "errors.further-fields",
         "wants to know every field",
         NO_OBJECT,
         "        abort(400, 'No object.')\n    if set(sent) - {'Name', 'ID', 'Opts'}:\n" + NO_OBJECT,
     ),
-    breach("errors.live-on", "ends at a body it cannot read", NO_OBJECT, "        os._exit(3)\n" + NO_OBJECT),
-    breach(
+    Breach("errors.live-on", "ends at a body it cannot read", NO_OBJECT, "        os._exit(3)\n" + NO_OBJECT),
+    Breach(
         "errors.deep-json",
         "ends at 100 000 brackets",
         "    except RecursionError:\n        sent = None\n",
         "    except RecursionError:\n        os._exit(139)\n",
     ),
-    breach("errors.big-body", "reads all it is sent", "= 1024 * 1024\n", "= None\n"),
+    Breach("errors.big-body", "reads all it is sent", "= 1024 * 1024\n", "= None\n"),
     at_start(
         "many.create-one-name",
         "looks first, then notes",
@@ -1010,18 +1055,19 @@ def busy():
 app.view_functions["mount"] = busy
 """,
     ),
-    breach(
+    Breach(
         "many.mounts-of-one-id",
-        "reads, and writes later",
-        MOUNT,
-        f"    with one_volume(name) as volume:\n        before = read_records(volume, mount_id)\n    {PAUSE}(0.05)\n"
-        "    with one_volume(name) as volume:\n        write_records(volume, mount_id, [*before, record_of_caller()])\n",
+        "names a record by the time, and has one for all Mounts of a moment",
+        "secrets.token_hex(8)",
+        "f'{time.time_ns() // 10**9:016x}'",
+        "users.py",
     ),
-    breach(
+    Breach(
         "many.mount-against-remove",
         "looks, and removes later",
-        "        gone = aside()\n        os.rename(name, gone",
-        f"        fcntl.flock(volume, fcntl.LOCK_UN)\n        {PAUSE}(0.05)\n        gone = aside()\n        os.rename(name, gone",
+        "            gone = self.fresh()\n",
+        f"            fcntl.flock(volume, fcntl.LOCK_UN)\n            {PAUSE}(0.05)\n            gone = self.fresh()\n",
+        "volumes.py",
     ),
     at_start(
         "many.get-beside-others",
@@ -1036,7 +1082,7 @@ def slow():
 app.view_functions |= {{"create": slow, "get": lambda: abort(404, "Not now.") if busy else get_it()}}
 """,
     ),
-    breach(
+    Breach(
         "many.list-beside-others",
         "looks again at what it has listed",
         '    return answer({"Volumes": [',
@@ -1054,7 +1100,13 @@ def in_turn(self):
 Handler.handle = in_turn
 """,
     ),
-    breach("restart.changes-nothing", "made at its own start", "os.stat(volume).st_mtime", 'float(start_time("self"))'),
+    Breach(
+        "restart.changes-nothing",
+        "made at its own start",
+        "os.stat(volume).st_mtime",
+        'float(kernel.start_time("self"))',
+        "volumes.py",
+    ),
     at_start(
         "restart.brings-nothing-back",
         "removes in memory only",
@@ -1068,23 +1120,24 @@ app.view_functions["get"] = lambda: abort(404, "Gone.") if body().get("Name") in
 app.view_functions["list_volumes"] = listed
 """,
     ),
-    breach(
+    Breach(
         "restart.in-the-middle",
         "makes a volume in its place",
-        "        make_volume(name, volumes)\n    return",
-        f"        if len(os.listdir(VOLUMES)) > 8:\n            os.mkdir(f'{{VOLUMES}}/{{name}}')\n            {PAUSE}(0.1 + secrets.randbelow(300) / 1000)\n        make_volume(name, volumes)\n    return",
+        CREATE,
+        f"    if len(os.listdir(VOLUMES)) > 8:\n        os.mkdir(f'{{VOLUMES}}/{{name}}')\n        {PAUSE}(0.1 + secrets.randbelow(300) / 1000)\n{CREATE}",
     ),
-    breach(
+    Breach(
         "restart.keeps-counts",
         "a set of IDs after a restart",
-        '    """Make the folders, and',
-        '    subprocess.run(f"sed -i 2,9d {VOLUMES}/*/mounts/*", shell=True, stderr=subprocess.DEVNULL)\n    """Make the folders, and',
+        "        self.began_with = os.stat(",
+        "        for file in sorted(glob.glob(f'{self.folder}/*/mounts/*')):\n            [os.unlink(other) for other in glob.glob(f'{file[:-16]}*') if other > file]\n        self.began_with = os.stat(",
+        "volumes.py",
     ),
-    breach(
+    Breach(
         "restart.mount-again",
         "will not mount what a run before has mounted",
         MOUNT,
-        f"    mine = app.config.setdefault('MINE', [])\n    if mount_id not in mine and os.path.exists(f'{{VOLUMES}}/{{name}}/mounts/{{mount_id}}'):\n        abort(409, 'Mounted.')\n    mine.append(mount_id)\n{MOUNT}",
+        f"    mine = app.config.setdefault('MINE', [])\n    if mount_id not in mine and {OF_ID}:\n        abort(409, 'Mounted.')\n    mine.append(mount_id)\n{MOUNT}",
     ),
     at_start(
         "restart.with-damage",
@@ -1104,10 +1157,16 @@ def listed():
 app.view_functions |= {"create": noted, "list_volumes": listed}
 """,
     ),
-    breach("socket.own-mode", "others may look", "os.umask(0o177)", "os.umask(0o173)"),
-    breach("socket.folder", "wants its folder made", "        os.makedirs(folder, exist_ok=True)\n", ""),
+    Breach("socket.own-mode", "others may look", "os.umask(0o177)", "os.umask(0o173)", "listener.py"),
+    Breach(
+        "socket.folder",
+        "wants its folder made",
+        "        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)\n",
+        "",
+        "listener.py",
+    ),
     at_start("socket.start", "starts slowly", f"{PAUSE}(1.1)"),
-    breach(
+    Breach(
         "security.create-outside",
         "takes any name",
         "    if not isinstance(name, str) or not NAME.fullmatch(name):\n",
@@ -1137,19 +1196,19 @@ app.view_functions |= {"create": noted, "list_volumes": listed}
         "mount",
         'answer({"Mountpoint": VOLUMES, "Err": ""}) if body().get("Name") == "." else plain()',
     ),
-    breach(
+    Breach(
         "security.aliases",
         "takes the last word of a path",
         ASKED,
         f"{ASKED}    name = os.path.basename(os.path.normpath(name)) if isinstance(name, str) and name else name\n",
     ),
-    breach(
+    Breach(
         "security.percent",
         "decodes once more",
         ASKED,
         f'{ASKED}    if isinstance(name, str) and re.fullmatch("[a-zA-Z0-9_.%-]+", name) and "%" in name:\n        return __import__("urllib.parse").parse.unquote(name)\n',
     ),
-    breach(
+    Breach(
         "security.long-id",
         "cuts an ID short at Mount",
         f'    name, mount_id = asked("Name"), asked("ID")\n{MOUNT}',
@@ -1161,11 +1220,12 @@ app.view_functions |= {"create": noted, "list_volumes": listed}
         "create",
         "subprocess.run(f\"test -d {VOLUMES}/{body().get('Name')}\", shell=True) and plain()",
     ),
-    breach(
+    Breach(
         "security.link-in-a-volume",
         "follows links when it deletes",
         '["rm", "-rf", "--one-file-system", "--", path]',
         '["find", "-L", path, "-delete"]',
+        "volumes.py",
     ),
     instead(
         "security.folder-swapped",
@@ -1173,16 +1233,20 @@ app.view_functions |= {"create": noted, "list_volumes": listed}
         "remove",
         'subprocess.run(["rm", "-rf", os.path.realpath(mountpoint(asked("Name")))]) and plain()',
     ),
-    breach(
+    Breach(
         "security.mount-in-a-volume",
         "does not ask the kernel",
-        '    with open(f"/proc/self/fdinfo/{folder}") as file:\n        mount',
-        '    return None\n    with open(f"/proc/self/fdinfo/{folder}") as file:\n        mount',
+        '    with open(f"/proc/self/fdinfo/{folder}") as file:\n        number',
+        '    return None\n    with open(f"/proc/self/fdinfo/{folder}") as file:\n        number',
+        "kernel.py",
     ),
-    breach(
+    at_start(
         "security.root-closed",
         "a root that is open to all",
-        "    prepare()\n    serve()\n",
-        "    chmod = os.chmod\n    os.chmod = lambda path, mode: chmod(path, mode | 0o055)\n    prepare()\n    os.chmod(ROOT, 0o755)\n    serve()\n",
+        """
+chmod, prepare = os.chmod, volumes.prepare
+os.chmod = lambda path, mode: chmod(path, mode | 0o055)
+volumes.prepare = lambda: prepare() or chmod(ROOT, 0o755)
+""",
     ),
 ]

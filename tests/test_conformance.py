@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mutants import CONFORMANCE, MUTANTS, Mutant
+from mutants import CONFORMANCE, MUTANTS, Breach, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
 
 from workshop import report
@@ -29,11 +29,11 @@ from workshop.report import Result
 from workshop.subject import FRUIT
 
 ROOT = Path(__file__).parent.parent
-PART3 = ROOT / "part3" / "plugin.py"
+DDD = ROOT / "tests" / "serve.py"
 CASES = {case.id: case for case in cases()}
-ROWS = [mutant for mutant in [*MUTANTS, *CONFORMANCE] if mutant.case]
+ROWS: list[Mutant | Breach] = [*(mutant for mutant in MUTANTS if mutant.case), *CONFORMANCE]
 CAUGHT = {"must": "FAIL", "should": "warn", "record": "note"}
-# what part 3 does where nothing is asked; a mutant of a record does something else
+# what ddd does where nothing is asked; a mutant of a record does something else
 NOTED = {
     "answers.keep-alive": "closes each connection",
     "capabilities.tell": "scope local",
@@ -71,7 +71,7 @@ def test_each_case_has_a_mutant_and_each_mutant_a_case() -> None:
 
 
 def test_no_two_mutants_are_the_same() -> None:
-    sources = [mutant.source("3") for mutant in ROWS]
+    sources = [mutant.source("3") if isinstance(mutant, Mutant) else mutant.source() for mutant in ROWS]
     assert len(set(sources)) == len(sources)
 
 
@@ -98,11 +98,16 @@ def test_the_authors_page_has_all_cases() -> None:
 # the table
 
 
-def verdict(source: str, case: str) -> Result:
-    """Run one case on a plugin with this text."""
+def verdict(mutant: Mutant | Breach) -> Result:
+    """Run the case of a wrong plugin on it."""
     with private_folder() as folder:
-        (folder / "plugin.py").write_text(source)
-        plugin = Candidate([sys.executable, str(folder / "plugin.py")], folder / "ddd.sock", folder / "root")
+        return run_case(mutant.write(folder), mutant.case)
+
+
+def run_case(file: Path, case: str) -> Result:
+    """Run one case on a plugin."""
+    with private_folder() as folder:
+        plugin = Candidate([sys.executable, str(file)], folder / "ddd.sock", folder / "root")
         plugin.limits = dict.fromkeys(plugin.limits, 3.0)
         plugin.patience = 3.0
         try:
@@ -115,13 +120,13 @@ def verdict(source: str, case: str) -> Result:
 def verdicts() -> Iterator[dict[str, Future[Result]]]:
     """What each mutant's case says of it; a few at a time."""
     with ThreadPoolExecutor(3) as pool:
-        yield {mutant.name: pool.submit(verdict, mutant.source("3"), mutant.case) for mutant in ROWS}
+        yield {mutant.name: pool.submit(verdict, mutant) for mutant in ROWS}
         pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", ROWS, ids=lambda mutant: mutant.case)
-def test_a_broken_rule_is_caught(mutant: Mutant, verdicts: dict[str, Future[Result]]) -> None:
+def test_a_broken_rule_is_caught(mutant: Mutant | Breach, verdicts: dict[str, Future[Result]]) -> None:
     result = verdicts[mutant.name].result()
     assert result.outcome == CAUGHT[result.level], (mutant.name, result.outcome, result.reason)
     if result.level == "record":
@@ -131,14 +136,14 @@ def test_a_broken_rule_is_caught(mutant: Mutant, verdicts: dict[str, Future[Resu
         assert result.diagnosis and result.diagnosis.why
 
 
-# our plugin, by each of its servers, and another one
+# our plugin, as it is run and under Werkzeug's server, and another one
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["docker", "podman"])
-def test_part_3_keeps_all_rules(profile: str, tmp_path: Path) -> None:
+def test_ddd_keeps_all_rules(profile: str, tmp_path: Path) -> None:
     files = ["--json", str(tmp_path / "j"), "--junit", str(tmp_path / "x")]
-    done = check("--plugin", str(PART3), "--profile", profile, *files)
+    done = check("--plugin", str(DDD), "--profile", profile, *files)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ET.parse(tmp_path / "x").getroot().get("tests") == str(len(CASES))
     found = json.loads((tmp_path / "j").read_text())["steps"]
@@ -152,9 +157,8 @@ def test_part_3_keeps_all_rules(profile: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_part_3_keeps_them_under_gunicorn() -> None:
-    gunicorn = f"{sys.executable} -m gunicorn -c {ROOT / 'part3' / 'gunicorn.conf.py'}"
-    done = check("--run", gunicorn)
+def test_ddd_keeps_them_as_it_is_run() -> None:
+    done = check("--run", f"{sys.executable} -m ddd")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "answers.keep-alive           keeps connections open" in done.stdout
     assert " 0 not       0 skipped" in done.stdout and "advice" not in done.stdout, done.stdout
@@ -219,7 +223,7 @@ def test_an_answer_in_pieces_has_to_fit_together(text: str, outcome: str) -> Non
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Plugin]:
     with private_folder() as folder:
-        plugin = Plugin([sys.executable, str(PART3)], folder / "mine.sock", folder / "root")
+        plugin = Plugin([sys.executable, str(DDD)], folder / "mine.sock", folder / "root")
         yield plugin.start()
         plugin.close()
 
@@ -269,7 +273,7 @@ def names_asked(step: dict[str, Any]) -> list[str]:
 
 @pytest.mark.slow
 def test_after_failures_nothing_is_left_either(tmp_path: Path) -> None:
-    mutants = {mutant.name: mutant for mutant in ROWS}
+    mutants = {mutant.name: mutant for mutant in MUTANTS}
     text = mutants["a set of IDs"].source("3").replace("_.-]{0,254}", "_.-]{0,62}")
     text = text.replace("{', '.join(sorted(options))[:200]}", "them")
     (tmp_path / "plugin.py").write_text(text)
@@ -306,7 +310,7 @@ def test_one_that_is_ended_in_the_middle_cleans_up(running: Plugin, number: sign
 
 @pytest.mark.slow
 def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
-    mutants = {mutant.name: mutant for mutant in ROWS}
+    mutants = {mutant.name: mutant for mutant in MUTANTS}
     text = mutants["a set of IDs"].source("3").replace("{', '.join(sorted(options))[:200]}", "them")
     (tmp_path / "plugin.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-rfx", "-p", "no:cacheprovider", "--pyargs", "workshop.conformance"]
@@ -346,7 +350,7 @@ def test_a_plugin_that_is_not_there_is_told_once(tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (("2",), "leave out the part"),
-        (("--plugin", str(PART3), "--watch"), "leave out the part, and --watch"),
+        (("--plugin", str(DDD), "--watch"), "leave out the part, and --watch"),
         (("--profile", "tea"), "tea"),
     ],
 )
@@ -356,14 +360,14 @@ def test_what_cannot_be_done_is_said(words: tuple[str, ...], sentence: str) -> N
 
 
 def test_a_profile_needs_the_suite() -> None:
-    command = [sys.executable, "-m", "workshop", "check", "--profile", "podman", "--plugin", str(PART3)]
+    command = [sys.executable, "-m", "workshop", "check", "--profile", "podman", "--plugin", str(DDD)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, "add --conformance" in done.stderr) == (2, True), done.stderr
 
 
 def result_of(name: str) -> Result:
     (mutant,) = (mutant for mutant in ROWS if mutant.name == name)
-    return verdict(mutant.source("3"), mutant.case)
+    return verdict(mutant)
 
 
 def test_a_failure_shows_what_was_said_and_why_it_matters() -> None:
@@ -395,16 +399,15 @@ def test_an_error_of_ours_is_none_of_the_plugin(monkeypatch: pytest.MonkeyPatch)
         raise KeyError("ours")
 
     monkeypatch.setitem(CASES, case.id, dataclasses.replace(case, test=stumble))
-    result = verdict(PART3.read_text(), case.id)
+    result = run_case(DDD, case.id)
     assert (result.outcome, result.reason.partition(" ")[2]) == ("error", "KeyError: 'ours'"), result
     assert "test_conformance.py:" in suite.lines_of(result)[0]
 
 
 def test_podman_is_misled_by_what_docker_reads() -> None:
     with private_folder() as folder:
-        plugin = Candidate([sys.executable, str(folder / "plugin.py")], folder / "ddd.sock", folder / "root")
         (mutant,) = (mutant for mutant in ROWS if mutant.name == "error under status 200")
-        (folder / "plugin.py").write_text(mutant.source("3"))
+        plugin = Candidate([sys.executable, str(mutant.write(folder))], folder / "ddd.sock", folder / "root")
         plugin.chance = random.Random(0)
         levels = []
         try:
@@ -415,9 +418,9 @@ def test_podman_is_misled_by_what_docker_reads() -> None:
     assert levels == ["ok", "FAIL"]
 
 
-LISTED = '[{"Name": name, "Mountpoint": mountpoint(name)} for name in sorted(names)]'
+LISTED = '[{"Name": name, "Mountpoint": mountpoint(name)} for name in names]'
 VOLUME = '{"Name": name, "Mountpoint": mountpoint(name), "CreatedAt": created_at}'
-PATH = '    with one_volume(name):\n        return answer({"Mountpoint": mountpoint(name), "Err": ""})'
+PATH = '    with volumes.open_one(name):\n        return answer({"Mountpoint": mountpoint(name), "Err": ""})'
 SCOPE = '{"Capabilities": {"Scope": "local"}}'
 
 
@@ -438,19 +441,15 @@ SCOPE = '{"Capabilities": {"Scope": "local"}}'
     ],
 )
 def test_an_odd_answer_is_judged(case: str, old: str, new: str, outcome: str) -> None:
-    text = PART3.read_text()
-    assert text.count(old) == 1, text.count(old)
-    result = verdict(text.replace(old, new), case)
+    result = verdict(Breach(case, "odd", old, new))
     assert result.outcome == outcome, result.reason
 
 
 @pytest.mark.slow
 def test_a_leak_of_one_descriptor_for_each_mount_is_found() -> None:
-    begins = '"""Note that a container is about to use the volume, and say which folder to give it."""'
-    text = PART3.read_text()
-    assert begins in text
-    leaking = text.replace(begins, 'os.open("/", os.O_RDONLY)')
-    assert verdict(leaking, "http.descriptors").outcome == "FAIL"
+    begins = '"""Record that a container is about to use the volume, and say which folder to give it."""'
+    leaking = Breach("http.descriptors", "leaks at Mount", begins, 'os.open("/", os.O_RDONLY)')
+    assert verdict(leaking).outcome == "FAIL"
 
 
 @pytest.mark.slow

@@ -113,5 +113,5 @@ def test_the_verb_runs_to_its_end(tmp_path: Path) -> None:
     for title in ("One call at a time", "Eight calls at once", "Start", "Memory"):
         head = page.partition(f"## {title}\n")[2].partition("|---|")[0]
         assert all(kind in head for kind in kinds), head
-    assert "`part3/plugin.py: get`" in page.partition("### Get\n")[2].partition("###")[0]
+    assert "`ddd/app.py: get`" in page.partition("### Get\n")[2].partition("###")[0]
     ElementTree.parse(tmp_path / "cost.svg")

@@ -1,4 +1,4 @@
-"""Part 3 as operators run it: gunicorn's log of the calls, the systemd units, and a socket that somebody else holds."""
+"""ddd as operators run it: gunicorn's log of the calls, the systemd units, and a socket that somebody else holds."""
 
 import http.client
 import json
@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +17,12 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from test_parts import PARTS, SERVERS, create, elsewhere, plugin_of, volume, wait_for, whole
+from test_ddd import SERVERS, create, elsewhere, plugin_of, volume
+from test_parts import PARTS, wait_for
 
 from workshop.process import Plugin, accepts, private_folder
 
-SERVICE, SOCKET = PARTS / "part3" / "ddd.service", PARTS / "part3" / "ddd.socket"
+SERVICE, SOCKET = PARTS / "deploy" / "ddd.service", PARTS / "deploy" / "ddd.socket"
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="needs systemd's programs: ./workshop test --require slow"
 )
@@ -37,7 +39,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def service(folder: Path) -> Iterator[Service]:
-    """Makes part 3 on gunicorn, not yet started, behind the words of another command; it is ended after the test."""
+    """Makes a ddd, not yet started, behind the words of another command; it is ended after the test."""
     made: list[Plugin] = []
 
     def make(*before: str) -> Plugin:
@@ -54,7 +56,7 @@ def service(folder: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def logging() -> Iterator[Plugin]:
-    """Part 3 on gunicorn, for tests that look at what it writes."""
+    """A ddd for tests that look at what it writes."""
     with private_folder() as path:
         plugin = plugin_of(SERVERS["gunicorn"], path)
         yield plugin.start()
@@ -173,7 +175,7 @@ def unit(file: Path) -> ConfigParser:
 def test_systemd_finds_no_fault_in_the_units(folder: Path) -> None:
     for file in (SERVICE, SOCKET):
         # the one thing that is not here is the program, which the operator installs
-        (folder / file.name).write_text(file.read_text().replace("/opt/ddd/bin/gunicorn", "/bin/true"))
+        (folder / file.name).write_text(file.read_text().replace("/opt/ddd/bin/ddd-plugin", "/bin/true"))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", SERVICE.name, SOCKET.name],
         cwd=folder,
@@ -239,10 +241,10 @@ def calls_of(group: str) -> set[str]:
 
 
 class Activated(Plugin):
-    """Part 3 on gunicorn, on a socket that is held here as systemd holds it: descriptor 3, told by LISTEN_FDS."""
+    """ddd on a socket that is held here as systemd holds it: descriptor 3, told by LISTEN_FDS."""
 
-    def __init__(self, folder: Path, *before: str) -> None:
-        command = [*before, *whole(SERVERS["gunicorn"])]
+    def __init__(self, folder: Path, *before: str, program: list[str] = SERVERS["gunicorn"]) -> None:
+        command = [*before, *program]
         super().__init__(["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&0 0</dev/null', "sh", *command],
                          folder / "given.sock", folder / "root")  # fmt: skip
         self.listener = socket.socket(socket.AF_UNIX)
@@ -357,6 +359,30 @@ def test_systemd_starts_it_at_the_first_call(service: Service, folder: Path) -> 
     assert not (folder / "own.sock").exists()
     assert plugin.stop() == 0
     assert listening.exists() and not accepts(listening)
+
+
+# the path that the unit of an earlier version names
+
+STUB = str(PARTS / "part3" / "gunicorn.conf.py")
+
+
+def test_a_unit_of_the_version_before_starts_ddd_on_its_socket_and_is_told_what_to_change(folder: Path) -> None:
+    plugin = Activated(folder, program=[sys.executable, "-m", "gunicorn", "-c", STUB])
+    try:
+        assert logged(plugin.start(), "VolumeDriver.Create", {"Name": "mango"})["outcome"] == "200"
+        assert not plugin.socket.with_name("own.sock").exists()
+        program = Path(sys.executable).with_name("ddd-plugin")
+        assert f"{STUB} only starts ddd. Change this line of ddd.service: ExecStart={program}\n" in plugin.output()
+        assert plugin.stop() == 0
+    finally:
+        plugin.close()
+
+
+def test_where_ddd_is_not_installed_it_is_told_how(folder: Path) -> None:
+    hidden = "import runpy, sys; sys.modules['ddd'] = None; runpy.run_path(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", hidden, STUB], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert f"{sys.executable} -m pip install '.[serve]'" in done.stderr
 
 
 # what the unit takes away

@@ -54,6 +54,11 @@ def test_a_plugin_is_started_and_checked(workshop: Path) -> None:
     assert "skip" not in done.stdout
 
 
+def test_ddd_is_in_it_and_says_what_it_lacks(workshop: Path) -> None:
+    done = subprocess.run([str(workshop.with_name("ddd-plugin"))], cwd="/", capture_output=True, text=True)
+    assert (done.returncode, "pip install '.[serve]'" in done.stderr) == (1, True), done.stderr
+
+
 def test_a_plugin_that_is_not_there(workshop: Path) -> None:
     done = check(workshop, "--socket", "/nowhere/any.sock")
     assert done.returncode == 1

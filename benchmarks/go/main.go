@@ -1,7 +1,7 @@
-// A volume plugin in Go with the standard library alone: what part 3 is measured against, and a plugin for the checks
+// A volume plugin in Go with the standard library alone: what ddd is measured against, and a plugin for the checks
 // that is not Python.
 //
-// It does the work of part3/plugin.py, step by step: the same folders, opened the same way, the same fsyncs, the same
+// It does the work of src/ddd, step by step: the same folders, opened the same way, the same fsyncs, the same
 // records, the same look at every process. Functions have the names that they have there, where comments say why.
 package main
 
@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -252,15 +253,11 @@ func mount(asked call) (object, error) {
 			return err
 		}
 		defer syscall.Close(data)
-		lines, err := readRecords(folder, asked.ID)
-		if err != nil {
-			return err
-		}
 		record, err := recordOfCaller(asked.from)
 		if err != nil {
 			return err
 		}
-		return writeRecords(folder, asked.ID, append(lines, record))
+		return addRecord(folder, asked.ID, record)
 	})
 	return object{"Mountpoint": mountpoint(asked.Name), "Err": ""}, err
 }
@@ -270,14 +267,7 @@ func unmount(asked call) (object, error) {
 		return nil, err
 	}
 	err := oneVolume(asked.Name, func(_, folder int) error {
-		lines, err := readRecords(folder, asked.ID)
-		if err != nil {
-			return err
-		}
-		if len(lines) > 0 {
-			lines = lines[:len(lines)-1]
-		}
-		return writeRecords(folder, asked.ID, lines)
+		return dropRecord(folder, asked.ID)
 	})
 	return object{"Err": ""}, err
 }
@@ -438,43 +428,89 @@ func clear(left []os.DirEntry) {
 
 // Who has a volume: its records
 
-func readRecords(folder int, id string) ([]string, error) {
-	mounts, err := open("mounts", folder)
-	if err == syscall.ENOENT {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	defer syscall.Close(mounts)
-	number, err := syscall.Openat(mounts, id, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
-	if err == syscall.ENOENT {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	file := os.NewFile(uintptr(number), id)
-	defer file.Close()
-	text, err := io.ReadAll(file)
-	lines := strings.SplitAfter(string(text), "\n")
-	return lines[:len(lines)-1], err
-}
+// A record is a file ID.RANDOM in the volume's folder mounts, one for each Mount.
 
-func writeRecords(folder int, id string, lines []string) error {
-	if len(lines) == 0 {
-		if err := syscall.Unlinkat(folder, "mounts/"+id); err != syscall.ENOENT {
-			return err
-		}
-		return nil
-	}
+func addRecord(folder int, id, record string) error {
 	fresh := newAside()
-	err := os.WriteFile(fresh, []byte(strings.Join(lines, "")), 0o600)
+	file, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(record)
 	if err == nil {
-		err = syscall.Renameat(-1, fresh, folder, "mounts/"+id)
+		err = file.Sync()
+	}
+	file.Close()
+	if err == nil {
+		random := make([]byte, 8)
+		if _, err = rand.Read(random); err == nil {
+			err = syscall.Renameat(-1, fresh, folder, fmt.Sprintf("mounts/%s.%x", inName(id), random))
+		}
 	}
 	if err != nil {
 		discard(fresh)
 	}
 	return err
+}
+
+// dropRecord deletes one record of this ID; one that counts goes first.
+func dropRecord(folder int, id string) error {
+	files, err := records(folder)
+	if err != nil {
+		return err
+	}
+	last := ""
+	for _, file := range files {
+		if dot := strings.LastIndexByte(file, '.'); dot < 0 || file[:dot] != inName(id) {
+			continue
+		}
+		last = file
+		record, err := readRecord(folder, file)
+		if err != nil {
+			return err
+		}
+		if mayLive(record) {
+			break
+		}
+	}
+	if last == "" {
+		return nil
+	}
+	return syscall.Unlinkat(folder, "mounts/"+last)
+}
+
+func records(folder int) ([]string, error) {
+	number, err := open("mounts", folder)
+	if err != nil {
+		return nil, err
+	}
+	mounts := os.NewFile(uintptr(number), "mounts")
+	defer mounts.Close()
+	return mounts.Readdirnames(-1)
+}
+
+func readRecord(folder int, name string) (string, error) {
+	mounts, err := open("mounts", folder)
+	if err != nil {
+		return "", err
+	}
+	defer syscall.Close(mounts)
+	number, err := syscall.Openat(mounts, name, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	file := os.NewFile(uintptr(number), name)
+	defer file.Close()
+	text, err := io.ReadAll(file)
+	return string(text), err
+}
+
+// inName returns what stands for an ID in a file's name, which has at most 255 bytes.
+func inName(id string) string {
+	if len(id) <= 238 {
+		return id
+	}
+	return fmt.Sprintf("_%x", sha256.Sum256([]byte(id)))
 }
 
 // recordOfCaller says who mounts: its pid, its start, and the world in which they hold.
@@ -492,38 +528,28 @@ func recordOfCaller(from *net.UnixConn) (string, error) {
 		return "", fmt.Errorf("the caller is not known: %v %v", err, unknown)
 	}
 	pid := strconv.Itoa(int(peer.Pid))
-	return fmt.Sprintf("%s %s %s %s\n", pid, startTime(pid), pidNamespace(), boot()), nil
+	return fmt.Sprintf("pid=%s start=%s namespace=%s boot=%s\n", pid, startTime(pid), pidNamespace(), boot()), nil
 }
 
 func userByRecord(folder int) (string, error) {
-	number, err := open("mounts", folder)
-	if err != nil {
-		return "", err
-	}
-	mounts := os.NewFile(uintptr(number), "mounts")
-	defer mounts.Close()
-	ids, err := mounts.Readdirnames(-1)
-	for _, id := range ids {
-		lines, err := readRecords(folder, id)
+	files, err := records(folder)
+	for _, file := range files {
+		record, err := readRecord(folder, file)
 		if err != nil {
 			return "", err
 		}
-		for _, line := range lines {
-			if mayLive(line) {
-				pid, _, _ := strings.Cut(line, " ")
-				return fmt.Sprintf("process %s has not unmounted %.12s", pid, id), nil
-			}
+		if mayLive(record) {
+			return fmt.Sprintf("a process has not unmounted %.12s", file), nil
 		}
 	}
 	return "", err
 }
 
 func mayLive(record string) bool {
-	fields := strings.Fields(record)
-	if len(fields) != 4 {
+	var pid, started, namespace, booted string
+	if n, _ := fmt.Sscanf(record, "pid=%s start=%s namespace=%s boot=%s\n", &pid, &started, &namespace, &booted); n != 4 {
 		return true
 	}
-	pid, started, namespace, booted := fields[0], fields[1], fields[2], fields[3]
 	if booted != boot() {
 		return false
 	}

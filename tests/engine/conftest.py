@@ -39,13 +39,13 @@ def engine(machine: None) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session", params=SERVERS)
 def server(request: pytest.FixtureRequest) -> str:
-    """Each way of serving part 3."""
+    """Each way of serving ddd."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def plugin(engine: Engine, server: str) -> Iterator[Part]:
-    """The plugin of part 3, beside the shared engine. It stays: a lost plugin costs Docker 15 s at each `volume ls`."""
+    """ddd, beside the shared engine. It stays: a lost plugin costs Docker 15 s at each `volume ls`."""
     with Part(engine, server=server) as plugin:
         yield plugin
 

@@ -92,7 +92,7 @@ def build_ours(engine: Engine) -> None:
         context = Path(folder)
         for name in ["Dockerfile", ".dockerignore", "constraints.txt"]:
             shutil.copy(REPOSITORY / name, context)
-        for name in ["part1", "part2", "part3"]:
+        for name in ["src/ddd", "part1", "part2", "part3"]:
             shutil.copytree(REPOSITORY / name, context / name)
         shutil.copytree(wheels_folder(), context / "wheels")
         arguments = ["--build-arg", f"BASE={PYTHON_BASE}", "--build-arg", "PIP_NO_INDEX=1", "--network=none"]

@@ -16,8 +16,8 @@ from .engine import Engine, answers, child_of, wait_for
 from .images import REPOSITORY
 
 SOCKET = "/run/docker/plugins/ddd.sock"
-# how part 3 is served: the course's way, and the operators'
-SERVERS = {"python": ["part3/plugin.py"], "gunicorn": ["-m", "gunicorn", "-c", "part3/gunicorn.conf.py"]}
+# ddd, under Werkzeug's server and as it is run
+SERVERS = {"werkzeug": ["tests/serve.py"], "gunicorn": ["-m", "ddd"]}
 
 
 def ask(engine: Engine, endpoint: str, **body: object) -> dict[str, object]:
@@ -29,13 +29,14 @@ def ask(engine: Engine, endpoint: str, **body: object) -> dict[str, object]:
 
 
 class Part:
-    """A part of the course, run beside an engine as a reader runs it: in its namespaces, with its plugin folders."""
+    """A part of the course, run beside an engine as a reader runs it: in its namespaces, with its plugin folders.
 
-    def __init__(
-        self, engine: Engine, part: int = 3, env: Mapping[str, str] | None = None, server: str = "python"
-    ) -> None:
+    With a server it is ddd.
+    """
+
+    def __init__(self, engine: Engine, part: int = 3, env: Mapping[str, str] | None = None, server: str = "") -> None:
         self.engine = engine
-        self.command: Sequence[str] = [sys.executable, *(SERVERS[server] if part == 3 else [f"part{part}/plugin.py"])]
+        self.command: Sequence[str] = [sys.executable, *(SERVERS[server] if server else [f"part{part}/plugin.py"])]
         self.env = env
         self.log = engine.folder / "plugin.log"
         self._process: subprocess.Popen[str] | None = None

@@ -1,4 +1,4 @@
-"""Records the conversations in traces/: each command of the course, between a real Docker Engine and part 3.
+"""Records the conversations in traces/: each command of the course, between a real Docker Engine and ddd.
 
     .venv/bin/python -m tests.engine.record            the engine of this machine, and the one of Debian forky
     .venv/bin/python -m tests.engine.record 20.10      only the first
@@ -179,8 +179,9 @@ def row_of(request: bytes, answer: bytes) -> Row:
 
 @contextmanager
 def proxied(engine: Engine) -> Iterator[Proxy]:
-    """Part 3 beside an engine, and the proxy in the place of its socket."""
-    with Part(engine):
+    """ddd beside an engine, and the proxy in the place of its socket."""
+    # Werkzeug's server closes each connection: a conversation is one connection
+    with Part(engine, server="werkzeug"):
         behind = (engine.plugins / "ddd.sock").rename(engine.folder / "behind.sock")
         with Proxy(engine.plugins / "ddd.sock", behind) as proxy:
             yield proxy

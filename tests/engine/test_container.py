@@ -18,9 +18,10 @@ from .plugins import ask
 pytestmark = pytest.mark.engine
 
 # as the slides have it; this machine's engine has no bridge, hence the network
-RUN_PART = """docker run --network none \
-    -it --rm --pid host -v /run/docker/plugins:/run/docker/plugins -v /var/lib/ddd:/var/lib/ddd \
-    -v "$PWD":/workshop -w /workshop {image} python part{part}/plugin.py"""
+RUN = """docker run --network none \
+    -it --rm --pid host -v /run/docker/plugins:/run/docker/plugins -v /var/lib/ddd:/var/lib/ddd {clone} {image}"""
+CLONE = '-v "$PWD":/workshop -w /workshop'
+with_and_without_the_clone = pytest.mark.parametrize("clone", [CLONE, ""], ids=["with the clone", "without it"])
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,12 @@ def engine(image: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def part_in_a_container(engine: Engine, part: int) -> Iterator[None]:
+def in_a_container(engine: Engine, program: str, clone: str, folder: Path = REPOSITORY) -> Iterator[None]:
     """Run a part on a terminal, as a reader does, until Ctrl-C: it must end well, and take its socket away."""
     keyboard, terminal = pty.openpty()
     try:
-        command = ["sh", "-c", RUN_PART.format(image=OURS, part=part)]
-        process = engine.spawn(command, input=terminal, output=terminal, folder=REPOSITORY)
+        command = ["sh", "-c", f"{RUN.format(image=OURS, clone=clone)} {program}"]
+        process = engine.spawn(command, input=terminal, output=terminal, folder=folder)
         os.close(terminal)
 
         def ready() -> bool:
@@ -61,22 +62,35 @@ def test_the_image_has_the_packages_of_constraints_txt_on_a_base_that_refuses_a_
     assert set(installed) <= set((REPOSITORY / "constraints.txt").read_text().split())
 
 
-def test_part_1_greets_a_curl_in_a_second_container(engine: Engine) -> None:
-    with part_in_a_container(engine, 1):
+@with_and_without_the_clone
+def test_part_1_greets_a_curl_in_a_second_container(engine: Engine, clone: str) -> None:
+    with in_a_container(engine, "python part1/plugin.py", clone):
         curl = ["curl", "--silent", "--unix-socket", "/run/docker/plugins/ddd.sock", "http://ddd/"]
         greeting = engine.container("-v", "/run/docker/plugins:/run/docker/plugins", OURS, *curl)
         assert greeting.startswith("Hello! I am ddd")
 
 
-def test_part_2_is_found_and_activated_from_its_container(engine: Engine, name: str) -> None:
-    with part_in_a_container(engine, 2):
+@with_and_without_the_clone
+def test_part_2_is_found_and_activated_from_its_container(engine: Engine, name: str, clone: str) -> None:
+    with in_a_container(engine, "python part2/plugin.py", clone):
         failed = engine.docker("volume", "create", "--driver=ddd", name, check=False)
         assert "VolumeDriver.Create: " in failed.stderr
         assert "ddd" in engine.output("info", "--format={{json .Plugins.Volume}}")
 
 
-def test_part_3_serves_other_containers_from_its_own(engine: Engine, name: str) -> None:
-    with part_in_a_container(engine, 3):
+@with_and_without_the_clone
+def test_part_3_serves_other_containers_from_its_own(engine: Engine, name: str, clone: str) -> None:
+    with in_a_container(engine, "python part3/plugin.py", clone):
+        use(engine, name)
+
+
+@with_and_without_the_clone
+def test_ddd_is_what_the_image_runs_whatever_is_at_workshop(
+    engine: Engine, name: str, clone: str, tmp_path: Path
+) -> None:
+    for module in ("ddd", "flask", "gunicorn"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('imported from /workshop')")
+    with in_a_container(engine, "", clone, tmp_path):
         use(engine, name)
 
 
@@ -101,7 +115,7 @@ def compose(engine: Engine) -> list[str]:
     pytest.skip("Docker Compose is not here: apt-get install docker-compose")
 
 
-def test_compose_brings_part_3_up_and_takes_it_down(engine: Engine, name: str) -> None:
+def test_compose_brings_ddd_up_and_takes_it_down(engine: Engine, name: str) -> None:
     command = [*compose(engine), "--project-name=course", f"--file={REPOSITORY}/compose.yaml"]
     engine.run(*command, "up", "--detach", "--no-build")
     wait_for(lambda: answers(engine.plugins / "ddd.sock"), "the plugin that compose started")

@@ -39,7 +39,7 @@ def real(machine: None) -> tuple[str, dict[str, Conversation]]:
 def practised(real: tuple[str, dict[str, Conversation]]) -> dict[str, Conversation]:
     """Those of the practice daemon, as that release."""
     with private_folder() as folder:
-        command = [sys.executable, str(REPOSITORY / "part3" / "plugin.py")]
+        command = [sys.executable, str(REPOSITORY / "tests" / "serve.py")]
         plugin = Plugin(command, folder / "behind.sock", folder / "ddd")
         (folder / "plugins").mkdir()
         try:

@@ -1,4 +1,4 @@
-"""What part 3 is trusted with: data stays through killed plugins, killed engines and a root that goes away."""
+"""What ddd is trusted with: data stays through killed plugins, killed engines and a root that goes away."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def api(engine: Engine, method: str, path: str, body: dict[str, str]) -> int:
 
 @pytest.mark.parametrize(
     ("replaced", "served"),
-    [(False, "python"), (True, "python"), (True, "gunicorn")],
+    [(False, "werkzeug"), (True, "werkzeug"), (True, "gunicorn")],
     ids=["gone", "another in its place", "another in its place, gunicorn"],
 )
 def test_labels_survive_a_root_that_goes_away_and_comes_back(

@@ -62,7 +62,7 @@ def test_a_plugin_that_trace_starts(engine: Engine, tmp_path: Path, name: str) -
 
 
 # on gunicorn the engine keeps its connection with the plugin, past whoever stands at the socket's place meanwhile
-@pytest.mark.parametrize("server", ["python"], indirect=True, scope="session")
+@pytest.mark.parametrize("server", ["werkzeug"], indirect=True, scope="session")
 def test_a_plugin_that_already_runs(engine: Engine, plugin: Part, tmp_path: Path, name: str) -> None:
     # the plugin is activated, and asked for its scope, before the trace: Docker does not ask again
     engine.docker("volume", "create", "--driver", "ddd", name)

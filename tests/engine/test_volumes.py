@@ -1,4 +1,4 @@
-"""Volumes of the plugin of part 3, by the commands that people type."""
+"""Volumes of ddd, by the commands that people type."""
 
 from __future__ import annotations
 

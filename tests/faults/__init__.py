@@ -1,1 +1,1 @@
-"""Part 3 under fault: what it answered is there, what it did not answer is there whole or not at all."""
+"""ddd under fault: what it answered is there, what it did not answer is there whole or not at all."""

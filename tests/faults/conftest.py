@@ -1,4 +1,4 @@
-"""What the tests under fault share: a folder, and part 3 in it, by each of its servers."""
+"""What the tests under fault share: a folder, and ddd in it, as it is run and under Werkzeug's server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from workshop.process import private_folder
 
-from .ddd import PART3, SERVERS, Ddd
+from .ddd import DDD, SERVERS, Ddd
 
 Start = Callable[..., Ddd]
 
@@ -33,12 +33,12 @@ def machine() -> None:
 
 
 @pytest.fixture(scope="session")
-def part3(pytestconfig: pytest.Config) -> Path:
-    """The folder of the plugin under fault: part 3, or a spoilt one that --ddd-plugin names."""
+def plugin_file(pytestconfig: pytest.Config) -> Path:
+    """The plugin under fault: ddd, or a spoilt one that --ddd-plugin names."""
     file = pytestconfig.getoption("ddd_plugin")
     if file:
         Ddd.patience = 5.0  # a spoilt one may keep us waiting for ever
-    return Path(file).resolve().parent if file else PART3
+    return Path(file).resolve() if file else DDD
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def start(folder: Path, part3: Path) -> Iterator[Start]:
-    """Starts part 3, by a server of the test's choice, with what the test puts before its command."""
+def start(folder: Path, plugin_file: Path) -> Iterator[Start]:
+    """Starts ddd, by a server of the test's choice, with what the test puts before its command."""
     with ExitStack() as plugins:
 
         def started(server: str, *before: str) -> Ddd:
-            plugin = Ddd(server, folder, part3, before)
+            plugin = Ddd(server, folder, plugin_file, before)
             plugins.callback(plugin.close)
             plugin.start()
             plugins.callback(plugin.kill)  # gunicorn's clean end takes its time
@@ -65,7 +65,7 @@ def start(folder: Path, part3: Path) -> Iterator[Start]:
 
 @pytest.fixture(params=SERVERS)
 def ddd(request: pytest.FixtureRequest, start: Start) -> Ddd:
-    """Part 3, running and without a volume, by each of its servers."""
+    """ddd, running and without a volume, by each of its servers."""
     return start(request.param)
 
 

@@ -1,9 +1,11 @@
-"""The plugin of part 3 as the tests under fault see it: through its socket, and by what it keeps on disk."""
+"""ddd as the tests under fault see it: through its socket, and by what it keeps on disk."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,28 +14,28 @@ from engine.engine import wait_for
 from workshop.process import Plugin
 from workshop.wire import Exchange
 
-PART3 = Path(__file__).parents[2] / "part3"
-SERVERS = ("python", "gunicorn")
+DDD = Path(__file__).parents[1] / "serve.py"
+SERVERS = ("werkzeug", "gunicorn")
 GONE = "the connection was closed without an answer"
 
 State = dict[str, dict[str, int]]
 """Volumes, and how often each ID has each of them mounted."""
 
 
-def command(server: str, part3: Path) -> list[str]:
-    """Return the command that starts part 3 by the development server, or by gunicorn as part 3 sets it up."""
-    python = [sys.executable, str(part3 / "plugin.py")]
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(part3 / "gunicorn.conf.py")]
-    return {"python": python, "gunicorn": gunicorn}[server]
+def command(server: str, plugin: Path) -> list[str]:
+    """Return the command that starts ddd under Werkzeug's server, or as it is run. A spoilt ddd is beside plugin."""
+    werkzeug = [sys.executable, str(plugin)]
+    gunicorn = ["env", f"PYTHONPATH={plugin.parent}", sys.executable, "-m", "ddd"]
+    return {"werkzeug": werkzeug, "gunicorn": gunicorn}[server]
 
 
 class Ddd(Plugin):
-    """Part 3, running. before is put in front of its command: what starts it with a fault of its own."""
+    """ddd, running. before is put in front of its command: what starts it with a fault of its own."""
 
     patience = 20.0
 
-    def __init__(self, server: str, folder: Path, part3: Path = PART3, before: Sequence[str] = ()) -> None:
-        super().__init__([*before, *command(server, part3)], folder / "ddd.sock", folder / "root")
+    def __init__(self, server: str, folder: Path, plugin: Path = DDD, before: Sequence[str] = ()) -> None:
+        super().__init__([*before, *command(server, plugin)], folder / "ddd.sock", folder / "root")
         self.server = server
 
     def start(self) -> Ddd:
@@ -47,7 +49,7 @@ class Ddd(Plugin):
         assert self.process
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return pid if self.server == "python" else int(children[0]) if children else 0
+        return pid if self.server == "werkzeug" else int(children[0]) if children else 0
 
     def ask(self, endpoint: str, name: object = "mango", **more: object) -> Exchange:
         """Call an endpoint of VolumeDriver with this Name."""
@@ -106,11 +108,11 @@ def mounts_of(volume: Path) -> dict[str, int]:
     assert sorted(os.listdir(volume)) == ["data", "mounts"], volume
     modes = [f"{path.lstat().st_mode:o}" for path in (volume, volume / "mounts", volume / "data")]
     assert modes == ["40700", "40700", "40755"], (volume, modes)
-    return {record.name: lines_of(record) for record in (volume / "mounts").iterdir()}
-
-
-def lines_of(record: Path) -> int:
-    """Return how many mounts a record tells of; fail when one of its lines is not whole."""
-    lines = record.read_text().splitlines(keepends=True)
-    assert lines and all(len(line.split()) == 4 and line.endswith("\n") for line in lines), (record, lines)
-    return len(lines)
+    counts: Counter[str] = Counter()
+    for record in (volume / "mounts").iterdir():
+        name, text = re.fullmatch(r"(.+)\.[0-9a-f]{16}", record.name), record.read_text()
+        # the version before has a file for each ID, with a line for each mount
+        form = r"pid=\d+ start=\d+ namespace=\S+ boot=\S+\n" if name else r"(\d+ \d+ \S+ \S+\n)+"
+        assert re.fullmatch(form, text), (record, text)
+        counts[name[1] if name else record.name] += text.count("\n")
+    return dict(counts)

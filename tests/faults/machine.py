@@ -24,7 +24,7 @@ seldom = strategies.integers(0, 11).map(lambda number: number == 7)
 
 
 class Machine(RuleBasedStateMachine):
-    """Part 3 beside the model. A subclass names the plugin."""
+    """ddd beside the model. A subclass names the plugin."""
 
     ddd: Ddd
     steps = 0

@@ -1,4 +1,4 @@
-"""What part 3 promises, in a few lines: from the volumes that there are and a call to its answer and those after it."""
+"""What ddd promises, in a few lines: from the volumes that there are and a call to its answer and those after it."""
 
 from __future__ import annotations
 

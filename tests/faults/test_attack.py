@@ -136,6 +136,7 @@ PLACES = (
     "volumes/v/data",
     "volumes/v/mounts",
     "volumes/v/mounts/a",
+    f"volumes/v/mounts/a.{'0' * 16}",
     "volumes/v/data/link",
     f"aside/{LEFT}",
 )
@@ -168,11 +169,15 @@ def plant(path: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("place", ["volumes", "aside"])
-def test_a_link_in_the_root_stops_the_start(part3: Path, folder: Path, canary: Canary, server: str, place: str) -> None:
+def test_a_link_in_the_root_stops_the_start(
+    plugin_file: Path, folder: Path, canary: Canary, server: str, place: str
+) -> None:
     (folder / "root").mkdir()
     (folder / "root" / place).symlink_to(canary.folder)
-    plugin = Ddd(server, folder, part3)
-    done = subprocess.run(command(server, part3), env=plugin.environment(), capture_output=True, text=True, timeout=10)
+    plugin = Ddd(server, folder, plugin_file)
+    done = subprocess.run(
+        command(server, plugin_file), env=plugin.environment(), capture_output=True, text=True, timeout=10
+    )
     assert done.returncode and f"No volumes can be kept in {folder}/root" in done.stderr, done.stderr
     plugin.close()
 

@@ -95,12 +95,19 @@ def mounted(times: int) -> Callable[[Ddd], None]:
     return make
 
 
+def mounted_before(ddd: Ddd) -> None:
+    """Make a volume with files that an ID has mounted twice, as the version before recorded it."""
+    with_files(ddd)
+    (ddd.volume() / "mounts" / "a").write_text("0 0 pid:[1] boot\n" * 2)
+
+
 CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]] = {
     "create": (nothing, lambda ddd: ddd.ask("Create"), {"mango": {}}),
     "create again": (with_files, lambda ddd: ddd.ask("Create"), {"mango": {}}),
     "mount": (with_files, lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 1}}),
     "mount again": (mounted(1), lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 2}}),
     "unmount one of two": (mounted(2), lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {"a": 1}}),
+    "unmount one of two of before": (mounted_before, lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {"a": 1}}),
     "unmount": (mounted(1), lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {}}),
     "remove": (with_files, lambda ddd: ddd.ask("Remove"), {}),
 }
@@ -109,7 +116,7 @@ CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]]
 @pytest.mark.parametrize("case", CASES)
 def test_a_kill_at_every_instant_leaves_a_whole_state(start: Start, folder: Path, case: str) -> None:
     prepare, call, after = CASES[case]
-    ddd, log = start("python"), folder / "log"
+    ddd, log = start("werkzeug"), folder / "log"
     prepare(ddd)
     with strace(ddd, log):
         assert call(ddd).ok
@@ -144,14 +151,15 @@ def killed_at(ddd: Ddd, log: Path, name: str, number: int, call: Callable[[Ddd],
     [
         ("Create", r"fsync\(\d+<\S*/aside/\w+>.*rename.*fsync\(\d+<\S*/volumes>"),
         ("Remove", r"rename.*fsync\(\d+<\S*/volumes>"),
+        ("Mount", r"fsync\(\d+<\S*/aside/\w+>.*rename"),
     ],
-    ids=["Create", "Remove"],
+    ids=["Create", "Remove", "Mount"],
 )
 def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint: str, order: str) -> None:
     with_files(ddd)
-    name = "mango" if endpoint == "Remove" else "pear"
+    name = "pear" if endpoint == "Create" else "mango"
     with strace(ddd, folder / "log"):
-        ddd.succeeds(endpoint, name)
+        ddd.succeeds(endpoint, name, ID="a")
     before, _, _ = (folder / "log").read_text().partition("sendto(")
     assert re.search(order, before, re.S), before
 
@@ -174,13 +182,14 @@ def hold(event, arguments):
             time.sleep(0.001)
 
 sys.addaudithook(hold)
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
-def test_what_is_being_made_is_not_taken_for_a_leftover(part3: Path, folder: Path) -> None:
-    ddd = Ddd("python", folder, part3)
-    ddd.command = [sys.executable, "-c", WORST_TIME, str(part3 / "plugin.py")]
+def test_what_is_being_made_is_not_taken_for_a_leftover(plugin_file: Path, folder: Path) -> None:
+    ddd = Ddd("werkzeug", folder, plugin_file)
+    ddd.command = [sys.executable, "-c", WORST_TIME, str(plugin_file)]
     try:
         ddd.start().succeeds("Create")
         assert ddd.state() == {"mango": {}}

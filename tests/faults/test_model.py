@@ -9,7 +9,7 @@ from .conftest import Start
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("server", "examples"), [("python", 20), ("gunicorn", 10)])
+@pytest.mark.parametrize(("server", "examples"), [("werkzeug", 20), ("gunicorn", 10)])
 def test_it_is_as_the_model_says(start: Start, pytestconfig: pytest.Config, server: str, examples: int) -> None:
     import hypothesis
     from hypothesis.stateful import run_state_machine_as_test

@@ -1,4 +1,4 @@
-"""Each test under fault can fail: a part 3 without what it looks for is caught by it."""
+"""Each test under fault can fail: a ddd without what it looks for is caught by it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def caught(fault: Fault, folder: Path) -> bool:
-    """Run the test of a spoilt part 3; tell whether it fails."""
+    """Run the test of a spoilt ddd; tell whether it fails."""
     folder.mkdir()
     test = str(Path(__file__).parent / fault.test)
     command = [sys.executable, "-m", "pytest", "-q", "--ddd-seed=1", "--ddd-plugin", str(fault.write(folder)), test]
@@ -25,7 +25,7 @@ def caught(fault: Fault, folder: Path) -> bool:
 
 def test_every_fault_is_caught(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     if pytestconfig.getoption("ddd_plugin"):
-        pytest.skip("spoils part 3, not the plugin that --ddd-plugin names")
+        pytest.skip("spoils ddd, not the plugin that --ddd-plugin names")
     with ThreadPoolExecutor(2) as pool:
         folders = [tmp_path / str(number) for number in range(len(FAULTS))]
         found = list(pool.map(caught, FAULTS, folders))

@@ -1,6 +1,6 @@
-"""Part 3 under gunicorn, watched: every other call is timed, the others are profiled.
+"""ddd, watched: every other call is timed, the others are profiled.
 
-    gunicorn -c benchmarks/profiled.conf.py
+    python benchmarks/profiled.py
 
 Calls have to come one after the other. When the server ends, the folder that PROFILE names has both.
 """
@@ -12,15 +12,10 @@ import time
 
 from gunicorn.workers.gthread import ThreadWorker
 
-# gunicorn's own settings are variables of its file: here they are those of part 3, and what follows
-__file__ = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "part3", "gunicorn.conf.py")
-with open(__file__) as file:
-    exec(compile(file.read(), __file__, "exec"))
+from ddd import server
 
 profile = cProfile.Profile()
 times = []
-
-
 handle = ThreadWorker.handle
 
 
@@ -38,10 +33,13 @@ def watched(self, conn):
     return kept
 
 
-ThreadWorker.handle = watched
-
-
-def worker_exit(server, worker):
+def save(arbiter, worker):
+    """Write down what was watched."""
     profile.dump_stats(os.path.join(os.environ["PROFILE"], "profile"))
     with open(os.path.join(os.environ["PROFILE"], "times"), "w") as file:
         json.dump(times[::2], file)
+
+
+ThreadWorker.handle = watched
+server.SETTINGS["worker_exit"] = save
+server.run()

@@ -1,0 +1,185 @@
+"""The endpoints, from Docker's JSON to an answer that Docker can print. The server calls volumes.prepare() first."""
+
+import json
+import os
+import socket
+import threading
+from typing import Any
+
+from flask import Flask, Response, abort, request
+from werkzeug.exceptions import HTTPException
+
+from ddd import kernel
+from ddd.volumes import NAME, InUse, NoSuchVolume, Volumes
+
+MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
+
+volumes = Volumes(os.environ.get("DDD_ROOT") or "/var/lib/ddd")
+
+app = Flask(__name__, static_folder=None)
+# Flask would answer OPTIONS by itself: only an endpoint that has a route here is answered
+app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
+
+
+@app.route("/", methods=["GET", "POST"])
+def greet() -> str:
+    """Say which plugin this is, to a person who asks with curl."""
+    return "Hello! I am ddd, a Docker plugin.\n"
+
+
+@app.post("/Plugin.Activate")
+def activate() -> Response:
+    """Say what this plugin is for. Docker asks once, with an empty body, and remembers the answer until it restarts."""
+    return answer({"Implements": ["VolumeDriver"]})
+
+
+@app.post("/VolumeDriver.Capabilities")
+def capabilities() -> Response:
+    """Say that a volume is known on this machine only."""
+    return answer({"Capabilities": {"Scope": "local"}})
+
+
+@app.post("/VolumeDriver.Create")
+def create() -> Response:
+    """Make a volume. One that is there already stays as it is."""
+    name, options = asked("Name"), body().get("Opts")
+    if not isinstance(options, dict | None):
+        abort(400, "Opts is not an object: send {} or null.")
+    if options:
+        abort(400, f"ddd takes no options: leave out {', '.join(sorted(options))[:200]}.")
+    volumes.create(name)
+    return answer({"Err": ""})
+
+
+@app.post("/VolumeDriver.Get")
+def get() -> Response:
+    """Say whether there is such a volume, where, and since when."""
+    if not request.get_data():
+        # Docker sends a call that broke again, but without its body: still no answer
+        return hang_up()
+    name = asked("Name")
+    created_at = volumes.created(name).isoformat(timespec="seconds")
+    return answer({"Volume": {"Name": name, "Mountpoint": mountpoint(name), "CreatedAt": created_at}, "Err": ""})
+
+
+@app.post("/VolumeDriver.List")
+def list_volumes() -> Response:
+    """Name every volume."""
+    names = volumes.names()
+    return answer({"Volumes": [{"Name": name, "Mountpoint": mountpoint(name)} for name in names], "Err": ""})
+
+
+@app.post("/VolumeDriver.Path")
+def path() -> Response:
+    """Say where the volume is. Docker has stopped asking; Podman asks."""
+    name = asked("Name")
+    with volumes.open_one(name):
+        return answer({"Mountpoint": mountpoint(name), "Err": ""})
+
+
+@app.post("/VolumeDriver.Mount")
+def mount() -> Response:
+    """Record that a container is about to use the volume, and say which folder to give it."""
+    name, mount_id = asked("Name"), asked("ID")
+    volumes.mount(name, mount_id, kernel.caller(connection()))
+    return answer({"Mountpoint": mountpoint(name), "Err": ""})
+
+
+@app.post("/VolumeDriver.Unmount")
+def unmount() -> Response:
+    """Delete one record of a Mount with this ID."""
+    name, mount_id = asked("Name"), asked("ID")
+    volumes.unmount(name, mount_id)
+    return answer({"Err": ""})
+
+
+@app.post("/VolumeDriver.Remove")
+def remove() -> Response:
+    """Take the volume away with all that is in it, unless somebody may have it."""
+    name = asked("Name")
+    gone = volumes.remove(name)
+    # Docker waits a minute for an answer, Podman 5 seconds: the files go after it
+    done = answer({"Err": ""})
+    done.call_on_close(threading.Thread(target=volumes.delete, args=[gone], daemon=True).start)
+    return done
+
+
+def mountpoint(name: str) -> str:
+    """Return the folder that a container is given."""
+    return volumes.mountpoint(name)
+
+
+# what is sent
+
+
+def body() -> dict[str, Any]:
+    """Return the JSON object of this call. Docker names no Content-Type, so Flask is told not to look for one."""
+    try:
+        sent = request.get_json(force=True, silent=True)
+    except RecursionError:
+        sent = None
+    if not isinstance(sent, dict):
+        abort(400, 'The body is not a JSON object: send one, such as {"Name": "mango"}.')
+    return sent
+
+
+def asked(key: str) -> str:
+    """Return the name that is sent under key. Docker checks no name: what could leave the root is refused here."""
+    name = body().get(key)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        rule = "1 to 255 letters, digits, _ . and -, beginning with a letter or a digit"
+        abort(400, f"{key} {json.dumps(name)[:80]} cannot be used: take {rule}.")
+    return name
+
+
+def connection() -> socket.socket:
+    """Return the socket that this call came through, whichever server runs the plugin."""
+    found = request.environ.get("werkzeug.socket") or request.environ["gunicorn.socket"]
+    assert isinstance(found, socket.socket)
+    return found
+
+
+# what is answered
+
+
+def answer(body: object, status: int = 200) -> Response:
+    """Return body in the form that Docker reads: a JSON object of the plugin media type."""
+    return app.response_class(json.dumps(body) + "\n", status, mimetype=MEDIA_TYPE)
+
+
+def hang_up() -> Response:
+    """End the call without an answer: Docker takes the plugin to be in trouble, and asks again.
+
+    Any error that Get answers means "no such volume" to Docker, and makes it forget the volume's labels.
+    """
+    connection().shutdown(socket.SHUT_RDWR)
+    return answer({"Err": "nobody reads this"}, 503)
+
+
+@app.errorhandler(HTTPException)
+def refuse(error: HTTPException) -> Response:
+    """Answer an error the way Docker can print it: a status that is not 200, and a sentence in Err."""
+    unknown = f"ddd does not answer {request.method} {request.path}."
+    return answer({"Err": error.description if request.url_rule else unknown}, error.code or 500)
+
+
+@app.errorhandler(NoSuchVolume)
+def missing(error: NoSuchVolume) -> Response:
+    """Say that there is no such volume. To Docker, only this is a no."""
+    return answer({"Err": str(error)}, 404)
+
+
+@app.errorhandler(InUse)
+def in_use(error: InUse) -> Response:
+    """Say who may use the volume that was to be removed."""
+    return answer({"Err": str(error)}, 409)
+
+
+@app.errorhandler(Exception)
+def trouble(error: Exception) -> Response:
+    """Answer a fault that may pass, such as a full disk, with what it is; Get is left without an answer."""
+    app.logger.error("%s: %r", request.path, error, exc_info=not isinstance(error, OSError))
+    if request.path == "/VolumeDriver.Get":
+        return hang_up()
+    return answer({"Err": f"ddd is in trouble: {error}. Mend that, and try again."}, 500)

@@ -1,0 +1,175 @@
+"""Volumes on the disk: made, found, listed, and removed whole."""
+
+import contextlib
+import datetime
+import errno
+import fcntl
+import logging
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from ddd import kernel, users
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
+"""What a volume's name and a mount ID may be: nothing that leads out of the root. Docker checks neither."""
+
+logger = logging.getLogger(__name__)
+
+
+class NoSuchVolume(Exception):
+    """There is no volume of this name; the text says so in a sentence."""
+
+
+class InUse(Exception):
+    """The volume cannot be removed; the text says in a sentence who may use it."""
+
+
+class Volumes:
+    """All volumes under one root.
+
+    volumes/NAME is a volume: `data` has its files, `mounts` the records of its Mounts. `aside` has what is not yet a
+    volume or a record, or is none any more.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)  # a link to a data disk is followed once, here: Docker is told the true path
+        self.folder = os.path.join(self.root, "volumes")
+        self.aside = os.path.join(self.root, "aside")
+        self.began_with: os.stat_result | None = None
+
+    def prepare(self) -> None:
+        """Make the folders, and lock the root until this process exits. Where that fails, exit with a sentence."""
+        try:
+            os.makedirs(self.root, 0o700, exist_ok=True)
+            for folder in (self.folder, self.aside):
+                os.makedirs(folder, 0o700, exist_ok=True)
+                with opened(folder) as descriptor:
+                    os.chmod(descriptor, 0o700)
+            root = os.open(self.root, os.O_RDONLY)  # stays open, and with it the lock
+            fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.fsync(root)
+        except BlockingIOError:
+            sys.exit(f"Another ddd works in {self.root}. End it, or choose another folder with DDD_ROOT=…")
+        except OSError as error:
+            place = f"No volumes can be kept in {self.root}: {error.strerror}."
+            sys.exit(f"{place} Run as root, or choose a folder with DDD_ROOT=…")
+        self.began_with = os.stat(self.folder)
+
+    def mountpoint(self, name: str) -> str:
+        """Return the folder that a container is given."""
+        return f"{self.folder}/{name}/data"
+
+    def create(self, name: str) -> None:
+        """Make a volume, aside first, so that it is never there in part. An existing one stays as it is."""
+        with self.open_all() as volumes:
+            fresh = self.fresh()
+            try:
+                for folder, mode in ((fresh, 0o700), (f"{fresh}/mounts", 0o700), (f"{fresh}/data", 0o755)):
+                    os.mkdir(folder)
+                    os.chmod(folder, mode)
+                with opened(fresh) as descriptor:
+                    os.fsync(descriptor)
+                os.rename(fresh, name, dst_dir_fd=volumes)
+            except OSError as error:
+                self.delete(fresh)
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+            # what is answered outlasts a power cut
+            os.fsync(volumes)
+
+    def names(self) -> list[str]:
+        """Return the names of all volumes, sorted."""
+        with self.open_all() as volumes, os.scandir(volumes) as entries:
+            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and NAME.fullmatch(e.name))
+
+    def created(self, name: str) -> datetime.datetime:
+        """Return when a volume was made. Raises NoSuchVolume."""
+        with self.open_one(name) as volume:
+            return datetime.datetime.fromtimestamp(os.stat(volume).st_mtime, datetime.UTC)
+
+    def mount(self, name: str, mount_id: str, pid: int) -> None:
+        """Record that a process mounts a volume with this ID. Raises NoSuchVolume."""
+        with self.open_one(name) as volume, opened("data", inside=volume), opened("mounts", inside=volume) as mounts:
+            users.add(mounts, mount_id, pid, self.fresh())
+
+    def unmount(self, name: str, mount_id: str) -> None:
+        """Delete one record of this ID. Raises NoSuchVolume."""
+        with self.open_one(name) as volume, opened("mounts", inside=volume) as mounts:
+            users.drop(mounts, mount_id)
+
+    def remove(self, name: str) -> str:
+        """Put a volume aside and return where: what is to be deleted. Raises NoSuchVolume, InUse."""
+        with self.open_all() as volumes, self.open_one(name) as volume:
+            with opened("mounts", inside=volume) as mounts:
+                user = users.user_of(volume, mounts)
+            if user:
+                raise InUse(f"Volume {name} is in use: {user}.")
+            gone = self.fresh()
+            os.rename(name, gone, src_dir_fd=volumes)
+            os.fsync(volumes)
+        return gone
+
+    def delete(self, path: str) -> None:
+        """Delete what was put aside, but never what somebody has mounted in it."""
+        if os.path.isdir(path) and not os.path.islink(path):
+            with opened(path) as folder:
+                user = kernel.user_of_folder(folder)
+            if user:
+                logger.error("%s is not deleted: %s", path, user)
+                return
+        # rm follows no link, stays on this disk, and copes with folders nested 100 000 deep
+        subprocess.run(["rm", "-rf", "--one-file-system", "--", path])
+
+    def left_aside(self) -> list[str]:
+        """Return the paths that an earlier run, killed at work, left aside: ask before the first call is answered."""
+        # a file of another name is somebody else's
+        return [f"{self.aside}/{entry}" for entry in os.listdir(self.aside) if re.fullmatch("[0-9a-f]{32}", entry)]
+
+    def clear(self, left: list[str]) -> None:
+        """Delete what an earlier run left aside."""
+        for path in left:
+            self.delete(path)
+
+    def fresh(self) -> str:
+        """Return a path aside that nothing has."""
+        return os.path.join(self.aside, secrets.token_hex(16))
+
+    @contextlib.contextmanager
+    def open_all(self) -> Iterator[int]:
+        """Open the folder of all volumes, provided it is the one that the plugin began with.
+
+        The empty folder of a disk that is not mounted must not look as if all volumes had been removed.
+        """
+        with opened(self.folder) as volumes:
+            if self.began_with is None or not os.path.samestat(os.stat(volumes), self.began_with):
+                raise OSError(errno.ESTALE, "Not the folder that the plugin began with", self.folder)
+            yield volumes
+
+    @contextlib.contextmanager
+    def open_one(self, name: str) -> Iterator[int]:
+        """Open the folder of a volume, and make every other call for it wait. Raises NoSuchVolume."""
+        with self.open_all() as volumes, contextlib.ExitStack() as stack:
+            try:
+                volume = stack.enter_context(opened(name, inside=volumes))
+                fcntl.flock(volume, fcntl.LOCK_EX)
+                # the call before this one may have been a Remove
+                there = os.path.samestat(os.stat(volume), os.lstat(name, dir_fd=volumes))
+            except (FileNotFoundError, NotADirectoryError):
+                there = False
+            if not there:
+                raise NoSuchVolume(f"There is no volume {name}.")
+            yield volume
+
+
+@contextlib.contextmanager
+def opened(folder: str, inside: int | None = None) -> Iterator[int]:
+    """Open a folder, never through a link. Its descriptor stands for this folder, wherever that is moved."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inside)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
