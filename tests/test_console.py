@@ -12,7 +12,7 @@ from console import Block, BlockError, Terminals, blocks, pattern, plain
 
 ROOT = Path(__file__).parent.parent
 COUNTED: dict[str, tuple[int, int]] = {
-    "README.md": (7, 2),
+    "README.md": (7, 3),
     "docs/authors.md": (2, 2),
     "docs/cost.md": (0, 1),
     "docs/index.md": (1, 1),

@@ -196,6 +196,12 @@ def test_a_learners_copy_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="No jupyterlab: ./workshop test --require slow")
 def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> None:
     told = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    # what somebody has set for a Jupyter of their own opens ours to nobody
+    config = {"ServerApp": {"token": "", "allow_remote_access": True}, "IdentityProvider": {"token": ""}}
+    for folder in (tmp_path / ".jupyter", tmp_path / "more"):
+        folder.mkdir()
+        (folder / "jupyter_server_config.json").write_text(json.dumps(config))
+    told |= {"JUPYTER_CONFIG_PATH": str(tmp_path / "more"), "JUPYTER_SERVER_ALLOW_UNAUTHENTICATED_ACCESS": "true"}
     told |= {"WORKSHOP_WORK": str(tmp_path / "work"), "HOME": str(tmp_path)}
     command = [sys.executable, "-P", "-m", "workshop", "lab", "2"]
     with subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as serving:
@@ -209,6 +215,11 @@ def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> 
             assert "<title>JupyterLab</title>" in fetched(address[0], 60)
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 urllib.request.urlopen(f"{address[1]}/api/contents", timeout=20)
+            elsewhere = urllib.request.Request(
+                f"{address[1]}/api/contents{address[2]}", headers={"Host": "evil.example"}
+            )
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(elsewhere, timeout=20)
         finally:
             serving.send_signal(signal.SIGINT)
         assert serving.wait(60) == 0

@@ -353,17 +353,20 @@ def test_the_site_is_served_where_it_says_until_ctrl_c() -> None:
         assert serving.wait(10) == 0
 
 
-def fetched(address: str, seconds: float = 20) -> str:
-    """Return a page, as soon as somebody serves it."""
+def fetched(address: str, seconds: float = 20, wanted: str = "") -> str:
+    """Return a page, as soon as somebody serves it with the wanted text on it."""
     end = time.monotonic() + seconds
     while True:
         try:
             with urllib.request.urlopen(address, timeout=seconds) as answer:
-                return str(answer.read().decode())
+                page = str(answer.read().decode())
+            if wanted in page:
+                return page
+            assert time.monotonic() < end, f"in vain: {wanted!r} at {address}"
         except OSError:
             if time.monotonic() > end:
                 raise
-            time.sleep(0.2)
+        time.sleep(0.2)
 
 
 def test_without_chromium_the_pdf_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -621,6 +623,27 @@ def test_masked_in_what_is_shown_and_in_what_is_recorded(tracing: Callable[..., 
     traced.end()
     assert '"password":"***"' in traced.text()
     assert "hunter2" not in traced.text() + (folder / "r").read_text()
+
+
+def test_the_page_is_for_whoever_can_read_the_terminal(tracing: Callable[..., Tracing], running: Plugin) -> None:
+    traced = tracing(socket=str(running.socket), web=True)
+    traced.says("Ctrl-C ends the trace.")
+    url = next(word for word in traced.text().split() if word.startswith("http://127.0.0.1:"))
+    page, _, token = url.partition("?token=")
+    running.call("VolumeDriver.Create", {"Name": "mango", "Opts": {"password": "hunter2"}})
+    traced.says("[plugin]")
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    for path in ("", "events", "conversation.js"):
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+            opener.open(page + path, timeout=20)
+        refused.value.close()
+    with opener.open(url, timeout=20) as opened:
+        assert b"plugin-conversation" in opened.read()
+    with opener.open(f"{page}events", timeout=20) as stream:
+        told = "".join(iter(lambda: stream.readline().decode(), "event: call\n")) + stream.readline().decode()
+        assert "hunter2" in told and token not in told
+        assert traced.end(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) == 0
+    assert traced.text().count(token) == 1 and "GET /" not in traced.text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

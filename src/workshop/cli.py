@@ -201,6 +201,8 @@ def slides(pdf: bool) -> int:
         site.build_decks(folder)
     made = "The decks and their PDFs" if pdf else "The decks"
     click.echo(f"{made} are in {folder / 'decks'}. Open one in a browser; the letter S shows the speaker's view.")
+    if old := site.outdated(folder):
+        click.echo(old)
     click.echo("The whole course as a site:   ./workshop site")
     return 0
 

@@ -17,12 +17,16 @@ OPTIONS = [
     "--ip=127.0.0.1",
     "--ServerApp.port_retries=0",
     "--ServerApp.answer_yes=True",  # no question at Ctrl-C
+    "--ServerApp.allow_remote_access=False",  # a page of another name is refused (DNS rebinding)
+    "--ServerApp.allow_unauthenticated_access=False",
     "--LabApp.extension_manager=readonly",
     "--Application.log_level=ERROR",
     "--KernelManager.transport_encryption=auto",  # else each kernel warns of loopback
 ]
 NO_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 """JupyterLab asks whether it may fetch news: what needs no network does not ask for one."""
+TOKEN = "import os\nc.IdentityProvider.token = os.environ['JUPYTER_TOKEN']\n"
+"""Jupyter's variable alone is a default, which a config file of the machine would win over."""
 
 
 def copies() -> Path:
@@ -40,6 +44,7 @@ def settings() -> Path:
     folder = learner.work() / ".jupyter"
     (folder / "labconfig").mkdir(parents=True, exist_ok=True)
     (folder / "labconfig" / "page_config.json").write_text(json.dumps(NO_NEWS))
+    (folder / "jupyter_server_config.py").write_text(TOKEN)
     return folder
 
 
@@ -58,5 +63,8 @@ def serve(part: int | None) -> NoReturn:
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         command.append("--no-browser")
     # in the environment, a token is not to be seen in the list of processes
-    told = {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(settings())}
-    os.execve(sys.executable, command, interpreter.environment() | told)
+    told = {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_DIR": str(settings())}
+    # what was set for another Jupyter may do without a token
+    ours = interpreter.environment()
+    kept = {name: value for name, value in ours.items() if not name.startswith("JUPYTER_")}
+    os.execve(sys.executable, command, kept | told)

@@ -1,8 +1,10 @@
-"""The site and its decks, both made from slides/: a hook of mkdocs (see mkdocs.yml), and what the verbs call."""
+"""The site and its decks, both made from slides/: what mkdocs calls through hook.py, and what the verbs call."""
 
 from __future__ import annotations
 
 import html
+import logging
+import os
 import re
 import shutil
 import socket
@@ -35,6 +37,9 @@ follow();
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ASIDE = ".pdf"
+"""Where PDFs are while mkdocs empties the folder of the site."""
+log = logging.getLogger("mkdocs.hooks.workshop")
 
 
 def slide_files() -> list[Path]:
@@ -45,8 +50,18 @@ def slide_files() -> list[Path]:
 # What mkdocs calls, by these names
 
 
+def on_pre_build(config: Any) -> None:
+    """Put the PDFs of the decks aside: next, mkdocs deletes what is in the folder of the site and not hidden."""
+    move_pdfs(Path(config.site_dir, "decks"), Path(config.site_dir, ASIDE))
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Add a page and a deck for each file of slides/, a page for each notebook, and what draws conversations."""
+    folder = Path(config.site_dir)
+    move_pdfs(folder / ASIDE, folder / "decks")
+    if old := outdated(folder):
+        log.info(old)
+    course.parts.cache_clear()  # `mkdocs serve` builds again after a change
     File = import_module("mkdocs.structure.files").File
     with told():
         for path in slide_files():
@@ -86,8 +101,35 @@ def told() -> Iterator[None]:
     """Tell what is wrong with the course as mkdocs tells errors: a sentence, no traceback."""
     try:
         yield
-    except CourseError as error:
+    except (CourseError, setup.Lacking) as error:
         raise import_module("mkdocs.exceptions").PluginError(str(error)) from None
+
+
+def move_pdfs(source: Path, target: Path) -> None:
+    """Move the PDFs of a folder, if there are any, with the times of their making."""
+    for path in source.glob("*.pdf"):
+        target.mkdir(parents=True, exist_ok=True)
+        path.replace(target / path.name)
+    if source.name == ASIDE and source.is_dir():
+        source.rmdir()
+
+
+def outdated(folder: Path) -> str:
+    """Return a sentence on the PDFs of a built site that are older than what their decks show; "" where none is."""
+    old = [path.name for path in sorted(folder.glob("decks/*.pdf")) if path.stat().st_mtime < changed(path.stem)]
+    if not old:
+        return ""
+    return f"Older than their slides: {', '.join(old)}. Print them anew:   {setup.tool()} slides --pdf"
+
+
+def changed(name: str) -> float:
+    """Return when the text or the code of a deck was last changed, in seconds since the epoch."""
+    path = course.folder() / f"{name}.md"
+    if not path.is_file():  # the deck is gone, and its PDF shows what was
+        return float("inf")
+    code = {where.partition(":")[0] for where in deck.CODE.findall(path.read_text())}
+    files = [path, *(setup.clone() / each for each in code)]
+    return max(float(file.stat().st_mtime) for file in files if file.is_file())
 
 
 def agenda() -> str:

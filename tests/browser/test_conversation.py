@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import pytest
 from workshop import web
 from workshop.process import private_folder
 from workshop.trace.recording import header
+from workshop.web import live
 from workshop.wire import Address, exchange, request
 
 from .conftest import Watched
@@ -43,17 +45,17 @@ MISSING = '{"Err": "no such volume <b>mango</b>"}'
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., web.Web]]:
+def serve() -> Iterator[Callable[..., live.Web]]:
     with ExitStack() as servers:
 
-        def start(port: int = 0) -> web.Web:
-            return servers.enter_context(web.Web(web.Feed(header("test")), port))
+        def start(port: int = 0) -> live.Web:
+            return servers.enter_context(live.Web(live.Feed(header("test")), port))
 
         yield start
 
 
 @pytest.fixture
-def server(serve: Callable[..., web.Web]) -> web.Web:
+def server(serve: Callable[..., live.Web]) -> live.Web:
     return serve()
 
 
@@ -74,7 +76,7 @@ def focused(page: Page) -> str:
     return str(text)
 
 
-def test_arrows_appear_as_calls_come(page: Page, server: web.Web) -> None:
+def test_arrows_appear_as_calls_come(page: Page, server: live.Web) -> None:
     page.goto(server.url)
     page.get_by_text("Waiting for the first call").wait_for()
     server.feed.call(row(1, "Create", pending=True, status=0))
@@ -110,34 +112,52 @@ def test_the_whole_way_from_a_caller_to_the_page(page: Page) -> None:
 
 
 def test_the_page_goes_on_where_it_was_when_the_line_breaks(
-    watched: Callable[..., Watched], serve: Callable[..., web.Web]
+    watched: Callable[..., Watched], serve: Callable[..., live.Web], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = serve()
+    server, connections = serve(), list[socket.socket]()
+    accept = server.server.process_request
+
+    def accepted(connection: socket.socket, address: tuple[str, int]) -> None:
+        connections.append(connection)
+        accept(connection, address)
+
+    monkeypatch.setattr(server.server, "process_request", accepted)
     page = watched().page(server.url)
     server.feed.call(row(1))
     expect_count(page, 1)
-    for connection in list(server.open):
-        connection.shutdown(2)
+    for connection in connections:
+        with suppress(OSError):  # one that has ended
+            connection.shutdown(socket.SHUT_RDWR)
     page.get_by_text("not connected").wait_for()
     server.feed.call(row(2))
     expect_count(page, 2)
 
 
-def test_the_page_comes_back_with_the_server(watched: Callable[..., Watched], serve: Callable[..., web.Web]) -> None:
-    first = serve()
-    page = watched().page(first.url)
+def test_the_page_comes_back_with_the_server(watched: Callable[..., Watched], serve: Callable[..., live.Web]) -> None:
+    first, browser = serve(), watched()
+    page = browser.page(first.url)
     first.feed.call(row(1, "Create", "old"))
     page.get_by_text("makes volumes/old").wait_for()
     first.__exit__()
     page.get_by_text("not connected").wait_for()
-    second = serve(first.server_port)
+    second = serve(first.port)
+    browser.page(second.url).get_by_text("Waiting for the first call").wait_for()  # it gets the cookie of this trace
     second.feed.call(row(1, "Create", "new"))
     page.get_by_text("makes volumes/new").wait_for()
     expect_count(page, 1)
     assert page.locator(".state").text_content() == "live"
 
 
-def test_a_click_shows_request_and_answer_as_they_were_written(page: Page, server: web.Web) -> None:
+def test_the_token_leaves_the_address_bar_and_the_page_can_be_loaded_again(page: Page, server: live.Web) -> None:
+    server.feed.call(row(1))
+    page.goto(server.url)
+    page.wait_for_url(f"http://127.0.0.1:{server.port}/")
+    page.reload()
+    expect_count(page, 1)
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_a_click_shows_request_and_answer_as_they_were_written(page: Page, server: live.Web) -> None:
     server.feed.call(row(1, answer=MISSING))
     page.goto(server.url)
     calls(page).first.click()
@@ -149,7 +169,7 @@ def test_a_click_shows_request_and_answer_as_they_were_written(page: Page, serve
     assert page.locator(".detail").count() == 0
 
 
-def test_the_keyboard(page: Page, server: web.Web) -> None:
+def test_the_keyboard(page: Page, server: live.Web) -> None:
     for n, name in enumerate(["a", "b", "c", "d"], start=1):
         server.feed.call(row(n, name=name))
     server.feed.note("between")
@@ -171,7 +191,7 @@ def test_the_keyboard(page: Page, server: web.Web) -> None:
     assert "VolumeDriver.Get a." in focused(page)
 
 
-def test_the_filter(page: Page, server: web.Web) -> None:
+def test_the_filter(page: Page, server: live.Web) -> None:
     for n in range(1, 7):
         server.feed.call(row(n, name="mango" if n % 2 else "plum"))
     server.feed.call(row(7, "List", request="{}\n"))
@@ -192,7 +212,7 @@ def test_the_filter(page: Page, server: web.Web) -> None:
     assert page.locator("li").count() == 9
 
 
-def test_a_screen_reader_finds_a_list_of_buttons_that_say_all(page: Page, server: web.Web) -> None:
+def test_a_screen_reader_finds_a_list_of_buttons_that_say_all(page: Page, server: live.Web) -> None:
     server.feed.call(row(1, "Create", at=0.5))
     server.feed.call(row(2, status=0, failure="the connection was closed without an answer"))
     page.goto(server.url)
@@ -204,14 +224,15 @@ def test_a_screen_reader_finds_a_list_of_buttons_that_say_all(page: Page, server
     assert shown.count('button "') == 2 and shown.count("- listitem") == 2
 
 
-def test_nothing_is_asked_of_anybody_else(watched: Callable[..., Watched], server: web.Web, element: Path) -> None:
+def test_nothing_is_asked_of_anybody_else(watched: Callable[..., Watched], server: live.Web, element: Path) -> None:
     browser = watched()
     page = browser.page(server.url)
     server.feed.call(row(1, answer="<img src=http://example.org/x><script src=//example.org/y></script>"))
     calls(page).first.click()
     page.locator(".detail").wait_for()
     assert len(browser.addresses) >= 4
-    assert {address for address in browser.addresses if not address.startswith((server.url, "data:"))} == set()
+    ours = (f"http://127.0.0.1:{server.port}/", "data:")
+    assert {address for address in browser.addresses if not address.startswith(ours)} == set()
     assert "://" not in element.read_text().replace("file://", "")
 
 
@@ -242,7 +263,7 @@ COLOURS = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_has_contrast_in_light_and_dark(
-    watched: Callable[..., Watched], server: web.Web, scheme: str
+    watched: Callable[..., Watched], server: live.Web, scheme: str
 ) -> None:
     server.feed.note("The plugin runs")
     for n, method in enumerate(["Create", "Get"], start=1):
@@ -258,7 +279,7 @@ def test_every_text_has_contrast_in_light_and_dark(
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
 
 
-def test_less_motion_for_those_who_ask_for_it(watched: Callable[..., Watched], server: web.Web) -> None:
+def test_less_motion_for_those_who_ask_for_it(watched: Callable[..., Watched], server: live.Web) -> None:
     names: dict[str, str] = {}
     for motion in ("reduce", "no-preference"):
         page = watched(reduced_motion=motion).page(server.url)
@@ -269,7 +290,7 @@ def test_less_motion_for_those_who_ask_for_it(watched: Callable[..., Watched], s
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_screen(watched: Callable[..., Watched], server: web.Web, width: int) -> None:
+def test_nothing_is_wider_than_the_screen(watched: Callable[..., Watched], server: live.Web, width: int) -> None:
     server.feed.call(row(1, "Create", name="v" * 255, answer=json.dumps({"Err": "no" * 3000})))
     page = watched(viewport={"width": width, "height": 800}).page(server.url)
     calls(page).first.click()
@@ -278,7 +299,7 @@ def test_nothing_is_wider_than_the_screen(watched: Callable[..., Watched], serve
 
 
 def test_five_thousand_calls_stay_usable(
-    page: Page, server: web.Web, record_testsuite_property: Callable[[str, object], None]
+    page: Page, server: live.Web, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     for n in range(1, 5001):
         server.feed.call(row(n, name=f"v{n % 50}", answer=MISSING if n % 7 == 0 else '{"Err": ""}'))
@@ -341,12 +362,12 @@ def test_src_is_fetched_where_it_can_be_and_else_it_is_said(
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}"])
-def test_a_page_of_another_name_is_refused(server: web.Web, host: str) -> None:
-    for name, status in [(host.format(port=server.server_port), 421), (f"localhost:{server.server_port}", 200)]:
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-        connection.request("GET", "/page.css", headers={"Host": name})
+def test_a_page_of_another_name_is_refused(server: live.Web, host: str) -> None:
+    for name, status in [(host.format(port=server.port), 421), (f"localhost:{server.port}", 200)]:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", f"/page.css?{server.url.partition('?')[2]}", headers={"Host": name})
         answer = connection.getresponse()
         answer.read()
         connection.close()
         assert answer.status == status
-    assert server.server_address[0] == "127.0.0.1"
+    assert server.server.server_address[0] == "127.0.0.1"

@@ -125,11 +125,12 @@ def trace(options: Options, end: End) -> None:
         record = stack.enter_context(recording(options.record, title))
         screen = Screen(lambda call: clock_time(clock.began + call.at))
         teller = Teller(screen, record, Mask() if options.mask else None, end.come)
-        page = stack.enter_context(web_page(options, teller, title, clock)) if options.web else ""
+        if options.web:
+            stack.enter_context(web_page(options, teller, title, clock))
         stack.enter_context(teller)
         with contextlib.ExitStack() as passing:
             where = start(options, passing, Proxy(teller.news.put, clock), teller.news.put)
-            teller.news.put(f"{where}{page}\nCtrl-C ends the trace.")
+            teller.news.put(f"{where}\nCtrl-C ends the trace.")
             end.wait()
     if record:
         print(f"{teller.recorded} calls are recorded. See them:\n    {tool()} trace show {options.record}")
@@ -191,11 +192,11 @@ def host_and_port(text: str) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iterator[str]:
-    """Serve the page while this lasts; give the sentence that says where. Raises Refused."""
-    from workshop import web
+def web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iterator[None]:
+    """Serve the page while this lasts, and say where. Raises Refused."""
+    from workshop.web import live
 
-    feed = web.Feed(header(title))
+    feed = live.Feed(header(title))
 
     def listen(item: Call | str) -> None:
         if isinstance(item, Call):
@@ -205,12 +206,14 @@ def web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iter
 
     teller.listeners.append(listen)
     try:
-        server = web.Web(feed, options.port)
+        server = live.Web(feed, options.port)
     except OSError as error:
         raise Refused(f"The page cannot have port {options.port}: {error.strerror}. Leave it to us:   "
                       f"{tool()} trace --web") from None  # fmt: skip
     with server:
-        yield f"\nThe page:   {server.url}"
+        # said here, and not by the teller: the page would show its own token
+        teller.show([f"The page:   {server.url}"])
+        yield
 
 
 def clock_time(seconds: float) -> str:
