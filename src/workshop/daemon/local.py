@@ -34,11 +34,15 @@ class Local:
 
     def create(self, name: str, options: Mapping[str, str] | None) -> Volume:
         """Make a volume. Raises DriverError: of all drivers only this one has a rule for names."""
+        if len(name) == 1:
+            raise DriverError("volume name is too short, names should be at least two alphanumeric characters")
         if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", name):
             wrong = f'"{name}" includes invalid characters for a local volume name'
             rule = 'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed'
             hint = "If you intended to pass a host directory, use absolute path"
             raise DriverError(f"{wrong}, {rule}. {hint}")
+        if set(options or ()) & {"type", "o", "device", "size"}:
+            raise DriverError("the local volumes of the practice daemon take no options: leave out -o")
         if options:
             raise DriverError(f'invalid option: "{next(iter(options))}"')
         if self.folder:
