@@ -150,6 +150,7 @@ def test_what_does_not_start_is_named_at_the_end(docker: Docker) -> None:
         ("volume create m", 1, "volume name is too short"),
         ("volume create -o type=tmpfs mango", 1, "take no options: leave out -o"),
         ("volume create one two", 125, "--help"),
+        (f"volume create {'m' * 300}", 1, "file name too long"),
         ("volume ls -f driver", 125, "bad format of filter (expected name=value)"),
         ("volume ls -f label=x", 1, "Invalid filter 'label'"),
         ("volume ls -f name=^x", 125, "Give a part of the name"),

@@ -46,7 +46,11 @@ class Local:
         if options:
             raise DriverError(f'invalid option: "{next(iter(options))}"')
         if self.folder:
-            self.place(name).mkdir(parents=True, exist_ok=True)
+            try:
+                self.place(name).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                wrong = f"mkdir {error.filename}: {(error.strerror or str(error)).lower()}"
+                raise DriverError(f"error while creating volume root path: {wrong}") from None
         self.memory()[name] = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return Volume(name, "local", str(self.place(name)), self.memory()[name])
 

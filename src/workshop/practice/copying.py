@@ -56,6 +56,8 @@ def copy(daemon: Daemon, source: str, target: str) -> None:
         raise WrongFlag(
             f'The practice daemon copies files, and no archives: name a file in place of "-".\n{ONE_INSIDE}'
         )
+    if not (from_path if outer else to_path):
+        raise DockerError("bad parameter: pathcannot be empty")
     if outer:
         take(daemon, outer, from_path, target)
     else:
@@ -88,8 +90,6 @@ def take(daemon: Daemon, name: str, path: str, target: str) -> None:
 
 def existing(daemon: Daemon, view: View, name: str, path: str) -> Found:
     """Return what is at a container's path. Raises DockerError where nothing is."""
-    if not path:
-        raise DockerError("bad parameter: pathcannot be empty")
     found = view.look(path)
     if not found.exists:
         raise missing(daemon, name, path)
@@ -258,7 +258,7 @@ def transfer_all(source: Source, into: int, base: str, where: str) -> None:
     if base:
         transfer(source.folder, source.name, into, base, where, "")
     else:
-        for name in os.listdir(source.folder):
+        for name in sorted(os.listdir(source.folder)):  # as Docker does: what fails has copied the same
             transfer(source.folder, name, into, name, where, "")
 
 
@@ -306,7 +306,7 @@ def copy_folder(source: int, name: str, into: int, base: str, where: str, path: 
             os.mkdir(base, 0o700, dir_fd=into)
         new = open_folder(base, into)
         opened.callback(os.close, new)
-        for each in os.listdir(old):
+        for each in sorted(os.listdir(old)):
             transfer(old, each, new, each, where, path)
         os.fchmod(new, stat.S_IMODE(os.fstat(old).st_mode))
 

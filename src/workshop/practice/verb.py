@@ -181,7 +181,7 @@ def volume_inspect(practice: Practice, template: str, names: list[str]) -> None:
     elif template:
         print("\n".join(filled(template, one) for one in found))
     else:
-        print(with_escapes(json.dumps(found, indent=4, ensure_ascii=False)))
+        print(with_escapes(json.dumps(found, indent=4, ensure_ascii=False, sort_keys=True)))
     for wrong in errors:
         say(practice, wrong)
     if errors:
