@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -318,3 +320,9 @@ def test_a_mountpoint_that_is_not_absolute_is_refused(folder: Path, mountpoint: 
     (folder / "relative").mkdir()
     with pytest.raises(FileNotFoundError):
         machine.start(["true"], [Bound(mountpoint, "/data", False)])
+
+
+def test_a_name_that_is_not_utf_8_is_printed_as_it_came(folder: Path) -> None:
+    line = [sys.executable, "-m", "workshop.practice.verb", "volume", "rm", "-f", os.fsdecode(b"\xff")]
+    done = subprocess.run(line, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"}, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"\xff\n"), done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -24,6 +25,9 @@ from workshop.wire import SHAPES, Shape
 
 def main(arguments: list[str]) -> int:
     """Do what `docker` does with these arguments; return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # a name that is not UTF-8 is printed as it came
     return play(arguments, None)
 
 
