@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.daemon import Daemon, Mount
+from workshop.daemon import Bound, Daemon, Mount
 from workshop.discovery import Places
 from workshop.practice import copying, inside
 from workshop.practice.home import DiskRecord
@@ -303,3 +303,9 @@ def test_a_folder_without_end_is_refused(docker: Docker, folder: Path, data: Pat
     deep.mkdir(parents=True)
     status, _, errors = docker("cp", "box:/data/d", "new")
     assert (status, "levels" in errors) == (1, True)
+
+
+@pytest.mark.parametrize("mountpoint", ["", ".", "sub"])
+def test_a_mountpoint_that_is_not_absolute_is_not_looked_up_here(folder: Path, mountpoint: str) -> None:
+    Path("sub").mkdir()
+    assert not inside.View([Bound(mountpoint, "/data", False)]).look("/data/").exists

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from workshop.daemon import Container, Daemon, DockerError, Mount
+from workshop.daemon import Bound, Container, Daemon, DockerError, Mount
 from workshop.discovery import Places
 from workshop.practice import container as machine
 from workshop.practice.home import DiskRecord
@@ -315,8 +315,6 @@ def test_a_mount_that_fails_unmounts_those_before_it(
 
 @pytest.mark.parametrize("mountpoint", ["", ".", "relative"])
 def test_a_mountpoint_that_is_not_absolute_is_refused(folder: Path, mountpoint: str) -> None:
-    from workshop.daemon import Bound
-
     (folder / "relative").mkdir()
     with pytest.raises(FileNotFoundError):
         machine.start(["true"], [Bound(mountpoint, "/data", False)])

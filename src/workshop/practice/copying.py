@@ -130,7 +130,7 @@ def target_on_machine(target: str) -> tuple[str, int]:
     except FileNotFoundError:
         return path, 0
     if means_folder(target) and not stat.S_ISDIR(mode):
-        raise WrongFlag(f"stat {local(target)}{target[-1:]}: not a directory", 1)
+        raise WrongFlag(f"stat {local(target)}/: not a directory", 1)
     return path, mode
 
 

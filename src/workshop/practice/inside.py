@@ -132,6 +132,8 @@ class View:
     @contextlib.contextmanager
     def parent(self, spot: Spot) -> Iterator[tuple[int, str]]:
         """Open the folder above a spot; yield it with the name in it. The root of a volume is "." in itself."""
+        if not os.path.isabs(spot.volume.source):
+            raise FileNotFoundError(errno.ENOENT, "the driver's mountpoint is not absolute", spot.volume.source)
         with contextlib.ExitStack() as opened:
             folder = os.open(spot.volume.source, os.O_RDONLY | os.O_DIRECTORY)
             opened.callback(os.close, folder)
