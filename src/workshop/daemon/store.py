@@ -46,8 +46,8 @@ class NoSuchContainer(DockerError):
 class Unnamed(DockerError):
     """The name of a container or volume is empty: docker does not ask the daemon then."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"invalid {what} name or ID: value is empty")
+    def __init__(self, what: str, text: str = "") -> None:
+        super().__init__(text or f"invalid {what} name or ID: value is empty")
         self.what = what
 
 

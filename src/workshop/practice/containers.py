@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from workshop.daemon import Container, Daemon, DockerError, NoSuchContainer
+from workshop.daemon import Container, Daemon, DockerError, NoSuchContainer, Unnamed
 from workshop.practice import container as machine
 from workshop.practice.copying import copy
 from workshop.practice.mounts import WrongFlag, by_flags
-from workshop.practice.talk import Failed, Practice, Unsaid, attempt, each, note, say, table
+from workshop.practice.talk import Failed, Missing, Practice, Unsaid, attempt, each, note, say, table
 from workshop.wire import Shape
 
 # an image's name, as docker writes it: busybox, library/busybox:1.36
@@ -214,11 +214,14 @@ def rm(practice: Practice, force: bool, volumes: bool, names: list[str]) -> None
 
     def forget(name: str) -> None:
         try:
-            container = practice.daemon.container(name)
+            container = practice.daemon.container(name.strip("/"))
+        except Unnamed:
+            old = practice.daemon.shape == "20.10"
+            raise Unnamed("container", f"{'C' if old else 'c'}ontainer name cannot be empty") from None
         except NoSuchContainer as error:
             if not force:
-                raise
-            say(practice, error)
+                raise Missing(str(error)) from None
+            say(practice, Missing(str(error)))
             raise Unsaid from None
         if status(practice, container) == "running" and not force:
             raise DockerError(running(container, name, practice.daemon.shape))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from workshop.daemon import Daemon, DockerError
 from workshop.practice.inside import FOLDER, Found, Outside, Spot, View, clean, means_folder, open_folder
 from workshop.practice.mounts import WrongFlag
+from workshop.practice.talk import Missing
 
 ONE_INSIDE = "One of the two is in a container, as in\n    ./workshop docker cp CONTAINER:/data/file ."
 VOLUMES_ONLY = (
@@ -101,7 +102,7 @@ def existing(daemon: Daemon, view: View, name: str, path: str) -> Found:
 def missing(daemon: Daemon, name: str, path: str) -> DockerError:
     """Return what docker says of a path of a container at which nothing is."""
     if daemon.shape == "20.10":
-        return DockerError(f"No such container:path: {name}:{path}")
+        return Missing(f"No such container:path: {name}:{path}")
     return DockerError(f"Could not find the file {path} in container {name}")
 
 

@@ -64,6 +64,10 @@ def say(practice: Practice, error: DockerError, prefix: str = "") -> None:
         print(f"\n{advice}", file=sys.stderr)
 
 
+class Missing(DockerError):
+    """What is not there, to a docker that speaks for itself then: docker 20.10 does not name the daemon."""
+
+
 class Unsaid(Exception):
     """An action came to nothing, which is no failure: its name is not printed."""
 
@@ -133,7 +137,7 @@ def error_line(error: DockerError, shape: Shape) -> str:
         return "Error: No such volume: " if shape == "20.10" and error.what == "volume" else str(error)
     if shape == "20.10" and isinstance(error, NoSuchVolume):
         return f"Error: No such volume: {error.name}"
-    if shape == "20.10" and str(error).startswith("No such container:"):
+    if shape == "20.10" and isinstance(error, Missing):
         return f"Error: {error}"
     return f"Error response from daemon: {error}"
 

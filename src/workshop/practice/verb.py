@@ -55,7 +55,8 @@ def play(arguments: list[str], practice: Practice | None) -> int:
 def unknown(wrong: click.UsageError) -> str:
     """Return what docker says of an option that it does not know."""
     if isinstance(wrong, click.NoSuchOption):
-        return f"unknown {'flag' if wrong.option_name.startswith('--') else 'shorthand flag'}: {wrong.option_name}"
+        name = wrong.option_name
+        return f"unknown flag: {name}" if name.startswith("--") else f"unknown shorthand flag: '{name[1:]}' in {name}"
     return wrong.format_message()
 
 
@@ -203,8 +204,10 @@ def by_filters(texts: Iterable[str]) -> dict[str, list[str]]:
         if not equals:
             why = "bad format of filter (expected name=value)"
             raise WrongFlag(f'invalid argument {gojson.quoted_text(text)} for "-f, --filter" flag: {why}')
+        if key.lower() in ("dangling", "label"):
+            raise WrongFlag(FILTERS)
         if key.lower() not in ("driver", "name"):
-            raise WrongFlag(f"Invalid filter '{key.lower()}'. {FILTERS}", 1)
+            raise WrongFlag(f"Error response from daemon: Invalid filter '{key.lower()}'\n{FILTERS}", 1)
         # docker takes a name for a regular expression of Go
         if key.lower() == "name" and not re.fullmatch(r"[\w-]+", value):
             raise WrongFlag(f"Give a part of the name: letters, digits, - and _. {FILTERS}")
