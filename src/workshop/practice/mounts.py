@@ -42,7 +42,7 @@ def by_volume_flag(text: str, driver: str) -> Mount:
     if len(parts) > 3:
         raise DockerError(f"invalid volume specification: '{text}'")
     if not all(parts):
-        raise WrongFlag(f"docker: invalid spec: {text}: empty section between colons")
+        raise WrongFlag(f"docker: invalid spec: {text}: empty section between colons. Name both, as in\n{BY_VOLUME}")
     name, place, mode = ("", *parts, "") if len(parts) == 1 else (*parts, "")[:3]
     if name.startswith(("/", "./", "../", "~")) or name in (".", ".."):
         raise WrongFlag(f"{VOLUMES_ONLY}, as in\n{BY_VOLUME}")
