@@ -309,3 +309,16 @@ def test_a_folder_without_end_is_refused(docker: Docker, folder: Path, data: Pat
 def test_a_mountpoint_that_is_not_absolute_is_not_looked_up_here(folder: Path, mountpoint: str) -> None:
     Path("sub").mkdir()
     assert not inside.View([Bound(mountpoint, "/data", False)]).look("/data/").exists
+
+
+def test_a_volume_in_another_one_is_not_passed_over(docker: Docker, folder: Path, data: Path) -> None:
+    daemon = Daemon(Places(folder / "plugins", ()), record=DiskRecord(folder), folder=folder / "volumes")
+    daemon.container_create([Mount("/data", "mango"), Mount("/data/sub", "kiwi")], "nested")
+    Path("dir").mkdir()
+    for words in (["nested:/data", "new"], ["nested:/data/.", "new"], ["dir", "nested:/data"]):
+        status, _, errors = docker("cp", *words)
+        assert (status, "one volume at a time" in errors) == (125, True)
+    Path("mine").write_text("mine")
+    assert docker("cp", "mine", "nested:/data/sub") == (0, "", "")
+    assert files(folder / "volumes" / "kiwi" / "_data") == {"mine": "mine"}
+    assert files(data) == {"note": "hello", "sub/file": "inner"}
