@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop.discovery import DiscoveryError, NotFound, Places, find, locate, scan
+from workshop.discovery import WHITE_SPACE, DiscoveryError, NotFound, Places, find, locate, parse, scan
+from workshop.gojson import quoted_text
 from workshop.process import private_folder
 from workshop.wire import Address
 
@@ -113,6 +114,73 @@ def test_everything_but_unix_is_tcp_and_https_alone_is_secured(
 def test_unix_with_two_slashes_is_another_path(places: Places) -> None:
     put(places.specs[0] / "ddd.spec", "unix://run/x.sock")
     assert find("ddd", places) == Address(path="run")
+
+
+# What net/url of Go 1.19 says of each: scheme, host and path, or the error
+GO = {
+    "unix:///run/x.sock#part": ("unix", "", "/run/x.sock"),
+    "unix:///run/x.sock?q=%zz": ("unix", "", "/run/x.sock"),
+    "unix:///run/a b.sock": ("unix", "", "/run/a b.sock"),
+    "unix:///run/a%20b%23.sock": ("unix", "", "/run/a b#.sock"),
+    "\u00a0unix:///run/x.sock\u3000": ("unix", "", "/run/x.sock"),
+    "unix:run/x.sock": ("unix", "", ""),
+    "tcp:////host": ("tcp", "", "//host"),
+    "//host/path": ("", "host", "/path"),
+    "tcp://127.0.0.1:99999": ("tcp", "127.0.0.1:99999", ""),
+    "tcp://user:pass@host:1": ("tcp", "host:1", ""),
+    "tcp://a@b@host:1": ("tcp", "host:1", ""),
+    "tcp://[fe80::1%25en0]:1": ("tcp", "[fe80::1%en0]:1", ""),
+    "tcp://::1": ("tcp", "::1", ""),
+    'tcp://h"ost:1': ("tcp", 'h"ost:1', ""),
+    "unix:///run/a%zz.sock": 'invalid URL escape "%zz"',
+    "unix:///run/a%2": 'invalid URL escape "%2"',
+    "unix:///run/x#%zz": 'invalid URL escape "%zz"',
+    "tcp://ho%41st:1": 'invalid URL escape "%41"',
+    "tcp://[fe80::1%en0]:1": 'invalid URL escape "%en"',
+    "tcp://user:%zz@host": 'invalid URL escape "%zz"',
+    "tcp://us<er@host:1": "net/url: invalid userinfo",
+    "tcp://ho st:1": 'invalid character " " in host name',
+    "tcp://ho^st": 'invalid character "^" in host name',
+    "tcp://host\\x:1": 'invalid character "\\\\" in host name',
+    "tcp://[::1": "missing ']' in host",
+    "tcp://[::1]x:1": 'invalid port "x:1" after host',
+    "tcp://127.0.0.1:-1": 'invalid port ":-1" after host',
+    "tcp://host:\u0663": 'invalid port ":\u0663" after host',
+    "unix:///a\tb": "net/url: invalid control character in URL",
+    "\x1cunix:///x": "net/url: invalid control character in URL",
+    "\ufeffunix:///run/x.sock": "first path segment in URL cannot contain colon",
+    "un_ix:///x": "first path segment in URL cannot contain colon",
+    "://x": "missing protocol scheme",
+}
+
+
+@pytest.mark.parametrize("url", GO)
+def test_a_url_is_read_as_go_reads_it(url: str) -> None:
+    wanted = GO[url]
+    if isinstance(wanted, tuple):
+        assert parse(url.strip(WHITE_SPACE)) == wanted
+    else:
+        with pytest.raises(DiscoveryError) as raised:
+            parse(url.strip(WHITE_SPACE))
+        assert str(raised.value) == f"parse {quoted_text(url)}: {wanted}"
+
+
+def test_a_port_that_there_is_not(places: Places) -> None:
+    put(places.specs[0] / "ddd.spec", "tcp://127.0.0.1:99999")
+    wrong = 'Post "http://127.0.0.1:99999/Plugin.Activate": dial tcp: address 99999: invalid port'
+    with pytest.raises(DiscoveryError, match=f"^{wrong}$"):
+        find("ddd", places)
+
+
+@pytest.mark.parametrize("url", ["unix:run/x.sock", "unix://", "unix:#x", "unix:///run/x%00y"])
+def test_a_url_without_a_socket(places: Places, url: str) -> None:
+    put(places.specs[0] / "ddd.spec", url)
+    with pytest.raises(DiscoveryError):
+        find("ddd", places)
+
+
+def test_what_go_quotes() -> None:
+    assert quoted_text('a"\\\n\x00\x7f\ufeffä\U0001f600\udc80') == r'"a\"\\\n\x00\x7f\ufeffä😀\x80"'
 
 
 # of an authority that nobody knows, for a hundred years

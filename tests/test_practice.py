@@ -18,7 +18,7 @@ import pytest
 
 from workshop.daemon import Bound, DockerError, Mount
 from workshop.practice import container as machine
-from workshop.practice.mounts import WrongFlag, by_mount_flag, by_volume_flag
+from workshop.practice.mounts import WrongFlag, by_flags, by_mount_flag, by_volume_flag
 from workshop.practice.verb import main
 from workshop.process import Plugin, private_folder
 
@@ -338,7 +338,7 @@ def test_where_no_namespace_can_be_made_it_says_so_and_unmounts(
     docker: Docker, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "WAYS", {})
-    status, _, errors = docker("--trace", "run", "--rm", "-v", "m:/data", "--volume-driver=ddd", "busybox", "true")
+    status, _, errors = docker("--trace", "run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "true")
     assert status == 125
     assert errors.endswith("\n    sudo apt-get install bubblewrap\n")
     assert endpoints(errors)[-2:] == ["Get", "Unmount"]
@@ -418,14 +418,38 @@ def test_nothing_that_a_command_has_started_outlives_its_end(folder: Path) -> No
         ("mango:/data", Mount("/data", "mango", "ddd")),
         ("mango:/data:ro", Mount("/data", "mango", "ddd", read_only=True)),
         ("/data", Mount("/data", "", "ddd")),
-        ("../x:/data", Mount("/data", "../x", "ddd")),
+        ("mango:/data:rw,nocopy", Mount("/data", "mango", "ddd")),
+        ("mango:/data/../other/", Mount("/other", "mango", "ddd")),
     ],
 )
 def test_a_volume_flag(text: str, mount: Mount) -> None:
     assert by_volume_flag(text, "ddd") == mount
 
 
-@pytest.mark.parametrize(("text", "error"), [("m:data", DockerError), ("/a:/b", WrongFlag), ("a:/b:ro:x", DockerError)])
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("mm:data", DockerError),
+        ("/a:/b", WrongFlag),
+        ("aa:/b:ro:x", DockerError),
+        ("a:/b:ro:x", DockerError),
+        ("m:/data", WrongFlag),  # a drive of Windows
+        ("../x:/data", WrongFlag),  # docker since 23.0 takes it for a folder of the machine
+        ("mm:/data:bogus", DockerError),
+        ("mm:/data:rw,ro", DockerError),
+        ("mm:/data:ro,ro", DockerError),
+        ("mm:/data:z", WrongFlag),
+        ("mm:/data:cached", WrongFlag),
+        ("mm:/", DockerError),
+        ("mm:/..", DockerError),
+        ("/", DockerError),
+        ("data", WrongFlag),
+        ("", WrongFlag),
+        ("mm:", WrongFlag),
+        (":/data", WrongFlag),
+        ("mm:/data:", WrongFlag),
+    ],
+)
 def test_a_wrong_volume_flag(text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         by_volume_flag(text, "")
@@ -436,7 +460,55 @@ def test_a_mount_flag() -> None:
     assert mount == Mount("/data", "mango", "ddd", {"a": "b", "c": "d,e"}, True)
 
 
-@pytest.mark.parametrize("text", ["src=mango", "type=bind,src=/a,dst=/b", "src=mango,dst=/data,frob=1"])
-def test_a_wrong_mount_flag(text: str) -> None:
-    with pytest.raises(WrongFlag):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("src=mango", "target is required"),
+        ("type=bind,src=/a,dst=/b", "volumes, not folders of this machine"),
+        ("src=mango,dst=/data,frob=1", "unexpected key 'frob' in 'frob=1'"),
+        ("src=mango,dst=/data,frob", "invalid field 'frob' must be a key=value pair"),
+        ("src=mango,dst=/data,", "invalid field '' must be a key=value pair"),
+        ("", "EOF"),
+        ("src=mango,dst=/data,readonly=maybe", "invalid value for readonly: maybe"),
+        ("src=mango,dst=/data,readonly=", "invalid value for readonly: "),
+        ("src=mango,dst=/data,RO=tRuE", "invalid value for ro: tRuE"),
+        ("src=mango,dst=/data,volume-nocopy=x", "invalid value for volume-nocopy: x"),
+        ("type=,src=mango,dst=/data", "type is required"),
+        ("src=mango,dst=/data,volume-label=a=b", "the practice daemon does not know 'volume-label'"),
+        ("src=mango,dst=/data,bind-propagation=shared", "does not know 'bind-propagation'"),
+        ('src=mango,dst="/data"', "a quote"),
+        ('src=mango,"dst=/data', "a quote"),
+        ("src=mango\ndst=/data", "the end of a line"),
+        ("src=../mango,dst=/data", "volumes, not folders of this machine"),
+        ("src=mango,dst=data", "mount path must be absolute"),
+        ("src=mango,dst=/", "destination can't be '/'"),
+        ("src=mango,dst=//..", "destination can't be '/'"),
+    ],
+)
+def test_a_wrong_mount_flag(text: str, said: str) -> None:
+    with pytest.raises((WrongFlag, DockerError), match=re.escape(said)):
         by_mount_flag(text)
+
+
+@pytest.mark.parametrize(("value", "read_only"), [("ro", True), ("ro=1", True), ("readonly=F", False), ("ro=0", False)])
+def test_what_readonly_takes(value: str, read_only: bool) -> None:
+    assert by_mount_flag(f"src=mango,dst=/data,{value}").read_only is read_only
+
+
+@pytest.mark.parametrize(
+    ("volumes", "flags"),
+    [
+        (["aa:/data", "bb:/data"], []),
+        (["aa:/data", "bb:/data/"], []),
+        (["aa:/data"], ["src=bb,dst=/x/../data"]),
+        ([], ["src=aa,dst=/data", "dst=/data"]),
+    ],
+)
+def test_one_place_twice(volumes: list[str], flags: list[str]) -> None:
+    with pytest.raises(DockerError, match=r"^Duplicate mount point: /data$"):
+        by_flags(volumes, "", flags)
+
+
+def test_what_is_asked_for_twice_counts_once_and_an_anonymous_volume_yields() -> None:
+    asked = ["/data", "mango:/data", "mango:/data", "/other", "/other/"]
+    assert by_flags(asked, "", []) == [Mount("/data", "mango"), Mount("/other")]

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import ssl
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from workshop.wire import Address
 
 # the longest path that fits into the kernel's sockaddr_un, which ends in a zero byte
 LONGEST_PATH = 107
+LAST_PORT = 65535
+# what Go's strings.TrimSpace takes for white space; Python's strip takes more
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 class DiscoveryError(Exception):
@@ -60,6 +64,9 @@ class Found:
         if not host:
             raise DiscoveryError('Post "http:///Plugin.Activate": http: no Host in request URL')
         name, port = host_and_port(host)
+        if port > LAST_PORT:
+            post = f'Post "{"https" if secure else "http"}://{host}/Plugin.Activate"'
+            raise DiscoveryError(f"{post}: dial tcp: address {port}: invalid port")
         return Address(host=name, port=port or (443 if secure else 80), tls=context if secure else None)
 
 
@@ -100,7 +107,7 @@ def is_socket(path: Path) -> bool:
 
 def read_spec(path: Path) -> Found:
     """Return what a .spec file says: one URL. Raises DiscoveryError. A https address in it is never verified."""
-    url = read(path).strip()
+    url = read(path).strip(WHITE_SPACE)
     if not parse(url)[0]:
         raise DiscoveryError("Unknown protocol")
     return Found(url, {"InsecureSkipVerify": True})
@@ -147,41 +154,82 @@ def typed(value: dict[str, Any], name: str, wanted: type, go: str) -> Any:
 def read(path: Path) -> str:
     """Return a file's text. Raises DiscoveryError."""
     try:
-        return path.read_text(errors="surrogateescape")
+        return path.read_bytes().decode(errors="surrogateescape")
     except OSError as error:
         raise DiscoveryError(f"read {path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def parse(url: str) -> tuple[str, str, str]:
-    """Return scheme, host and path of a URL, "" for what it lacks. Raises DiscoveryError as Go's url.Parse fails."""
-    wrong = f"parse {json.dumps(url, ensure_ascii=False)}: "
-    if re.search(r"[\x00-\x1f\x7f]", url):
+    """Return scheme, host and path of a URL, "" for what it lacks. Raises DiscoveryError as Go's url.Parse fails.
+
+    Source: Go net/url url.go (parse, parseAuthority, parseHost); Docker looks at neither the query nor the fragment.
+    """
+    wrong = f"parse {gojson.quoted_text(url)}: "
+    before, _, fragment = url.partition("#")
+    if re.search(r"[\x00-\x1f\x7f]", before):
         raise DiscoveryError(f"{wrong}net/url: invalid control character in URL")
-    if url.startswith(":"):
+    if before.startswith(":"):
         raise DiscoveryError(f"{wrong}missing protocol scheme")
-    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", url)
-    scheme, rest = (match[1].lower(), url[match.end() :]) if match else ("", url)
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", before)
+    scheme, rest = (match[1].lower(), before[match.end() :]) if match else ("", before)
+    rest = rest.partition("?")[0]
     if not scheme and ":" in rest.split("/")[0]:
         raise DiscoveryError(f"{wrong}first path segment in URL cannot contain colon")
-    if not rest.startswith("//"):
-        return scheme, "", rest if rest.startswith("/") or not scheme else ""
-    host, slash, path = rest[2:].partition("/")
-    host = host.rpartition("@")[2]
-    port = re.search(r":([^:\]]*)$", host)
-    if port and not re.fullmatch(r"\d*", port[1]):
-        raise DiscoveryError(f"{wrong}invalid port {json.dumps(port[0])} after host")
-    return scheme, host, slash + path
+    authority, path = "", rest if rest.startswith("/") or not scheme else ""
+    if rest.startswith("//") and (scheme or not rest.startswith("///")):
+        authority, slash, path = rest[2:].partition("/")
+        path = slash + path
+    try:
+        found = scheme, host_of(authority), unescaped(path)
+        unescaped(fragment)
+    except ValueError as error:
+        raise DiscoveryError(f"{wrong}{error}") from None
+    return found
+
+
+def host_of(authority: str) -> str:
+    """Return the host of USER@HOST. Raises ValueError in Go's words."""
+    user, _, host = authority.rpartition("@")
+    if not re.fullmatch(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*", user):
+        raise ValueError("net/url: invalid userinfo")
+    unescaped(user)
+    if host.startswith("["):
+        address, bracket, port = host.rpartition("]")
+        if not bracket:
+            raise ValueError("missing ']' in host")
+        zone = address.find("%25")
+        host = (address if zone < 0 else address[:zone] + "%" + address[zone + 3 :]) + bracket + port
+        checked = address if zone < 0 else address[:zone]
+    else:
+        port, checked = "".join(host.rpartition(":")[1:]) if ":" in host else "", host
+    if not re.fullmatch(r"(:[0-9]*)?", port):
+        raise ValueError(f"invalid port {gojson.quoted_text(port)} after host")
+    odd = re.search(r"%.{0,2}|[ \\^`{|}/]", checked)
+    if odd:
+        escape = odd[0].startswith("%")
+        told = f"invalid URL escape {gojson.quoted_text(odd[0])}"
+        raise ValueError(told if escape else f"invalid character {gojson.quoted_text(odd[0])} in host name")
+    return host
+
+
+def unescaped(text: str) -> str:
+    """Return a text with its %XX replaced. Raises ValueError in Go's words."""
+    for escape in re.findall(r"%.{0,2}", text, re.DOTALL):
+        if not re.fullmatch(r"%[0-9A-Fa-f]{2}", escape):
+            raise ValueError(f"invalid URL escape {gojson.quoted_text(escape)}")
+    return os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(text)))
 
 
 def host_and_port(host: str) -> tuple[str, int]:
     """Return the name and the port of "name:port" or "[::1]:port"; port 0 where none is named."""
-    name, _, port = host.rpartition(":") if re.search(r":\d*$", host) else (host, "", "")
+    name, _, port = host.rpartition(":") if re.search(r":[0-9]*$", host) else (host, "", "")
     return name.strip("[]"), int(port or 0)
 
 
 def unix(path: str) -> Address:
-    """Return the address of a socket. Raises DiscoveryError where the path does not fit into one."""
+    """Return the address of a socket. Raises DiscoveryError where the path does not fit into one, or is none."""
+    if not path or "\0" in path:
+        raise DiscoveryError(f"{gojson.quoted_text(path)} is no path of a Unix socket")
     if len(os.fsencode(path)) > LONGEST_PATH:
         raise DiscoveryError(f"Unix socket path {json.dumps(path)} is too long")
     return Address(path=path)

@@ -88,5 +88,28 @@ def kind(value: Any) -> str:
 
 
 def quoted_text(text: str) -> str:
-    """Return a text as Go quotes one, near enough."""
-    return json.dumps(text, ensure_ascii=False)
+    """Return a text as Go quotes one. Source: strconv.Quote; a surrogate stands for a byte that is not UTF-8."""
+    return '"' + "".join(map(escaped, text)) + '"'
+
+
+ESCAPES = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+}
+
+
+def escaped(character: str) -> str:
+    """Return a character as it is in a text that Go quotes."""
+    if character in ESCAPES or character.isprintable():
+        return ESCAPES.get(character, character)
+    code = ord(character)
+    if code < 0x80 or 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code & 0xFF:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workshop.daemon.drivers import Clock, DriverError, Line, Volume
-from workshop.daemon.store import DockerError, NoSuchVolume, Options, Record, Store
+from workshop.daemon.store import DockerError, NoSuchContainer, NoSuchVolume, Options, Record, Store, Unnamed
 from workshop.discovery import Places
 from workshop.wire import NO_OPTIONS, Address, Exchange, Shape
 
-__all__ = ["Bound", "Container", "Daemon", "DockerError", "Mount", "NoSuchVolume", "Record"]
+__all__ = [
+    "Bound",
+    "Container",
+    "Daemon",
+    "DockerError",
+    "Mount",
+    "NoSuchContainer",
+    "NoSuchVolume",
+    "Record",
+    "Unnamed",
+]
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 ANONYMOUS = "com.docker.volume.anonymous"
 TAKEN = (
     'Conflict. The container name "/{name}" is already in use by container "{id}". '
@@ -98,6 +110,8 @@ class Daemon:
 
     def volume_inspect(self, name: str) -> dict[str, Any]:
         """docker volume inspect NAME. Return what docker prints of it. Raises DockerError."""
+        if not name:
+            raise Unnamed("volume")
         with self.record:
             volume = self.store.get(name)
             kept = self.store.volumes[name]
@@ -116,6 +130,8 @@ class Daemon:
 
         With force Docker forgets the volume even where the driver refuses, but still says so.
         """
+        if not name:
+            raise Unnamed("volume")
         with self.record:
             try:
                 self.store.get(name)
@@ -156,14 +172,26 @@ class Daemon:
         command: Sequence[str] = (),
         remove: bool = False,
     ) -> Container:
-        """docker create: the volumes are there afterwards. Return the container. Raises DockerError."""
+        """docker create: the volumes are there afterwards. Return the container. Raises DockerError.
+
+        Where one volume cannot be had there is no container, and no anonymous volume is left; as with Docker, one
+        with a name stays.
+        """
+        name = name.removeprefix("/")
+        if name and not NAME.fullmatch(name):
+            raise DockerError(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
         with self.record:
             for other in self.store.containers.values():
                 if name and other["name"] == name:
                     raise DockerError(TAKEN.format(name=name, id=other["id"]))
             container = Container(self.new_id(), name, image, list(command), remove=remove)
             container.name = name or f"practice-{container.id[:6]}"
-            container.points = [self.point(mount) for mount in mounts]
+            try:
+                for mount in mounts:
+                    container.points.append(self.point(mount))
+            except BaseException:
+                self.container_rm(container, volumes=True)
+                raise
             self.keep(container)
             return container
 
@@ -215,12 +243,22 @@ class Daemon:
                 self.keep(container)
 
     def container(self, name: str) -> Container:
-        """Return the container of this name or ID, or ID's beginning. Raises DockerError."""
+        """Return the container of this ID, else of this name, else the only one whose ID begins so. Raises DockerError.
+
+        Source: moby daemon/container.go (GetContainer).
+        """
+        if not name:
+            raise Unnamed("container")
         with self.record:
-            for each in self.store.containers.values():
-                if each["name"] == name or each["id"].startswith(name):
-                    return Container(**each)
-        raise DockerError(f"No such container: {name}")
+            everyone = self.store.containers
+            named = [each for each in everyone.values() if each["name"] == name.removeprefix("/")]
+            found = [everyone[name]] if name in everyone else named
+            found = found or [each for each in everyone.values() if each["id"].startswith(name)]
+        if len(found) > 1:
+            raise DockerError(f"Multiple IDs found with provided prefix: {name}")
+        if not found:
+            raise NoSuchContainer(name)
+        return Container(**found[0])
 
     def container_list(self) -> list[Container]:
         """docker ps -a. Return the containers, the youngest first."""
@@ -267,8 +305,10 @@ class Daemon:
                 source = self.store.driver(point["driver"]).mount(point["name"], mount_id)
                 point["id"], point["active"] = mount_id, point["active"] + 1
                 bound.append(Bound(source, point["destination"], point["read_only"]))
-        except (DockerError, DriverError) as error:
+        except BaseException as error:
             self.unmount_all(container)
+            if not isinstance(error, (DockerError, DriverError)):
+                raise
             raise DockerError(f"error while mounting volume '{point['source']}': {error}") from None
         return bound
 

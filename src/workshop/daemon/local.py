@@ -34,15 +34,23 @@ class Local:
 
     def create(self, name: str, options: Mapping[str, str] | None) -> Volume:
         """Make a volume. Raises DriverError: of all drivers only this one has a rule for names."""
+        if len(name) == 1:
+            raise DriverError("volume name is too short, names should be at least two alphanumeric characters")
         if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", name):
             wrong = f'"{name}" includes invalid characters for a local volume name'
             rule = 'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed'
             hint = "If you intended to pass a host directory, use absolute path"
             raise DriverError(f"{wrong}, {rule}. {hint}")
+        if set(options or ()) & {"type", "o", "device", "size"}:
+            raise DriverError("the local volumes of the practice daemon take no options: leave out -o")
         if options:
             raise DriverError(f'invalid option: "{next(iter(options))}"')
         if self.folder:
-            self.place(name).mkdir(parents=True, exist_ok=True)
+            try:
+                self.place(name).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                wrong = f"mkdir {error.filename}: {(error.strerror or str(error)).lower()}"
+                raise DriverError(f"error while creating volume root path: {wrong}") from None
         self.memory()[name] = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return Volume(name, "local", str(self.place(name)), self.memory()[name])
 

@@ -36,6 +36,21 @@ class NoSuchVolume(DockerError):
         self.name = name
 
 
+class NoSuchContainer(DockerError):
+    """There is no container of this ID or name, nor one whose ID begins so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No such container: {name}")
+
+
+class Unnamed(DockerError):
+    """The name of a container or volume is empty: docker does not ask the daemon then."""
+
+    def __init__(self, what: str, text: str = "") -> None:
+        super().__init__(text or f"invalid {what} name or ID: value is empty")
+        self.what = what
+
+
 class Driver(Protocol):
     """What a daemon asks of a driver: a plugin's, or its own for local volumes."""
 

@@ -7,6 +7,7 @@ folder of that name, none is made on it: what stands above it is laid out anew, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -127,14 +128,25 @@ class NoCommand(Exception):
 
 
 def start(command: Sequence[str], bound: Sequence[Bound], detached: bool = False) -> subprocess.Popen[bytes]:
-    """Start a command with volumes at their place. Raises Unable, NoCommand, FileNotFoundError (a volume's folder)."""
+    """Start a command with volumes at their place. Raises Unable, NoCommand, OSError (a volume's folder, its place)."""
     for each in bound:
-        if not os.path.exists(each.source):
-            raise FileNotFoundError(each.source)
+        check(each)
     if not shutil.which(command[0]):
         raise NoCommand(command[0])
     stream = subprocess.DEVNULL if detached else None
     return subprocess.Popen(WAYS[way()](layout(bound), command), stdin=stream, stdout=stream, stderr=stream)
+
+
+def check(bound: Bound) -> None:
+    """Raise OSError where a volume has no folder, or its place cannot be one."""
+    if not os.path.isabs(bound.source) or not os.path.exists(bound.source):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), bound.source)
+    place = Path(bound.destination)
+    for each in (place, *place.parents):
+        if os.path.exists(each) and not os.path.isdir(each):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(each))
+    if place.is_relative_to("/proc"):
+        raise PermissionError(errno.EPERM, "it cannot be mounted inside /proc", str(place))
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 import click
 
 from workshop import interpreter
-from workshop.daemon import Container, Daemon, DockerError
+from workshop.daemon import Container, Daemon, DockerError, NoSuchContainer, Unnamed
 from workshop.practice import container as machine
 from workshop.practice.copying import copy
-from workshop.practice.mounts import by_mount_flag, by_volume_flag
-from workshop.practice.talk import Failed, Practice, attempt, each, note, table
+from workshop.practice.mounts import WrongFlag, by_flags
+from workshop.practice.talk import Failed, Missing, Practice, Unsaid, attempt, each, note, say, table
 from workshop.wire import Shape
 
+# an image's name, as docker writes it: busybox, library/busybox:1.36
+IMAGE = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:\w[\w.-]*)?(@sha256:[0-9a-f]{64})?")
 NO_CONTAINER = "This is no container: the command runs here, with the volumes in place."
 
 
@@ -63,7 +66,7 @@ class Machine:
 @click.option("-d", "--detach", is_flag=True, help="Do not wait for its end.")
 @click.option("-i", "--interactive", is_flag=True, hidden=True)
 @click.option("-t", "--tty", is_flag=True, hidden=True)
-@click.option("--network", "--net", hidden=True)
+@click.option("--network", "--net", type=click.Choice(["host"]), hidden=True)
 @click.argument("image")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
@@ -71,10 +74,11 @@ def run(
     practice: Practice, /, volumes: list[str], flags: list[str], volume_driver: str, name: str, **more: Any
 ) -> None:
     """Run a command of this machine with volumes at their place. The image is not needed."""
-    mounts = [by_mount_flag(flag) for flag in flags]
+    if not IMAGE.fullmatch(more["image"]):
+        raise WrongFlag("docker: invalid reference format")
 
     def create() -> Container:
-        asked = [*(by_volume_flag(text, volume_driver) for text in volumes), *mounts]
+        asked = by_flags(volumes, volume_driver, flags)
         return practice.daemon.container_create(asked, name, more["image"], more["command"] or ["sh"], more["remove"])
 
     container = attempt(practice, create, "docker: ")
@@ -92,7 +96,7 @@ def begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Po
         try:
             bound = daemon.container_start(container)
             process = machine.start(container.command, bound, detached)
-        except (DockerError, OSError, machine.NoCommand, machine.Unable) as error:
+        except BaseException as error:  # whatever it was, nothing is left behind
             if container.status == "running":
                 daemon.container_stop(container, 127)
             if container.remove:
@@ -103,7 +107,7 @@ def begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Po
     return process
 
 
-def not_started(error: Exception) -> Exception:
+def not_started(error: BaseException) -> BaseException:
     """Return what docker makes of a command that could not be started; 127 stands for one that is not there."""
     runc = "OCI runtime create failed: runc create failed: unable to start container process"
     match error:
@@ -112,7 +116,7 @@ def not_started(error: Exception) -> Exception:
             print(f"docker: Error response from daemon: {exec_failed}", file=sys.stderr)
             return Failed(127)
         case OSError():
-            return DockerError(f'{runc}: error mounting "{error}": no such file or directory')
+            return DockerError(f'{runc}: error mounting "{error.filename}": {(error.strerror or str(error)).lower()}')
         case _:
             return error
 
@@ -146,11 +150,18 @@ def start(practice: Practice, names: list[str]) -> None:
             stopped(practice, container, 0)
             practice.machine.detached(practice, container)
 
-    each(practice, names, again)
+    failed = each(practice, names, again, end=False)
+    if failed:
+        print(f"Error: failed to start containers: {', '.join(failed)}", file=sys.stderr)
+        raise Failed(1)
+
+
+# docker waits without limit for less than nothing; this does not
+SECONDS = click.IntRange(0, 10**6)
 
 
 @click.command("stop")
-@click.option("-t", "--time", "patience", type=float, default=10, help="Seconds until it is killed.")
+@click.option("-t", "--time", "patience", type=SECONDS, default=10, help="Seconds until it is killed.")
 @click.argument("names", nargs=-1, required=True)
 @click.pass_obj
 def stop(practice: Practice, patience: float, names: list[str]) -> None:
@@ -163,7 +174,17 @@ def stop(practice: Practice, patience: float, names: list[str]) -> None:
 @click.pass_obj
 def kill(practice: Practice, names: list[str]) -> None:
     """Kill containers."""
-    each(practice, names, lambda name: stopped(practice, practice.daemon.container(name), 0))
+
+    def end(name: str) -> None:
+        try:
+            container = practice.daemon.container(name)
+        except NoSuchContainer as error:
+            raise DockerError(f"Cannot kill container: {name}: {error}") from None
+        if container.status != "running":
+            raise DockerError(f"Cannot kill container: {name}: Container {container.id} is not running")
+        stopped(practice, container, 0)
+
+    each(practice, names, end)
 
 
 def status(practice: Practice, container: Container) -> str:
@@ -195,7 +216,16 @@ def rm(practice: Practice, force: bool, volumes: bool, names: list[str]) -> None
     """Forget containers."""
 
     def forget(name: str) -> None:
-        container = practice.daemon.container(name)
+        try:
+            container = practice.daemon.container(name.strip("/"))
+        except Unnamed:
+            old = practice.daemon.shape == "20.10"
+            raise Unnamed("container", f"{'C' if old else 'c'}ontainer name cannot be empty") from None
+        except NoSuchContainer as error:
+            if not force:
+                raise Missing(str(error)) from None
+            say(practice, Missing(str(error)))
+            raise Unsaid from None
         if status(practice, container) == "running" and not force:
             raise DockerError(running(container, name, practice.daemon.shape))
         stopped(practice, container, 0)

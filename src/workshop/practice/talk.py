@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.daemon import Daemon, DockerError, NoSuchVolume
+from workshop.daemon import Daemon, DockerError, NoSuchVolume, Unnamed
 from workshop.daemon.drivers import WRONG_KIND, Clock
 from workshop.wire import Exchange, Shape
 
@@ -64,18 +64,29 @@ def say(practice: Practice, error: DockerError, prefix: str = "") -> None:
         print(f"\n{advice}", file=sys.stderr)
 
 
-def each(practice: Practice, names: Iterable[str], action: Callable[[str], Any]) -> None:
-    """Do the same for several names, and print each that worked. Raises Failed at the end where one did not."""
-    failed = False
+class Missing(DockerError):
+    """What is not there, to a docker that speaks for itself then: docker 20.10 does not name the daemon."""
+
+
+class Unsaid(Exception):
+    """An action came to nothing, which is no failure: its name is not printed."""
+
+
+def each(practice: Practice, names: Iterable[str], action: Callable[[str], Any], end: bool = True) -> list[str]:
+    """Do the same for several names, and print each that worked. Return those that did not; with end raise Failed."""
+    failed = []
     for name in names:
         try:
             action(name)
             print(name)
         except DockerError as error:
             say(practice, error)
-            failed = True
-    if failed:
+            failed.append(name)
+        except Unsaid:
+            pass
+    if failed and end:
         raise Failed(1)
+    return failed
 
 
 def table(rows: list[list[str]]) -> None:
@@ -122,9 +133,11 @@ def lines(colour: str, text: str) -> None:
 
 def error_line(error: DockerError, shape: Shape) -> str:
     """Return what docker of this release prints of an error; 20.10 has other words for what is not there."""
+    if isinstance(error, Unnamed):
+        return "Error: No such volume: " if shape == "20.10" and error.what == "volume" else str(error)
     if shape == "20.10" and isinstance(error, NoSuchVolume):
         return f"Error: No such volume: {error.name}"
-    if shape == "20.10" and str(error).startswith("No such container:"):
+    if shape == "20.10" and isinstance(error, Missing):
         return f"Error: {error}"
     return f"Error response from daemon: {error}"
 
