@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from collections.abc import Iterator
@@ -9,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from workshop import interrupt, setup
 from workshop import report as reports
-from workshop import setup
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import CLIENTS, case_of
-from workshop.process import WrongCommand, command_for, private_folder
-from workshop.subject import PluginUnderTest, needs_process, shapes_of, step_number
+from workshop.process import OurTrouble, WrongCommand, command_for, private_folder
+from workshop.subject import PluginUnderTest, makes_volumes, needs_process, shapes_of, step_number
 from workshop.wire import SHAPES
 
 MARKS = {
@@ -33,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--profile", choices=list(CLIENTS), default="docker", help="whose calls the conformance suite makes"
     )
+    group.addoption("--allow-outside-root", action="store_true", help="try also what could harm volumes of others")
     group.addoption("--seed", type=int, default=random.randrange(10**6), help="repeat the names of an earlier run")
     required = {"action": "append", "default": [], "choices": ["engine", "browser", "slow"]}
     group.addoption("--require", **required, help="a skip of a test with this mark is a failure")
@@ -78,17 +80,30 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
     """The plugin that all checks of a part speak to."""
     config = request.config
     kind = Candidate if request.path.parent == Path(suite.__file__).parent else PluginUnderTest
-    if config.getoption("socket"):
-        yield kind([], Path(config.getoption("socket")), None)
-        return
     part = re.sub(r"\D", "", request.path.stem) or "3"
     file = config.getoption("plugin") or str(config.rootpath / f"part{part}" / "plugin.py")
-    if not Path(file).is_file() and not config.getoption("run"):
+    socket = config.getoption("socket")
+    if not Path(file).is_file() and not config.getoption("run") and not socket:
         pytest.exit("Name a plugin:   pytest --pyargs workshop.conformance --socket PATH", 4)
-    with private_folder() as folder:
-        plugin = kind(command_for(file, config.getoption("run")), folder / "ddd.sock", folder / "root")
+    with interrupt.handled(only_keyboard_interrupts=True), folder_for_checks() as folder:
+        if socket:
+            plugin = kind([], Path(socket), None)
+        else:
+            plugin = kind(command_for(file, config.getoption("run")), folder / "ddd.sock", folder / "root")
+        plugin.allow_outside_root = config.getoption("allow_outside_root")
         yield plugin
         plugin.close()
+        request.config.stash.setdefault(ADVICE, []).extend([*plugin.caution(), *plugin.what_is_left()])
+
+
+@contextlib.contextmanager
+def folder_for_checks() -> Iterator[Path]:
+    """Give a private folder; end the run where this machine has no room for one: no test is to blame."""
+    try:
+        with private_folder() as folder:
+            yield folder
+    except OurTrouble as trouble:
+        pytest.exit(str(trouble), 3)
 
 
 @pytest.fixture
@@ -100,6 +115,8 @@ def plugin(shared_plugin: PluginUnderTest, shape: str, request: pytest.FixtureRe
     shared_plugin.chance = random.Random(f"{request.config.getoption('seed')} {request.node.name}")
     shared_plugin.exchanges.clear()
     case = case_of(request.function)
+    if case or makes_volumes(step_number(request.function.__name__)):
+        shared_plugin.survey()
     if case and isinstance(shared_plugin, Candidate):
         shared_plugin.profile, patience = request.config.getoption("profile"), shared_plugin.patience
         yield shared_plugin.ready(case)
@@ -109,6 +126,10 @@ def plugin(shared_plugin: PluginUnderTest, shape: str, request: pytest.FixtureRe
     else:
         yield shared_plugin.ready_for(request.function)
     shared_plugin.clean_up()
+    with contextlib.suppress(AssertionError):
+        shared_plugin.look_for_the_others()
+    if shared_plugin.lost:
+        pytest.exit(f"A volume that no check has made is gone from List: {', '.join(shared_plugin.lost)}.", 1)
     request.config.stash.setdefault(ADVICE, []).extend(shared_plugin.advice)
 
 
