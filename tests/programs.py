@@ -114,6 +114,63 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 server.serve_forever()
 """
 
+# A plugin with a store of its own, which is the folder that it is given: it ignores DDD_ROOT. It takes a name that it
+# does not know for all volumes, as a careless one does that joins it to a path. Its faults are further words:
+# "keeps" removes nothing, "loses" loses another volume with each one, "knows" answers every Get with a volume,
+# "hides" has no List.
+FIXED = """
+import http.server, json, os, shutil, signal, socketserver, sys
+store, faults = sys.argv[1], sys.argv[2:]
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+    def address_string(self):
+        return "somebody"
+    def do_POST(self):
+        data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            asked = json.loads(data)
+        except ValueError:
+            asked = {}
+        said = answer(self.path.rpartition(".")[2], asked if isinstance(asked, dict) else {})
+        data = json.dumps(said).encode()
+        self.send_response(500 if said.get("Err") else 200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+def wipe(names):
+    for each in names:
+        shutil.rmtree(os.path.join(store, each), ignore_errors=True)
+def answer(method, asked):
+    name, there = asked.get("Name"), os.listdir(store)
+    if method == "Activate":
+        return {"Implements": ["VolumeDriver"]}
+    if method == "List" and "hides" not in faults:
+        return {"Volumes": [{"Name": each} for each in there]}
+    if method == "Remove" and "keeps" in faults:
+        return {"Err": "it stays"}
+    if method == "Remove":
+        wipe([name] if name in there else there)
+        wipe(there[:] if "loses" in faults else [])
+        return {}
+    if method == "Create" and isinstance(name, str) and name.replace("-", "").isalnum():
+        os.makedirs(os.path.join(store, name), exist_ok=True)
+        return {}
+    if method == "Get" and (name in there or "knows" in faults):
+        return {"Volume": {"Name": name}}
+    if method in ("Mount", "Path") and name in there:
+        return {"Mountpoint": os.path.join(store, name)}
+    return {} if method == "Unmount" and name in there else {"Err": "no"}
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads, request_queue_size = True, 64
+if os.path.exists(os.environ["DDD_SOCKET"]):
+    os.unlink(os.environ["DDD_SOCKET"])
+os.umask(0o077)
+server = Server(os.environ["DDD_SOCKET"], Handler)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+server.serve_forever()
+"""
+
 # Answers in pieces, as HTTP/1.1 allows; the sizes of the pieces are right, or are not.
 CHUNKS = r"""
     my $sent = '{"Implements": ["VolumeDriver"]}';

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import resource
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from workshop import course, interpreter, learner, report, setup
-from workshop.process import WrongCommand, command_for, private_folder, stamp
+from workshop import course, interpreter, interrupt, learner, report, setup, whole_file
+from workshop.process import OurTrouble, WrongCommand, command_for, private_folder, stamp
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
 
@@ -26,6 +26,11 @@ UNLOCKED = {
     3: "Containers can trust your plugin with their files.",
 }
 
+
+OUR_ERROR = "  An error is our fault, not the plugin's. Please send its line to the project's issue tracker."
+BAD = ("FAIL", "error")
+FILES = 256
+LONGEST_SOCKET = 107
 
 Kind = TypeVar("Kind", bound=PluginUnderTest)
 
@@ -49,6 +54,7 @@ class Options:
     seed: int | None = None
     conformance: bool = False
     profile: str | None = None
+    allow_outside_root: bool = False
 
     @property
     def own(self) -> bool:
@@ -57,23 +63,29 @@ class Options:
 
 
 def main(options: Options) -> int:
-    """Check a plugin and print the report; return 0 (it passes), 1 (not yet) or 2 (what was typed cannot be done)."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # the plugin under test is stopped on the way out
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    """Check a plugin and print the report; return 0 (it passes), 1 (not yet), 2 (wrong usage) or 3 (our trouble)."""
     try:
-        if not __debug__:
-            raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
-        file = plugin_file(options)
-        can_write(options)
-        if options.conformance:
-            return conformance(options, file)
-        parts = parts_of(options)
-        if options.watch:
-            return watch(options, file, parts)
-        return once(options, file, parts)
+        with interrupt.handled():
+            return begin(options)
     except (Usage, WrongCommand) as wrong:
         print(wrong, file=sys.stderr)
         return 2
+    except OurTrouble as trouble:
+        print(trouble, file=sys.stderr)
+        return 3
+
+
+def begin(options: Options) -> int:
+    """Check what was typed, and then the plugin; return 0 or 1, 3 where an error is ours. Raises Usage, OurTrouble."""
+    if not __debug__:
+        raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
+    file = plugin_file(options)
+    can_write(options)
+    enough_files()
+    if options.conformance:
+        return conformance(options, file)
+    parts = parts_of(options)
+    return watch(options, file, parts) if options.watch else once(options, file, parts)
 
 
 def plugin_file(options: Options) -> Path | None:
@@ -86,6 +98,10 @@ def plugin_file(options: Options) -> Path | None:
         raise Usage("--profile says whose calls the conformance suite makes: add --conformance.")
     if options.watch and (options.run is not None or options.socket is not None):
         raise Usage("--watch looks at a file: give it with --plugin FILE.")
+    if options.socket is not None and len(os.fsencode(options.socket)) > LONGEST_SOCKET:
+        raise Usage(
+            f"A socket's path has at most {LONGEST_SOCKET} bytes on Linux. Make a link:   ln -s PATH /tmp/x.sock"
+        )
     there = options.socket == "" or os.path.exists(options.socket or "")
     if options.socket is not None and there and not Path(options.socket).is_socket():
         raise Usage(f"{options.socket or '(nothing)'} is no socket. Name the plugin's:   --socket PATH")
@@ -111,7 +127,19 @@ def parts_of(options: Options) -> list[int]:
 def can_write(options: Options) -> None:
     """See that the reports can be written, before the time is spent. Raises Usage."""
     for path in filter(None, (options.junit, options.json)):
-        write(path, lambda: "")
+        with cannot_be_written(path):
+            whole_file.try_out(path)
+
+
+def enough_files() -> None:
+    """Have some hundred files open at a time, as the suite needs it. Raises OurTrouble."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < FILES:
+        raise OurTrouble(
+            f"A check needs {FILES} open files, and here are {hard} at most. Raise it:   ulimit -n {FILES}"
+        )
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
 def once(options: Options, file: Path | None, parts: list[int]) -> int:
@@ -119,10 +147,13 @@ def once(options: Options, file: Path | None, parts: list[int]) -> int:
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
     with under_test(options, file, seed, PluginUnderTest) as plugin:
+        if 3 in parts:
+            begin_with_caution(plugin)
         for part in parts:
             results += check_part(plugin, part, options.go_on, file)
-            if any(result.outcome == "FAIL" for result in results) and not options.go_on:
+            if plugin.lost or (any(result.outcome in BAD for result in results) and not options.go_on):
                 break
+    interrupt.go_on()
     return conclude(options, parts, results, plugin, seed)
 
 
@@ -134,10 +165,23 @@ def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind])
         socket = Path(options.socket) if options.socket is not None else folder / "ddd.sock"
         plugin = kind(command, socket, None if options.socket else folder / "root")
         plugin.chance = random.Random(seed)
+        plugin.allow_outside_root = options.allow_outside_root
         try:
             yield plugin
+        except BaseException:
+            plugin.close()
+            for line in plugin.what_is_left():
+                print(line, file=sys.stderr)
+            raise
         finally:
             plugin.close()
+
+
+def begin_with_caution(plugin: PluginUnderTest) -> None:
+    """See whose volumes the plugin has, and say at the beginning what is not asked of it, and why."""
+    plugin.survey()
+    for line in plugin.caution():
+        print("\n".join(report.wrapped("  caution   ", line)), flush=True)
 
 
 def conformance(options: Options, file: Path | None) -> int:
@@ -149,18 +193,26 @@ def conformance(options: Options, file: Path | None) -> int:
     seed = random.randrange(10**6) if options.seed is None else options.seed
     with under_test(options, file, seed, Candidate) as plugin:
         plugin.profile = options.profile or plugin.profile
+        begin_with_caution(plugin)
         for result, text in suite.told(suite.run(plugin, file)):
             results.append(result)
             print(text, end="\n" if text else "", flush=True)
+    interrupt.go_on()
     name = options.plugin or options.run or options.socket or "work/plugin.py"
     write(options.junit, lambda: report.junit(results, name))
     write(options.json, lambda: report.as_json(results, name))
     print("\n".join(suite.summary(results)))
-    for line in plugin.advice:
-        print("\n".join(report.wrapped("  advice    ", line)))
+    print_advice(plugin)
     print("\n".join(after_conformance(options, results, seed)))
     outcomes = {result.outcome for result in results}
     return 3 if "error" in outcomes else 1 if "FAIL" in outcomes else 0
+
+
+def print_advice(plugin: PluginUnderTest) -> None:
+    """Print what could be better, and what could not be cleaned up."""
+    for word, lines in (("advice", plugin.advice), ("left", plugin.what_is_left())):
+        for line in lines:
+            print("\n".join(report.wrapped(f"  {word:10}", line)))
 
 
 def after_conformance(options: Options, results: list[Result], seed: int) -> list[str]:
@@ -168,7 +220,7 @@ def after_conformance(options: Options, results: list[Result], seed: int) -> lis
     if len(results) == 1:
         return ["  No other case was run: this one comes before all. Mend it, and check again."]
     if any(result.outcome == "error" for result in results):
-        return ["  An error is our fault, not the plugin's. Please send its line to the project's issue tracker."]
+        return [OUR_ERROR]
     if any(result.outcome in ("FAIL", "warn") for result in results):
         return [f"  To repeat it with the same names:   {again(options)} --conformance --seed {seed}"]
     return [f"All cases pass. To see every exchange:   {again(options)} --conformance --json FILE"]
@@ -177,7 +229,8 @@ def after_conformance(options: Options, results: list[Result], seed: int) -> lis
 def again(options: Options) -> str:
     """Return the command that checks the same plugin again."""
     how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
-    return f"{setup.tool()} check{how}{f' --profile {options.profile}' if options.profile else ''}"
+    profile = f" --profile {options.profile}" if options.profile else ""
+    return f"{setup.tool()} check{how}{profile}{' --allow-outside-root' if options.allow_outside_root else ''}"
 
 
 def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
@@ -194,15 +247,17 @@ def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | Non
 
 
 def conclude(options: Options, parts: list[int], results: list[Result], plugin: PluginUnderTest, seed: int) -> int:
-    """Keep the progress, write the files, and print what comes next; return 0 or 1."""
+    """Keep the progress, write the files, and print what comes next; return 0, 1, or 3 where an error is ours."""
     failed = [result.step for result in results if result.outcome == "FAIL"]
     name = options.plugin or options.run or options.socket or "work/plugin.py"
     write(options.junit, lambda: report.junit(results, name))
     write(options.json, lambda: report.as_json(results, name))
-    for line in plugin.advice:
-        print("\n".join(report.wrapped("  advice    ", line)))
+    print_advice(plugin)
     if options.own:
         learner.record(parts[0], {result.step: result.outcome == "ok" for result in results})
+    if any(result.outcome == "error" for result in results):
+        print(OUR_ERROR)
+        return 3
     print("\n".join(next_step(options, parts, failed, seed)))
     return 1 if failed else 0
 
@@ -227,10 +282,17 @@ def next_step(options: Options, parts: list[int], failed: list[str], seed: int) 
 def write(path: str | None, text: Callable[[], str]) -> None:
     """Write a report to a file. Raises Usage."""
     if path:
-        try:
-            Path(path).write_text(text(), encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise Usage(f"{path} cannot be written: {error.strerror}. Name another file.") from None
+        with cannot_be_written(path):
+            whole_file.write(path, text().encode("utf-8", "backslashreplace"))
+
+
+@contextlib.contextmanager
+def cannot_be_written(path: str) -> Iterator[None]:
+    """Raise Usage where a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise Usage(f"{path} cannot be written: {error.strerror}. Name another file.") from None
 
 
 def watch(options: Options, file: Path | None, parts: list[int]) -> int:

@@ -6,6 +6,7 @@ So its options bear a prefix, too: other plugins have a --profile and a --run.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from workshop import interrupt
 from workshop import report as reports
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import CLIENTS, case_of
-from workshop.process import WrongCommand, command_for, private_folder
-from workshop.subject import PluginUnderTest, needs_process, shapes_of, step_number
+from workshop.process import OurTrouble, WrongCommand, command_for, private_folder
+from workshop.subject import PluginUnderTest, makes_volumes, needs_process, shapes_of, step_number
 from workshop.wire import SHAPES
 
 
@@ -31,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--ddd-profile", choices=list(CLIENTS), default="docker", help="whose calls the conformance suite makes"
     )
+    outside = "try also what could harm volumes of others"
+    group.addoption("--ddd-allow-outside-root", action="store_true", help=outside)
     group.addoption("--ddd-seed", type=int, default=random.randrange(10**6), help="repeat the names of an earlier run")
 
 
@@ -52,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def prefixed(text: str) -> str:
     """Return a sentence that names options of `workshop check`, with the names that they have in pytest."""
-    return re.sub(r"--(?=(plugin|run|socket)\b)", "--ddd-", text)
+    return re.sub(r"--(?=(plugin|run|socket|allow-outside-root)\b)", "--ddd-", text)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -77,19 +81,30 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
     """The plugin that all checks of a part speak to."""
     config = request.config
     kind = Candidate if request.path.parent == Path(suite.__file__).parent else PluginUnderTest
-    if config.getoption("ddd_socket"):
-        plugin = kind([], Path(config.getoption("ddd_socket")), None)
-        yield plugin
-        plugin.close()
-        return
     part = re.sub(r"\D", "", request.path.stem) or "3"
     file = config.getoption("ddd_plugin") or str(config.rootpath / f"part{part}" / "plugin.py")
-    if not Path(file).is_file() and not config.getoption("ddd_run"):
+    socket = config.getoption("ddd_socket")
+    if not Path(file).is_file() and not config.getoption("ddd_run") and not socket:
         pytest.exit("Name a plugin:   pytest -p workshop.checks --pyargs workshop.conformance --ddd-socket=PATH", 4)
-    with private_folder() as folder:
-        plugin = kind(command_for(file, config.getoption("ddd_run")), folder / "ddd.sock", folder / "root")
+    with interrupt.handled(only_keyboard_interrupts=True), folder_for_checks() as folder:
+        if socket:
+            plugin = kind([], Path(socket), None)
+        else:
+            plugin = kind(command_for(file, config.getoption("ddd_run")), folder / "ddd.sock", folder / "root")
+        plugin.allow_outside_root = config.getoption("ddd_allow_outside_root")
         yield plugin
         plugin.close()
+        request.config.stash.setdefault(ADVICE, []).extend([*plugin.caution(), *plugin.what_is_left()])
+
+
+@contextlib.contextmanager
+def folder_for_checks() -> Iterator[Path]:
+    """Give a private folder; end the run where this machine has no room for one: no test is to blame."""
+    try:
+        with private_folder() as folder:
+            yield folder
+    except OurTrouble as trouble:
+        pytest.exit(str(trouble), 3)
 
 
 @pytest.fixture
@@ -101,6 +116,8 @@ def plugin(shared_plugin: PluginUnderTest, shape: str, request: pytest.FixtureRe
     shared_plugin.chance = random.Random(f"{request.config.getoption('ddd_seed')} {request.node.name}")
     shared_plugin.exchanges.clear()
     case = case_of(request.function)
+    if case or makes_volumes(step_number(request.function.__name__)):
+        shared_plugin.survey()
     if case and isinstance(shared_plugin, Candidate):
         shared_plugin.profile, patience = request.config.getoption("ddd_profile"), shared_plugin.patience
         yield shared_plugin.ready(case)
@@ -110,6 +127,10 @@ def plugin(shared_plugin: PluginUnderTest, shape: str, request: pytest.FixtureRe
     else:
         yield shared_plugin.ready_for(request.function)
     shared_plugin.clean_up()
+    with contextlib.suppress(AssertionError):
+        shared_plugin.look_for_the_others()
+    if shared_plugin.lost:
+        pytest.exit(f"A volume that no check has made is gone from List: {', '.join(shared_plugin.lost)}.", 1)
     request.config.stash.setdefault(ADVICE, []).extend(shared_plugin.advice)
 
 

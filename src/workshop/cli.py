@@ -119,6 +119,9 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 @click.option("--json", metavar="FILE", help="Write the results as JSON, with every exchange.")
 @click.option("--seed", type=int, help="Repeat the names of an earlier check.")
+@click.option(
+    "--allow-outside-root", is_flag=True, help="Try also what could harm volumes that the check did not make."
+)
 @click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
 def check(accept: bool, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import secrets
 import select
 import shlex
 import shutil
@@ -17,8 +19,20 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from workshop import interpreter
+from workshop import interpreter, interrupt
+from workshop.interrupt import at_end, deferred
 from workshop.wire import Address, Exchange, exchange, request
+
+ROOM = 16 * 2**20
+"""How many bytes have to be free where the check keeps its own files; a run of the suite takes less than half."""
+LONGEST_PLACE = 107 - len("/ddd-12345678/plugins/ddd.sock")
+"""A socket's path has at most 107 bytes (unix(7))."""
+# what this process lacks, and no plugin is to blame for
+LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+
+
+class OurTrouble(Exception):
+    """The check itself cannot go on, and the plugin is not to blame: the text says why, and what to do."""
 
 
 class NotReady(Exception):
@@ -40,13 +54,17 @@ class Plugin:
         self.socket = socket_path
         self.root = root
         self.process: subprocess.Popen[bytes] | None = None
-        # without a name: nothing is left of it, however this ends
-        self.log = tempfile.TemporaryFile("ab+", buffering=0)  # noqa: SIM115 - close() closes it
+        self.launched: list[subprocess.Popen[bytes]] = []
+        # by this the processes are found that have left the plugin's session
+        self.mark = f"WORKSHOP_CHECK={secrets.token_hex(8)}"
+        # on a disk, because a plugin may print much; without a name: nothing is left of it, however this ends
+        self.log = tempfile.TemporaryFile("ab+", buffering=0, dir=place_with_room(*DISKS, MEMORY))  # noqa: SIM115
+        self.ending = at_end(self.end)
 
     @property
     def limit(self) -> float:
         """How long to wait for an answer, in seconds."""
-        return self.patience
+        return min(self.patience, 2.0) if interrupt.happened() else self.patience
 
     def environment(self) -> dict[str, str]:
         """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has.
@@ -54,23 +72,32 @@ class Plugin:
         A Python file runs in our Python and hears what that hears. A command's environment is its author's own.
         """
         given = interpreter.environment() if self.command[:1] == [sys.executable] else os.environ
-        return {**given, "DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), "PYTHONUNBUFFERED": "1"}
+        name, _, value = self.mark.partition("=")
+        told = {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), name: value}
+        return {**given, **told, "PYTHONUNBUFFERED": "1"}
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start the program in a process group of its own. Its output goes to a file, because a pipe fills up.
+        """Start the program in a session of its own. Its output goes to a file, because a pipe fills up.
 
-        Raises NotReady.
+        Raises NotReady; OurTrouble where this machine has no room for one more process.
         """
         try:
-            return subprocess.Popen(
-                self.command,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=self.log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with deferred():
+                process = subprocess.Popen(
+                    self.command,
+                    env=self.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=self.log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self.launched.append(process)
+                return process
         except OSError as error:
+            if error.errno in LACKING:
+                raise OurTrouble(
+                    f"No process can be started here: {error.strerror}. End some, and try again."
+                ) from None
             raise NotReady(f"{self.command[0]} cannot be started: {error.strerror}.") from None
 
     def start(self) -> Plugin:
@@ -95,21 +122,20 @@ class Plugin:
         One that has not ended in time is killed, and so is what it leaves running: a worker would answer the next call.
         """
         assert self.process is not None
-        deadline = time.monotonic() + self.patience
-        self.pass_on(number)
-        status_within(self.process, self.patience)
-        # what it started may live longer than the plugin itself
-        while session(self.process.pid) and time.monotonic() < deadline:
-            time.sleep(0.002)
-        if session(self.process.pid):
-            self.pass_on(signal.SIGKILL)
-        return self.process.wait(self.patience)
+        return self.end_session(self.process, number)
 
-    def pass_on(self, number: int) -> None:
-        """Send a signal to the process group of the plugin."""
-        assert self.process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
+    def end_session(self, process: subprocess.Popen[bytes], number: int) -> int:
+        """Send a signal to a process and all it started, and SIGKILL to what outlasts it; return its exit status."""
+        patience = min(self.patience, 3.0) if interrupt.happened() else self.patience
+        deadline = time.monotonic() + patience
+        pass_on(process, number)
+        status_within(process, patience)
+        # what it started may live longer than the plugin itself
+        while session(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        if session(process.pid):
+            pass_on(process, signal.SIGKILL)
+        return process.wait(self.patience)
 
     def stop(self) -> int:
         """End the plugin as an operator does, with SIGTERM; return its exit status."""
@@ -127,20 +153,50 @@ class Plugin:
         return [where for inode, where in listening().items() if inode in inodes]
 
     def close(self) -> None:
-        """End the plugin, and what it has started and left behind; give up what it has printed."""
+        """End the plugin, and all that it has started; give up what it has printed. A second time it does nothing."""
+        self.ending()
+
+    def end(self) -> None:
+        """End the plugin, and what it has started, also what has left its session; give up what it has printed."""
         self.down()
+        for pid in with_environment(self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.log.close()
 
     def down(self) -> Plugin:
         """End the plugin if it runs, or if something runs that it has started."""
-        if self.process and session(self.process.pid):
-            self.stop()
+        with deferred():
+            for process in {*self.launched, *filter(None, [self.process])}:
+                if session(process.pid):
+                    self.end_session(process, signal.SIGTERM)
+                process.poll()
+            # the number of one that has ended, with all that it started, may soon be another's
+            self.launched.clear()
         return self
 
-    def output(self) -> str:
-        """Return what the plugin has printed so far."""
-        written = os.fstat(self.log.fileno()).st_size
-        return os.pread(self.log.fileno(), written, 0).decode(errors="replace")
+    def printed(self) -> int:
+        """Return how many bytes the plugin has printed so far."""
+        return os.fstat(self.log.fileno()).st_size
+
+    def output(self, since: int = 0) -> str:
+        """Return what the plugin has printed so far, or since so many bytes; at most the last 4 MiB of it."""
+        begin = max(since, self.printed() - 2**22)
+        return os.pread(self.log.fileno(), 2**22, begin).decode(errors="replace")
+
+    def our_trouble(self) -> str:
+        """Return why the check itself cannot go on, "" where it can: what a plugin does without room is not its fault.
+
+        It is for a look after a failure: the plugin's folder and its output lie where this check has put them.
+        """
+        folders = [self.socket.parent] if self.command and self.socket.parent.is_dir() else []
+        for place, found in [(str(each), os.statvfs(each)) for each in folders] + [
+            ("the folder for temporary files", os.fstatvfs(self.log.fileno()))
+        ]:
+            if found.f_bavail * found.f_frsize < ROOM // 16 or (found.f_files and found.f_favail < 16):
+                printed = f"the plugin has printed {self.printed() // 2**20} MiB"
+                return f"The disk became full during the check, in {place} ({printed}). {NO_ROOM}"
+        return ""
 
     def call(
         self,
@@ -157,6 +213,12 @@ class Plugin:
     def address(self) -> Address:
         """Return where the plugin listens."""
         return Address(path=str(self.socket))
+
+
+def pass_on(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send a signal to the process group of a program that was started here."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
@@ -180,6 +242,16 @@ def session(leader: int) -> list[str]:
             gone = fields[0] in "ZX" and int(fields[17]) <= 1
             if int(fields[3]) == leader and not gone:
                 found.append(pid)
+    return found
+
+
+def with_environment(mark: str) -> list[int]:
+    """Return the processes that have NAME=VALUE in their environment: of this user, or of all for root."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(int(pid))
     return found
 
 
@@ -244,35 +316,77 @@ def stamp(file: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+MEMORY = "/dev/shm"
+DISKS = (*filter(None, [os.environ.get("TMPDIR")]), "/tmp", "/var/tmp")
+NO_ROOM = f"Free at least {ROOM >> 20} MiB in /dev/shm, /tmp or /var/tmp, or name a folder:   TMPDIR=FOLDER"
+
+
+def place_with_room(*places: str) -> str:
+    """Return the first of these folders that is ours to write to, and has room. Raises OurTrouble."""
+    for place in places:
+        with contextlib.suppress(OSError):
+            found = os.statvfs(place)
+            room = found.f_bavail * found.f_frsize >= ROOM and (not found.f_files or found.f_favail >= 1000)
+            if room and os.access(place, os.W_OK | os.X_OK):
+                return place
+    raise OurTrouble(f"No folder has room for the files of this check: {', '.join(places)}. {NO_ROOM}")
+
+
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes."""
+    """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes. Raises OurTrouble."""
     # in memory where Linux offers that: a plugin with fsync would wait for a slow disk at each of some hundred calls
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
-    with own_folder("ddd-", place) as folder:
+    short = [place for place in (MEMORY, *DISKS) if len(os.fsencode(os.path.realpath(place))) <= LONGEST_PLACE]
+    with own_folder("ddd-", place_with_room(*short)) as folder:
         yield folder
 
 
 @contextlib.contextmanager
 def own_folder(prefix: str, place: str | None = None) -> Iterator[Path]:
     """Give a new folder, and remove it afterwards; but never what a plugin has left mounted in it."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
+    with deferred():
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place or place_with_room(*DISKS, MEMORY))).resolve()
+        end = at_end(lambda: take_away(folder))
     try:
         yield folder
     finally:
-        for point in mounted_in(folder):
-            subprocess.run(["umount", "--", point], stderr=subprocess.DEVNULL)
-        if left := mounted_in(folder):
-            print(f"{folder} stays, because something is mounted in it. Look what it is:", file=sys.stderr)
-            print("\n".join(f"    umount '{point}'" for point in left), file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        end()
 
 
-def mounted_in(folder: Path) -> list[str]:
-    """Return where something is mounted below a folder, the innermost first. Source: proc_pid_mountinfo(5)."""
-    text = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
-    points = [line.split(" ")[4] for line in text.split("\n")[:-1]]
+def take_away(folder: Path) -> None:
+    """Remove a folder of ours, after an umount of what is mounted in it, or from it. What cannot be unmounted stays."""
+    unmount([*mounted_in(folder), *mounted_from(folder)])
+    if left := mounted_in(folder):
+        print(f"{folder} stays, because something is mounted in it. Look what it is:", file=sys.stderr)
+        print("\n".join(f"    umount '{point}'" for point in left), file=sys.stderr)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def unmount(points: Sequence[str]) -> None:
+    """Unmount what is mounted there, as far as that can be."""
+    for point in points:
+        # in a session of its own: a Ctrl-C in the terminal is not for it
+        subprocess.run(["umount", "--", point], stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def mounts(pid: str = "self") -> list[tuple[str, str]]:
+    """Return what a process sees mounted: what of its file system, and where. Source: proc_pid_mountinfo(5)."""
+    text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
     # the kernel writes a space as \040
-    true = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), point) for point in points]
-    return sorted((point for point in true if point.startswith(f"{folder}/")), key=len, reverse=True)
+    fields = [
+        [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), field) for field in line.split(" ")[3:5]]
+        for line in text.split("\n")[:-1]
+    ]
+    return [(root, point) for root, point in fields]
+
+
+def mounted_in(folder: Path, pid: str = "self") -> list[str]:
+    """Return where something is mounted below a folder, the innermost first."""
+    points = [point for _, point in mounts(pid) if point.startswith(f"{folder}/")]
+    return sorted(points, key=len, reverse=True)
+
+
+def mounted_from(folder: Path) -> list[str]:
+    """Return where a folder of ours, whose name is random, or what is in it, is mounted elsewhere; the latest first."""
+    return [point for root, point in reversed(mounts()) if folder.name in root.split("/")]

@@ -10,6 +10,7 @@ import re
 import sys
 import textwrap
 import time
+import traceback
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from unittest import SkipTest
 
 from workshop import course, setup
 from workshop.diagnose import Diagnosis, Evidence, diagnose, docker_prints, place
-from workshop.subject import Check, PluginUnderTest, shapes_of, steps_of
+from workshop.process import OurTrouble
+from workshop.subject import Check, PluginUnderTest, makes_volumes, shapes_of, steps_of
 from workshop.wire import Exchange
 
 WIDTH = 80
@@ -29,9 +31,9 @@ COLOURS |= {"warn": "33", "note": "36", "error": "31"}
 
 @dataclass
 class Result:
-    """What came of one step: outcome is "ok", "FAIL" or "skip".
+    """What came of one step: outcome is "ok", "FAIL", "skip" or "error" (ours, not the plugin's).
 
-    Of a case of the conformance suite, it is also "warn" (a should that fails), "note" (a record) or "error" (ours).
+    Of a case of the conformance suite, it is also "warn" (a should that fails) or "note" (a record).
     """
 
     step: str
@@ -61,32 +63,62 @@ def run(plugin: PluginUnderTest, checks: dict[str, Check], go_on: bool, file: Pa
     for step, check in checks.items():
         result = run_step(plugin, step, check, file)
         yield result
-        if result.outcome == "FAIL" and not go_on:
+        if plugin.lost or (result.outcome in ("FAIL", "error") and not go_on):
             return
 
 
 def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None) -> Result:
     """Run one check in every shape of Docker's calls, and return what came of it."""
     result = Result(step, title(step, check))
-    before, printed = time.perf_counter(), len(plugin.output())
+    if makes_volumes(step):
+        plugin.survey()
+    before, printed = time.perf_counter(), plugin.printed()
     try:
-        for plugin.shape in shapes_of(check):
-            plugin.exchanges.clear()
-            if getattr(check, "needs_process", False):
-                plugin.needs_process()
-            check(plugin.ready_for(check))
-            result.exchanges += plugin.exchanges
-        tell_of_crash(plugin, Evidence(step, "", log=plugin.output()[printed:], file=file))
+        with plugin.judged():
+            for plugin.shape in shapes_of(check):
+                plugin.exchanges.clear()
+                if getattr(check, "needs_process", False):
+                    plugin.needs_process()
+                check(plugin.ready_for(check))
+                result.exchanges += plugin.exchanges
+        tell_of_crash(plugin, Evidence(step, "", log=plugin.output(printed), file=file))
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
         result.outcome, result.exchanges = "FAIL", list(plugin.exchanges)
-        result.evidence = evidence(plugin, step, str(failure), plugin.output()[printed:], file)
+        result.evidence = evidence(plugin, step, str(failure), plugin.output(printed), file)
         result.diagnosis = diagnose(result.evidence)
+    except OurTrouble:
+        raise
+    except Exception as error:
+        result.outcome, result.reason = "error", our_fault(error)
     finally:
         plugin.clean_up()
+    look_for_the_others(plugin, result)
+    if result.outcome in ("FAIL", "error"):
+        plugin.afresh()
     result.seconds = time.perf_counter() - before
     return result
+
+
+def our_fault(error: Exception) -> str:
+    """Return where an exception comes from that no plugin can be blamed for, and what it says."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(place.filename).name}:{place.lineno} {type(error).__name__}: {error}"
+
+
+def look_for_the_others(plugin: PluginUnderTest, result: Result) -> None:
+    """Make a result a failure, whatever else it is, where List has lost a volume that this check did not make."""
+    with contextlib.suppress(AssertionError):
+        plugin.look_for_the_others()
+    if plugin.lost:
+        names = ", ".join(plugin.lost)
+        result.outcome = "FAIL"
+        result.evidence = result.evidence or Evidence(
+            result.step, f"wanted {names} to be left alone", list(result.exchanges), socket=plugin.socket
+        )
+        why = "The volume was there before this check, which did not make it, and List does not name it any more"
+        result.diagnosis = Diagnosis("others lost", f"{names}: {why}. The check ends here. Look what is left.")
 
 
 def tell_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
@@ -123,7 +155,7 @@ def lines_of(result: Result) -> list[str]:
     mark = say(result.outcome, f"{result.outcome:5}")
     title = result.title if len(result.title) <= 54 else f"{result.title[:53]}…"
     lines = [f"  {mark} {result.step:5} {title:55}{time_taken:>10}".rstrip()]
-    if result.outcome == "skip":
+    if result.outcome in ("skip", "error"):
         lines += wrapped("        ", result.reason)
     if result.evidence and result.diagnosis:
         lines += failure_lines(result.evidence, result.diagnosis)

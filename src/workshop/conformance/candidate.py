@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
+from workshop import interrupt
 from workshop.conformance.case import CLIENTS, Case
-from workshop.process import accepts, session
+from workshop.process import session
 from workshop.subject import PluginUnderTest
 from workshop.wire import NO_OPTIONS, Exchange, failure, read_answer, request
 
@@ -49,7 +50,8 @@ class Candidate(PluginUnderTest):
     @property
     def limit(self) -> float:
         """How long to wait for an answer: as the client does, until the plugin has let it wait in vain once."""
-        return min(self.limits[self.profile], 5.0) if self.hangs else self.limits[self.profile]
+        limit = self.limits[self.profile]
+        return min(limit, 2.0) if interrupt.happened() else min(limit, 5.0) if self.hangs else limit
 
     def call(
         self,
@@ -69,20 +71,24 @@ class Candidate(PluginUnderTest):
         self.shape = "podman" if self.profile == "podman" else "28"
         self.exchanges.clear()
         self.notes.clear()
+        self.before = self.socket, self.root, self.patience
         if case.levels[self.profile] == "none":
             raise SkipTest(f"{self.client} never asks for it")
         if case.needs_process:
             self.needs_process()
+        if case.destructive:
+            self.needs_own_store()
         self.running()
         return self
 
     def needs_process(self) -> None:
-        """Skip the case where the plugin is not ours to start and stop, and its volumes not ours to lose."""
+        """Skip the case where the plugin is not ours to start and stop."""
         if not self.command:
             raise SkipTest("more than a socket: give --plugin or --run")
 
     def afresh(self) -> None:
         """After a failure, begin anew where that can be: what one rule has cost must not count against the next."""
+        super().afresh()
         if self.command and self.root:
             self.down()
             self.starts += 1
@@ -191,7 +197,7 @@ class Candidate(PluginUnderTest):
 
     def creating(self) -> list[str]:
         """Return the endpoint that makes volumes, where a volume of a wrong name is in nobody's way."""
-        return ["Create"] if self.is_ours else []
+        return ["Create"] if self.may_destroy else []
 
     def mount_id(self) -> str:
         """Return an ID for a mount, as the client chooses it."""
@@ -247,7 +253,8 @@ class Candidate(PluginUnderTest):
             yield opened
 
     def bytes_of(self, endpoint: str, body: Body | None = None) -> bytes:
-        """Return the bytes of a call."""
+        """Return the bytes of a call that harms nobody."""
+        self.guard(endpoint, body)
         return request(endpoint, body, self.shape)
 
     def on(self, connection: socket.socket, endpoint: str, body: Body | None = None) -> Exchange:
@@ -281,21 +288,3 @@ class Candidate(PluginUnderTest):
     def note(self, text: str) -> None:
         """Record what the plugin does."""
         self.notes.append(text)
-
-    def clean_up(self) -> None:
-        """Remove what the case has made, and nothing else; tell of what the plugin does not let go."""
-        made = list(dict.fromkeys(self.made))
-        super().clean_up()
-        if not made or not accepts(self.socket):
-            return
-        self.made.clear()
-        left = sorted(set(made) & self.names_left())
-        if left and not self.command:
-            self.advise(f"The plugin did not remove what the suite has made: {', '.join(left)}.")
-
-    def names_left(self) -> set[str]:
-        """Return the names that List tells, without a demand."""
-        found = super(PluginUnderTest, self).call("VolumeDriver.List", {}).object.get("Volumes")
-        if not isinstance(found, list):
-            return set()
-        return {str(each.get("Name")) for each in found if isinstance(each, dict)}

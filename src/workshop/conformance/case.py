@@ -33,7 +33,13 @@ class Case:
     why: str
     levels: dict[str, str]
     needs_process: bool
+    destructive: bool
     test: Test
+
+    @property
+    def needs(self) -> str:
+        """What it needs beside a socket: a plugin that the check starts, a store of the check's own; "" for none."""
+        return ", ".join([*["start"] * self.needs_process, *["own store"] * self.destructive])
 
     @property
     def group(self) -> str:
@@ -41,10 +47,11 @@ class Case:
         return self.id.partition(".")[0]
 
 
-def case(level: str, *, podman: str = "", process: bool = False) -> Callable[[Test], Test]:
+def case(level: str, *, podman: str = "", process: bool = False, destructive: bool = False) -> Callable[[Test], Test]:
     """Make a test a case: its level for Docker, the one for Podman where that differs ("none": it never asks).
 
-    process is for what starts and stops the plugin, or could harm the volumes of others if the plugin is bad.
+    process is for what starts and stops the plugin; destructive for what could harm the volumes of others, if the
+    plugin is bad, or leave some of its own that nobody can remove.
     """
 
     def mark(test: Test) -> Test:
@@ -52,7 +59,7 @@ def case(level: str, *, podman: str = "", process: bool = False) -> Callable[[Te
         rule, _, why = inspect.cleandoc(test.__doc__ or "").partition("\n\n")
         levels = {"docker": level, "podman": podman or level}
         joined = " ".join(rule.split()), " ".join(why.split())
-        test.case = Case(f"{group}.{name.replace('_', '-')}", *joined, levels, process, test)  # type: ignore[attr-defined]
+        test.case = Case(f"{group}.{name.replace('_', '-')}", *joined, levels, process, destructive, test)  # type: ignore[attr-defined]
         return test
 
     return mark

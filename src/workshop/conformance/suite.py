@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +12,7 @@ from workshop import report
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import LEVELS, Case, cases
 from workshop.diagnose import Diagnosis, Evidence, diagnose
+from workshop.process import OurTrouble
 from workshop.report import Result, say
 
 WORST_FIRST = ("FAIL", "error", "warn", "note", "ok", "skip")
@@ -25,29 +25,32 @@ def run(plugin: Candidate, file: Path | None) -> Iterator[Result]:
     for case in cases():
         result = run_case(plugin, case, file)
         yield result
-        if case.id == FIRST and not (plugin.exchanges and plugin.exchanges[-1].status):
+        if plugin.lost or (case.id == FIRST and not (plugin.exchanges and plugin.exchanges[-1].status)):
             return
 
 
 def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
     """Run one case, and return what came of it."""
     result = Result(case.id, case.rule, level=case.levels[plugin.profile])
-    begun, printed, patience = time.perf_counter(), len(plugin.output()), plugin.patience
+    plugin.survey()
+    begun, printed, patience = time.perf_counter(), plugin.printed(), plugin.patience
     try:
-        case.test(plugin.ready(case))
+        with plugin.judged():
+            case.test(plugin.ready(case))
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
-        fail(result, plugin, case, report.evidence(plugin, case.id, str(failure), plugin.output()[printed:], file))
+        fail(result, plugin, case, report.evidence(plugin, case.id, str(failure), plugin.output(printed), file))
+    except OurTrouble:
+        raise
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        result.outcome = "error"
-        result.reason = f"{Path(place.filename).name}:{place.lineno} {type(error).__name__}: {error}"
+        result.outcome, result.reason = "error", report.our_fault(error)
     finally:
         plugin.patience = patience
         result.exchanges = list(plugin.exchanges)
         plugin.clean_up()
-    if result.outcome in ("FAIL", "warn"):
+    report.look_for_the_others(plugin, result)
+    if result.outcome in ("FAIL", "warn", "error"):
         plugin.afresh()
     if result.level == "record" and result.outcome == "ok":
         result.outcome, result.reason = "note", "; ".join(plugin.notes)

@@ -364,7 +364,7 @@ def test_errors_wrong_shape(plugin: Candidate) -> None:
             plugin.not_taken(f"VolumeDriver.{endpoint}", body)
 
 
-@case("should", process=True)
+@case("should", destructive=True)
 def test_errors_nameless(plugin: Candidate) -> None:
     """A Name that is missing, empty or no text is refused, and makes no volume.
 
@@ -439,7 +439,7 @@ def peak(plugin: Candidate) -> int:
 # a call that comes without its body: Docker sends one again, when the connection broke after the body had gone
 
 
-@case("must", podman="none", process=True)
+@case("must", podman="none", destructive=True)
 def test_create_without_body(plugin: Candidate) -> None:
     """A Create with an empty body is never answered with success.
 
@@ -468,7 +468,7 @@ def test_unmount_without_body(plugin: Candidate) -> None:
     plugin.not_taken("VolumeDriver.Unmount", b"")
 
 
-@case("must", podman="none", process=True)
+@case("must", podman="none", destructive=True)
 def test_remove_without_body(plugin: Candidate) -> None:
     """A Remove with an empty body removes nothing, and is never answered with success.
 

@@ -143,7 +143,7 @@ def test_restart_mount_again(plugin: Candidate) -> None:
     plugin.folder(after)
 
 
-@case("should", process=True)
+@case("should", process=True, destructive=True)
 def test_restart_with_damage(plugin: Candidate) -> None:
     """With its own files damaged, the plugin does not start as if it had no volumes.
 

@@ -13,6 +13,7 @@ from unittest import SkipTest
 
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import case
+from workshop.process import mounted_from, unmount
 
 
 def canary(plugin: Candidate) -> Path:
@@ -46,7 +47,7 @@ def test_security_create_outside(plugin: Candidate) -> None:
         alive(plugin, file)
 
 
-@case("must")
+@case("must", destructive=True)
 def test_security_remove_outside(plugin: Candidate) -> None:
     """A Remove whose name is a path removes nothing outside the root.
 
@@ -86,7 +87,7 @@ def test_security_get_outside(plugin: Candidate) -> None:
             plugin.not_taken(f"VolumeDriver.{endpoint}", {"Name": name})
 
 
-@case("must", process=True)
+@case("must", destructive=True)
 def test_security_dots(plugin: Candidate) -> None:
     """For . and .. as names nobody gets the folder of all volumes, and no volume is harmed.
 
@@ -209,7 +210,7 @@ def stays(folder: Path) -> None:
         raise SkipTest("looks at the folder of a volume that nobody has mounted: this plugin has none")
 
 
-@case("should", process=True)
+@case("should", process=True, destructive=True)
 def test_security_folder_swapped(plugin: Candidate) -> None:
     """Where a volume's folder was replaced by a link, Remove does not follow it.
 
@@ -242,22 +243,18 @@ def test_security_mount_in_a_volume(plugin: Candidate) -> None:
     stays(folder)
     inside = folder / "disk-in-it"
     inside.mkdir()
-    if subprocess.run(["mount", "--bind", file.parent, inside], capture_output=True).returncode:
+    if not shutil.which("mount"):
+        raise SkipTest("mounts a folder inside a volume: install util-linux")
+    # in a session of its own: a Ctrl-C in the terminal is not for it. What is still mounted goes with the canary
+    mount = ["mount", "--bind", str(file.parent), str(inside)]
+    if subprocess.run(mount, capture_output=True, start_new_session=True).returncode:
         raise SkipTest("mounts a folder inside a volume: run it as root")
     try:
         if plugin.took(plugin.call("VolumeDriver.Remove", {"Name": name})):
             settled(plugin, inside.name)
         alive(plugin, file)
     finally:
-        unmount_all_of(file.parent)
-
-
-def unmount_all_of(folder: Path) -> None:
-    """Unmount what is mounted from a folder of ours, wherever a plugin has moved it meanwhile."""
-    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
-        _, _, _, root, point, *_ = line.split()
-        if root.rpartition("/")[2] == folder.name:
-            subprocess.run(["umount", point], check=False)
+        unmount(mounted_from(file.parent))  # wherever a plugin has moved it meanwhile
 
 
 @case("should", process=True)

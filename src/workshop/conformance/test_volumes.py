@@ -55,7 +55,7 @@ def test_names_of_64_digits(plugin: Candidate) -> None:
     plugin.there(name)
 
 
-@case("should", process=True)
+@case("should", destructive=True)
 def test_names_of_two_letters(plugin: Candidate) -> None:
     """A name of two letters can be had.
 
@@ -350,7 +350,7 @@ def test_get_tells(plugin: Candidate) -> None:
     plugin.note(", ".join(sorted(key for key, value in volume.items() if value and key != "Name")) or "nothing")
 
 
-@case("should", process=True)
+@case("should", process=True, destructive=True)
 def test_get_root_away(plugin: Candidate) -> None:
     """While the root is away, Get does not say that there is no such volume.
 
@@ -376,7 +376,7 @@ def test_get_root_away(plugin: Candidate) -> None:
 # List
 
 
-@case("must", process=True)
+@case("must", process=True, destructive=True)
 def test_list_of_nothing(plugin: Candidate) -> None:
     """At its first start of all a plugin has no volumes, and says so.
 
@@ -536,7 +536,7 @@ def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
     plugin.there(other)
 
 
-@case("must", process=True)
+@case("must", destructive=True)
 def test_remove_nameless(plugin: Candidate) -> None:
     """A Remove whose Name is missing, empty, a dot or no text removes nothing.
 
@@ -553,7 +553,7 @@ def test_remove_nameless(plugin: Candidate) -> None:
     plugin.there(name)
 
 
-@case("should")
+@case("should", destructive=True)
 def test_remove_by_another_case(plugin: Candidate) -> None:
     """Remove of a name in another case does not take the volume.
 
@@ -564,7 +564,7 @@ def test_remove_by_another_case(plugin: Candidate) -> None:
     plugin.there(name)
 
 
-@case("record")
+@case("record", destructive=True)
 def test_remove_unknown(plugin: Candidate) -> None:
     """What Remove of an unknown volume is answered with.
 
