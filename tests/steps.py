@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from workshop.process import command_for, private_folder
-from workshop.subject import Check, PluginUnderTest, makes_volumes, shapes_of, step_number, steps_of
+from workshop.plugins.process import command_for, private_folder
+from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes, shapes_of, step_number, steps_of
 
 PART_FILES = {part: Path(__file__).parent.parent / f"part{part}" / "plugin.py" for part in "123"}
 Steps = Mapping[str, Check]

@@ -19,10 +19,10 @@ import pytest
 from mutants import MUTANTS
 from steps import STEPS
 
-from workshop import report
-from workshop.check import Options, again
-from workshop.process import Plugin, listening, own_folder, private_folder, session
-from workshop.subject import FRUIT, PluginUnderTest
+from workshop.checker import report
+from workshop.course.check import Options, again
+from workshop.plugins.process import Plugin, listening, own_folder, private_folder, session
+from workshop.plugins.under_test import FRUIT, PluginUnderTest
 
 pytestmark = pytest.mark.slow
 
@@ -362,7 +362,7 @@ def test_the_command_to_repeat_can_be_typed(tmp_path: Path) -> None:
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:
-    from workshop.diagnose import Evidence, diagnose
+    from workshop.checker.diagnose import Evidence, diagnose
 
     found = diagnose(Evidence("2.9", "wanted rain"))
     assert (found.key, found.why[:24]) == ("", "The cause is not known t")

@@ -20,13 +20,13 @@ import pytest
 from mutants import CONFORMANCE, MUTANTS, Breach, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
 
-from workshop import report
-from workshop.conformance import suite
-from workshop.conformance.candidate import Candidate
-from workshop.conformance.case import LEVELS, cases
-from workshop.process import Plugin, private_folder
-from workshop.report import Result
-from workshop.subject import FRUIT
+from workshop.checker import report
+from workshop.checker.conformance import suite
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import LEVELS, cases
+from workshop.checker.report import Result
+from workshop.plugins.process import Plugin, private_folder
+from workshop.plugins.under_test import FRUIT
 
 ROOT = Path(__file__).parent.parent
 DDD = ROOT / "tests" / "serve.py"
@@ -311,7 +311,16 @@ def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
     mutants = {mutant.name: mutant for mutant in MUTANTS}
     text = mutants["a set of IDs"].source("3").replace("{', '.join(sorted(options))[:200]}", "them")
     (tmp_path / "plugin.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-rfx", "-p", "no:cacheprovider", "--pyargs", "workshop.conformance"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-rfx",
+        "-p",
+        "no:cacheprovider",
+        "--pyargs",
+        "workshop.checker.conformance",
+    ]
     command += [f"--ddd-plugin={tmp_path / 'plugin.py'}", "-k"]
 
     def says(cases: str) -> subprocess.CompletedProcess[str]:

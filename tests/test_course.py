@@ -7,8 +7,8 @@ import pytest
 from mutants import MUTANTS
 from steps import STEPS, first_failure
 
-from workshop import course, learner
-from workshop.course import CourseError, Step
+from workshop.course import course, learner
+from workshop.course.course import CourseError, Step
 
 ROOT = Path(__file__).parent.parent
 IN_SLIDES = [step for part in course.parts() for step in part.steps]

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from engine.record import RESTART, course
 
-from workshop.daemon import Container, Daemon, DockerError, Mount
+from workshop.daemon.daemon import Container, Daemon, DockerError, Mount
 from workshop.daemon.drivers import Clock
-from workshop.discovery import Places
-from workshop.practice.talk import Practice
-from workshop.practice.verb import play
-from workshop.process import private_folder
-from workshop.wire import Address, Exchange, Shape
+from workshop.daemon.practice.docker import play
+from workshop.daemon.practice.talk import Practice
+from workshop.plugins.process import private_folder
+from workshop.protocol.discovery import Places
+from workshop.protocol.exchange import Address, Exchange, Shape
 
 TRACES = Path(__file__).parent.parent / "traces"
 SHAPES: dict[str, Shape] = {"20.10": "20.10", "28.5": "28"}

@@ -13,11 +13,11 @@ import pytest
 from mutants import MUTANTS, Mutant
 from programs import PROGRAMS, Program
 
-from workshop import report
-from workshop.diagnose import CAUSES, NO_SUCH_HOST, Evidence, diagnose, place
-from workshop.process import private_folder
-from workshop.subject import FRUIT, PluginUnderTest
-from workshop.wire import Exchange
+from workshop.checker import report
+from workshop.checker.diagnose import CAUSES, NO_SUCH_HOST, Evidence, diagnose, place
+from workshop.plugins.process import private_folder
+from workshop.plugins.under_test import FRUIT, PluginUnderTest
+from workshop.protocol.exchange import Exchange
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 WRONG: list[Mutant | Program] = [*MUTANTS, *PROGRAMS]

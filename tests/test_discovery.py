@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from workshop.discovery import WHITE_SPACE, DiscoveryError, NotFound, Places, find, locate, parse, scan
-from workshop.gojson import quoted_text
-from workshop.process import private_folder
-from workshop.wire import Address
+from workshop.plugins.process import private_folder
+from workshop.protocol.discovery import WHITE_SPACE, DiscoveryError, NotFound, Places, find, locate, parse, scan
+from workshop.protocol.exchange import Address
+from workshop.protocol.gojson import quoted_text
 
 SPEC = "unix:///run/spec.sock"
 

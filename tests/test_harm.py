@@ -19,12 +19,13 @@ from unittest import SkipTest
 import pytest
 from programs import FIXED
 
-from workshop import process, report, whole_file
-from workshop.conformance import suite
-from workshop.conformance.candidate import Candidate
-from workshop.conformance.case import Case, cases
-from workshop.process import OurTrouble, Plugin, place_with_room, private_folder, with_environment
-from workshop.subject import PluginUnderTest
+from workshop.checker import report, whole_file
+from workshop.checker.conformance import suite
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import Case, cases
+from workshop.plugins import process
+from workshop.plugins.process import OurTrouble, Plugin, place_with_room, private_folder, with_environment
+from workshop.plugins.under_test import PluginUnderTest
 
 ROOT = Path(__file__).parent.parent
 PART3 = ROOT / "part3" / "plugin.py"
@@ -190,7 +191,7 @@ def test_a_folder_that_is_mounted_in_ddd_root_is_not(store: Store) -> None:
 
 @pytest.mark.slow
 def test_under_pytest_too(store: Store) -> None:
-    for tests in (["tests/test_part3.py"], ["--pyargs", "workshop.conformance", "-k", QUICK]):
+    for tests in (["tests/test_part3.py"], ["--pyargs", "workshop.checker.conformance", "-k", QUICK]):
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests, f"--ddd-run={store.run()}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert store.whole() and "The first List was not empty, but named precious" in done.stdout, done.stdout
@@ -425,14 +426,17 @@ import collections, os, signal, sys, threading
 sys.path[:0] = ["src", "tests"]
 place, program, store, number = *sys.argv[1:4], int(sys.argv[4])
 import steps
-from workshop import check, interrupt, process, report
-from workshop.conformance import suite
-from workshop.conformance.case import cases
-process.MEMORY, process.DISKS = place, (place,)
+from workshop import interrupt
+from workshop.checker import steps as checks
+from workshop.course import check
+from workshop.plugins import folders, process
+from workshop.checker.conformance import suite
+from workshop.checker.conformance.case import cases
+folders.MEMORY, folders.DISKS = process.MEMORY, process.DISKS = place, (place,)
 CHOSEN = {each: steps.STEPS[each] for each in ("3.5", "3.6", "3.20")}
-report.steps = lambda part: CHOSEN
+checks.checks_of_part = lambda part: CHOSEN
 suite.cases = lambda: [case for case in cases() if case.id in ("many.create-one-name", "socket.living")]
-OURS = ("process.py", "subject.py", "interrupt.py", "check.py", "report.py", "suite.py")
+OURS = ("process.py", "folders.py", "under_test.py", "whose.py", "interrupt.py", "check.py", "report.py", "suite.py")
 THEIRS = ("subprocess.py", "tempfile.py", "shutil.py")
 def run():
     sys.stdout = sys.stderr = open(os.devnull, "w")
@@ -567,7 +571,7 @@ def test_a_plugin_that_ends_its_own_check_leaves_nothing(
     words = {"check": ["workshop", "check", "3", "--all"], "pytest": ["pytest", "-p", "no:cacheprovider", PARTS3]}[how]
     told = {"STRIKE": str(int(number)), "AT": at, "TEST_HARM": str(tmp_path)}
     # a machine whose memory has no folder: what is left is seen in one of our own
-    code = f"import runpy, sys, workshop.process as p; p.MEMORY = '/nowhere'; sys.argv = {[*words, '--run', run]!r}; "
+    code = f"import runpy, sys, workshop.plugins.process as p; p.MEMORY = '/nowhere'; sys.argv = {[*words, '--run', run]!r}; "
     command = [sys.executable, "-c", f"{code}runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"]
     with private_folder() as place:
         told |= {"TMPDIR": str(place)}

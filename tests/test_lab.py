@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop import lab
-from workshop.course import CourseError
+from workshop.course.course import CourseError
+from workshop.course.notebooks import lab
 
 ID = "1" * 64
 MOUNTED = """root/volumes
@@ -117,7 +117,7 @@ def test_nothing_is_left_of_a_closed_laboratory() -> None:
 
 
 def test_nothing_is_left_when_python_ends() -> None:
-    script = "from workshop import lab; bench = lab.start('part1'); print(bench.folder)"
+    script = "from workshop.course.notebooks import lab; bench = lab.start('part1'); print(bench.folder)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not Path(done.stdout.strip()).exists()

@@ -17,7 +17,8 @@ from typing import Any
 import click
 import pytest
 
-from workshop import cli, interpreter, setup
+from workshop import cli, interpreter
+from workshop import install as setup
 
 ROOT = Path(__file__).parents[1]
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -164,7 +165,7 @@ def test_a_plugin_in_our_python_hears_no_pythonpath(tmp_path: Path) -> None:
 
 
 def test_the_environment_of_another_program_is_its_own() -> None:
-    show = "from workshop.process import Plugin; print(Plugin(['sh'], 's', 'r').environment()['PYTHONPATH'])"
+    show = "from workshop.plugins.process import Plugin; print(Plugin(['sh'], 's', 'r').environment()['PYTHONPATH'])"
     assert isolated("-c", show, PYTHONPATH="/elsewhere").stdout == "/elsewhere\n"
 
 

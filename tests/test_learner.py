@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop import course, learner
+from workshop.course import course, learner
 
 ROOT = Path(__file__).parent.parent
 FIRST = [step.id for step in course.part(1).steps]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import Plugin, private_folder
+from workshop.plugins.process import Plugin, private_folder
 
 ROOT = Path(__file__).parent.parent
 CHECKS = [f"tests/test_part{part}.py" for part in (1, 2, 3)]

@@ -5,8 +5,8 @@ import signal
 import socket
 import stat
 
-from workshop.process import accepts
-from workshop.subject import PluginUnderTest, process
+from workshop.plugins.process import accepts
+from workshop.plugins.under_test import PluginUnderTest, process
 
 
 def test_1_1_a_socket_that_somebody_answers(plugin: PluginUnderTest) -> None:

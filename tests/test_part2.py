@@ -1,6 +1,6 @@
 """The steps of part 2: activation."""
 
-from workshop.subject import PluginUnderTest
+from workshop.plugins.under_test import PluginUnderTest
 
 CONTENT_TYPES = ("application/x-www-form-urlencoded", "application/json", "application/vnd.docker.plugins.v1.1+json")
 

@@ -4,7 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from workshop.subject import PluginUnderTest, process
+from workshop.plugins.under_test import PluginUnderTest, process
 
 ESCAPES = ("..", ".", "../escape", "a/../../escape", "/etc/escape", "a\x00b", "a\n", "")
 

@@ -16,11 +16,11 @@ from typing import NoReturn
 
 import pytest
 
-from workshop.daemon import Bound, DockerError, Mount
-from workshop.practice import container as machine
-from workshop.practice.mounts import WrongFlag, by_flags, by_mount_flag, by_volume_flag
-from workshop.practice.verb import main
-from workshop.process import Plugin, private_folder
+from workshop.daemon.daemon import Bound, DockerError, Mount
+from workshop.daemon.practice import namespace as machine
+from workshop.daemon.practice.docker import main
+from workshop.daemon.practice.volume_flags import WrongFlag, by_flags, by_mount_flag, by_volume_flag
+from workshop.plugins.process import Plugin, private_folder
 
 pytestmark = pytest.mark.slow
 
@@ -253,7 +253,7 @@ def test_a_program_that_is_ended_unmounts_first(
     docker: Docker, plugin: Plugin, folder: Path, number: signal.Signals
 ) -> None:
     words = ["run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "sh", "-c", "echo up; sleep 1000"]
-    line = [sys.executable, "-m", "workshop.practice.verb", *words]
+    line = [sys.executable, "-m", "workshop.daemon.practice.docker", *words]
     with subprocess.Popen(line, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout
         assert running.stdout.readline() == b"up\n"
@@ -323,7 +323,7 @@ def parent(pid: int) -> int:
 @runs
 def test_a_program_under_nohup_outlives_its_terminal(docker: Docker, plugin: Plugin) -> None:
     words = ["run", "--rm", "busybox", "sh", "-c", "echo up; read line; exit 7"]
-    line = ["nohup", sys.executable, "-m", "workshop.practice.verb", *words]
+    line = ["nohup", sys.executable, "-m", "workshop.daemon.practice.docker", *words]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdin
         assert running.stdout

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 from test_ddd import SERVERS, create, elsewhere, plugin_of, volume
-from test_parts import PARTS, wait_for
+from test_our_plugins import PARTS, wait_for
 
-from workshop.process import Plugin, accepts, private_folder
+from workshop.plugins.process import Plugin, accepts, private_folder
 
 SERVICE, SOCKET = PARTS / "deploy" / "ddd.service", PARTS / "deploy" / "ddd.socket"
 needs_systemd = pytest.mark.skipif(

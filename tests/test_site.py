@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from workshop import course, deck, notebooks, setup
-from workshop import site as maker
-from workshop.course import CourseError
-from workshop.deck import listing
+from workshop import install
+from workshop.course import course
+from workshop.course.course import CourseError
+from workshop.course.site import deck, listing, notebook_pages
+from workshop.course.site import pages as maker
 
 ROOT = Path(__file__).parent.parent
 FRONT = "---\ntitle: Fruit\nminutes: 5\n---\n"
@@ -227,8 +228,8 @@ def test_every_step_has_its_check_in_the_table(number: int) -> None:
 
 
 def test_a_notebook_is_a_page_with_its_outputs() -> None:
-    *_, path = notebooks.stored()
-    text = notebooks.page(path)
+    *_, path = notebook_pages.stored()
+    text = notebook_pages.page(path)
     assert text.startswith("---\ntitle: Part 3 in the laboratory\n---\n\n# Part 3 in the laboratory: volumes\n")
     assert '```python\nplugin.docker("docker volume rm mango")\n```\n\n<div class="output"><div class="lab">' in text
     assert "<div class=\"output\"><pre>['aside', 'escape', 'volumes']</pre></div>" in text
@@ -239,7 +240,7 @@ def test_a_notebook_that_failed_fails_the_build(tmp_path: Path) -> None:
     failed = {"id": "peel", "cell_type": "code", "source": ["peel()"], "outputs": [{"output_type": "error"}]}
     path.write_text(json.dumps({"cells": [{"id": "a", "cell_type": "markdown", "source": ["# A"]}, failed]}))
     with pytest.raises(CourseError, match=r"part1\.ipynb: the cell peel has printed, or failed\. Run it again: "):
-        notebooks.page(path)
+        notebook_pages.page(path)
 
 
 # What takes longer: the whole site
@@ -371,7 +372,7 @@ def fetched(address: str, seconds: float = 20, wanted: str = "") -> str:
 
 def test_without_chromium_the_pdf_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(setup.Lacking, match=r"apt-get install chromium$"):
+    with pytest.raises(install.Lacking, match=r"apt-get install chromium$"):
         maker.pdf(tmp_path)
 
 

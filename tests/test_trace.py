@@ -20,21 +20,21 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import Plugin, accepts, private_folder
-from workshop.trace import Refused, place, proxy, recording, verb
+from workshop.plugins.process import Plugin, accepts, private_folder
+from workshop.protocol.exchange import Address, exchange, request
+from workshop.trace import Refused, place, proxy, recording, trace
 from workshop.trace.conversation import Clock
 from workshop.trace.mask import Mask
 from workshop.trace.proxy import Proxy, hang_up
 from workshop.trace.recording import KEPT, Call, Message
 from workshop.trace.screen import Screen, noted, shown_body
-from workshop.trace.verb import Options
-from workshop.wire import Address, exchange, request
+from workshop.trace.trace import Options
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 START = (
-    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+    "import json, sys; from workshop.trace import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
 )
 
 
@@ -424,7 +424,7 @@ def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.Captur
         _, calls = recording.read(file)
         lines = file.read_text().splitlines()[1:]
         assert [call.as_json() for call in calls] == [json.loads(line) for line in lines], file
-        assert verb.show(file) == 0
+        assert trace.show(file) == 0
     shown = capsys.readouterr().out
     assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert "\033" not in shown
@@ -435,10 +435,10 @@ def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.Captur
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r").write_text(text)
-    assert verb.show(tmp_path / "r") == 2
+    assert trace.show(tmp_path / "r") == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "is no recording of ours. Record one: ./workshop trace --record FILE" in said
-    assert verb.show(tmp_path / "none") == 2
+    assert trace.show(tmp_path / "none") == 2
 
 
 def test_sentences_fit_80_columns_and_what_is_copied_stays_whole() -> None:
@@ -457,7 +457,7 @@ def test_sentences_fit_80_columns_and_what_is_copied_stays_whole() -> None:
 
 
 def test_what_trace_refuses_is_said_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    assert verb.main(Options(socket="/run/docker/plugins/nobody.sock")) == 1
+    assert trace.main(Options(socket="/run/docker/plugins/nobody.sock")) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[-1] == "    ./workshop trace --plugin FILE"
     assert [line for line in said if len(line) > 80] == []
@@ -606,12 +606,12 @@ def test_variables_without_a_value_count_as_not_set(monkeypatch: pytest.MonkeyPa
         raise Refused("This is enough.")
         yield
 
-    monkeypatch.setattr(verb, "public", public)
+    monkeypatch.setattr(trace, "public", public)
     for name in ("DDD_SOCKET", "DDD_ROOT"):
         monkeypatch.setenv(name, "")
-    with verb.kept(Options(run="false"), print) as keeper:
+    with trace.kept(Options(run="false"), print) as keeper:
         assert keeper.plugin.root == Path("/var/lib/ddd")
-    assert verb.main(Options(run="false")) == 1
+    assert trace.main(Options(run="false")) == 1
     assert asked == [Path("/run/docker/plugins/ddd.sock")]
 
 
@@ -810,5 +810,5 @@ def test_over_tcp(tracing: Callable[..., Tracing]) -> None:
     ],
 )
 def test_wrong_usage(options: Options, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verb.main(options) == 2
+    assert trace.main(options) == 2
     assert sentence in capsys.readouterr().err

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from steps import STEPS, first_failure, steps_of_part
 
-from workshop import course, learner
+from workshop.course import course, learner
 
 pytestmark = pytest.mark.slow
 

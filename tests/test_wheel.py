@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import Plugin, private_folder
+from workshop.plugins.process import Plugin, private_folder
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
@@ -115,7 +115,7 @@ def pytest_of_theirs(python: Path, folder: Path, *words: str, path: str) -> subp
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("ours", [[], ["-p", "workshop.checks"]], ids=["installed", "loaded"])
+@pytest.mark.parametrize("ours", [[], ["-p", "workshop.checker.pytest_plugin"]], ids=["installed", "loaded"])
 def test_it_leaves_the_pytest_of_others_alone(python_of_theirs: Path, project: Path, ours: list[str]) -> None:
     done = pytest_of_theirs(python_of_theirs, project, *ours, "--run=fast", "--profile", path="")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -134,7 +134,7 @@ def test_the_conformance_suite_runs_under_pytest(
     python_of_theirs: Path, project: Path, part3: Plugin, folder: str
 ) -> None:
     def says(*words: str) -> subprocess.CompletedProcess[str]:
-        suite = ["-p", "workshop.checks", "--pyargs", "workshop.conformance"]
+        suite = ["-p", "workshop.checker.pytest_plugin", "--pyargs", "workshop.checker.conformance"]
         place = project if folder == "theirs" else Path(folder)
         return pytest_of_theirs(python_of_theirs, place, *suite, *words, path="")
 

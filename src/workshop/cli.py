@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
-from workshop import interpreter, setup
+from workshop import install as setup
+from workshop import interpreter
 
 MARKS = ("slow", "engine", "browser")
 
@@ -31,7 +32,7 @@ def part_number(_: click.Context, __: click.Parameter, value: str | None) -> int
 def cli(context: click.Context) -> int:
     """Write a Docker volume plugin in Flask, step by step."""
     if context.invoked_subcommand is None:
-        from workshop import learner
+        from workshop.course import learner
 
         return learner.status()
     return 0
@@ -41,7 +42,7 @@ def cli(context: click.Context) -> int:
 @click.option("--engine", is_flag=True, help="Do the same through docker and a real Docker Engine.")
 def tour(engine: bool) -> int:
     """Show the three parts at work, exchange by exchange."""
-    from workshop.tour import main as play
+    from workshop.course.tour import main as play
 
     return play(engine)
 
@@ -125,7 +126,7 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
 def check(accept: bool, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
-    from workshop import check as verb
+    from workshop.course import check as verb
 
     if accept:
         for name in ("test", "notebooks"):
@@ -138,7 +139,7 @@ def check(accept: bool, **options: Any) -> int:
 @click.argument("part", required=False, type=int)
 def start(part: int | None) -> int:
     """Put work/plugin.py where a part begins."""
-    from workshop import learner
+    from workshop.course import learner
 
     return learner.start(part)
 
@@ -147,7 +148,7 @@ def start(part: int | None) -> int:
 @click.argument("step", required=False)
 def hint(step: str | None) -> int:
     """Give the next hint for a step."""
-    from workshop import learner
+    from workshop.course import learner
 
     return learner.hint(step)
 
@@ -156,7 +157,7 @@ def hint(step: str | None) -> int:
 @click.argument("step", required=False)
 def diff(step: str | None) -> int:
     """Show your plugin beside the part's."""
-    from workshop import learner
+    from workshop.course import learner
 
     return learner.diff(step)
 
@@ -173,7 +174,7 @@ def diff(step: str | None) -> int:
 @click.option("--port", type=int, default=0, help="The page's port on loopback; a free one by default.")
 def trace(**options: Any) -> int:
     """Show what Docker and a plugin say to each other, as they say it."""
-    from workshop.trace import verb
+    from workshop.trace import trace as verb
 
     if click.get_current_context().invoked_subcommand is None:
         return verb.main(verb.Options(**options))
@@ -184,7 +185,7 @@ def trace(**options: Any) -> int:
 @click.argument("file")
 def show(file: str) -> int:
     """Show a conversation that was recorded."""
-    from workshop.trace import verb
+    from workshop.trace import trace as verb
 
     return verb.show(file)
 
@@ -193,7 +194,7 @@ def show(file: str) -> int:
 @click.option("--pdf", is_flag=True, help="Make a PDF of each deck, too.")
 def slides(pdf: bool) -> int:
     """Make the decks, as pages that need no network."""
-    from workshop import site
+    from workshop.course.site import pages as site
 
     folder = setup.clone() / "site"
     for name in ("docs", "browser") if pdf else ("docs",):
@@ -214,7 +215,7 @@ def slides(pdf: bool) -> int:
 @click.option("--at", metavar="TIME", help="When the day begins; 9:30 by default.")
 def agenda(at: str | None) -> int:
     """Print the day by the clock, with its breaks, and what to cut first."""
-    from workshop import agenda as plan
+    from workshop.course import agenda as plan
 
     try:
         return plan.main(at or plan.START)
@@ -226,7 +227,7 @@ def agenda(at: str | None) -> int:
 def site() -> int:
     """Serve the course as a site on this machine."""
     setup.extra("docs")
-    from workshop import site as pages
+    from workshop.course.site import pages
 
     return pages.serve()
 
@@ -236,7 +237,7 @@ def site() -> int:
 def lab(part: int | None) -> int:
     """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
     setup.extra("lab")
-    from workshop import jupyter
+    from workshop.course.notebooks import jupyter
 
     jupyter.serve(part)
 
@@ -245,7 +246,7 @@ def lab(part: int | None) -> int:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def docker(arguments: tuple[str, ...]) -> int:
     """Docker's commands of the course, for a machine without Docker."""
-    from workshop.practice import verb
+    from workshop.daemon.practice import docker as verb
 
     return verb.main(list(arguments))
 
@@ -268,8 +269,8 @@ def bench(docs: str | None, quick: bool) -> NoReturn:
 @click.option("--yes", is_flag=True, help="Remove the volumes and all that is in them without a question.")
 def clean(yes: bool) -> int:
     """Remove what the course left on this machine."""
-    from workshop.clean import Places
-    from workshop.clean import main as tidy
+    from workshop.course.clean import Places
+    from workshop.course.clean import main as tidy
 
     def ask(question: str) -> bool:
         return click.confirm(question)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from workshop import site as maker
+from workshop.course.site import pages as maker
 
 AT_HOME = ("file:", "data:", "blob:", "about:")
 CONTRASTS = """

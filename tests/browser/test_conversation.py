@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workshop import web
-from workshop.process import private_folder
+from workshop.plugins.process import private_folder
+from workshop.protocol.exchange import Address, exchange, request
+from workshop.trace import live
+from workshop.trace import page as web
 from workshop.trace.recording import header
-from workshop.web import live
-from workshop.wire import Address, exchange, request
 
 from .conftest import Watched
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 START = (
-    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+    "import json, sys; from workshop.trace import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
 )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from workshop import course, deck
-from workshop import site as maker
+from workshop.course import course
+from workshop.course.site import deck
+from workshop.course.site import pages as maker
 
 from .site_fixtures import CONTRASTS, Chromium, chromium, machine, site
 

@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mutants import MUTANTS
 from steps import STEPS
 
-from workshop import report
-from workshop.diagnose import docker_prints
-from workshop.process import private_folder
-from workshop.subject import PluginUnderTest
+from workshop.checker import report
+from workshop.checker.diagnose import docker_prints
+from workshop.plugins.process import private_folder
+from workshop.plugins.under_test import PluginUnderTest
 
 from .engine import Engine
 from .plugins import Part

@@ -245,7 +245,7 @@ def test_a_look_into_the_folders_finds_the_same_plugins(machine: None) -> None:
         engine.run(sys.executable, "-c", WRITE, json.dumps(texts))
         engine.docker("volume", "ls")
         found = json.loads(engine.output("info", "--format={{json .Plugins.Volume}}"))
-        looked = "from workshop.daemon import Daemon; print(*(one.name for one in Daemon().store.all_drivers()))"
+        looked = "from workshop.daemon.daemon import Daemon; print(*(one.name for one in Daemon().store.all_drivers()))"
         practised = engine.run(sys.executable, "-c", looked, folder=REPOSITORY).stdout.split()
     assert sorted(practised) == sorted(found)
     assert set(found) == {"local", "top", "two.dots", "inner", "first", "second", "third"}

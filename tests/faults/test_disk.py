@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from engine.engine import wait_for
 
-from workshop.process import sockets_of
-from workshop.wire import Exchange, failure, read_answer, request
+from workshop.plugins.process import sockets_of
+from workshop.protocol.exchange import Exchange, failure, read_answer, request
 
 from .conftest import Start, on_a_disk, rm_held
 from .ddd import GONE, SERVERS, Ddd

@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from workshop import gojson
-from workshop.discovery import DiscoveryError, Found, NotFound
-from workshop.wire import HOSTS, Address, Exchange, as_go_reads, failure, read_answer, request, to_json
+from workshop.protocol import gojson
+from workshop.protocol.discovery import DiscoveryError, Found, NotFound
+from workshop.protocol.exchange import HOSTS, Address, Exchange, as_go_reads, failure, read_answer, request, to_json
 
 # in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate for ever
 LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Activate": 1e6}

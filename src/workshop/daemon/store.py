@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from workshop.daemon.drivers import Broken, DriverError, Drivers, Line, Volume
 from workshop.daemon.local import Local
-from workshop.discovery import Found, Places, locate, scan
-from workshop.wire import Address
+from workshop.protocol.discovery import Found, Places, locate, scan
+from workshop.protocol.exchange import Address
 
 UNIQUE = "volume name must be unique"
 LOST = (

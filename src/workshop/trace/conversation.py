@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 
-from workshop.trace.parser import Parser, Unreadable
+from workshop.trace.http_parser import Parser, Unreadable
 from workshop.trace.recording import Call, Message
 
 NO_ANSWER = "the connection was closed without an answer"  # as wire.failure says it

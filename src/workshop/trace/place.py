@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from workshop.setup import tool
+from workshop.install import tool
 from workshop.trace import Refused
 
 

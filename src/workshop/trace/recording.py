@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from workshop.setup import tool
+from workshop.install import tool
 from workshop.trace import Usage
 
 FORMAT = "ddd-trace 1"

@@ -1,0 +1,353 @@
+"""Conformance: Mount and Unmount. Who has a volume, and for how long."""
+
+from __future__ import annotations
+
+import os
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+
+# Mount
+
+
+@case("must")
+def test_mount_tells_a_mountpoint(plugin: Candidate) -> None:
+    """Mount tells a Mountpoint that is not empty.
+
+    Docker starts the container all the same, with a folder of its runtime at that place: nothing written there is kept.
+    """
+    plugin.hold(plugin.create())
+
+
+@case("must")
+def test_mount_absolute(plugin: Candidate) -> None:
+    """The Mountpoint is an absolute path.
+
+    Docker's idea of the current folder is not the plugin's: a relative path ends in the container's bundle.
+    """
+    _, mountpoint = plugin.hold(plugin.create())
+    assert os.path.isabs(mountpoint), f"wanted an absolute Mountpoint in\n{plugin.exchanges[-1]}"
+
+
+@case("should")
+def test_mount_straight(plugin: Candidate) -> None:
+    """The Mountpoint has no .. in it, and leads over no symbolic link at its end.
+
+    An engine that keeps a plugin to its own folder compares the text of the path (moby issue 53023).
+    """
+    _, mountpoint = plugin.hold(plugin.create())
+    assert os.path.normpath(mountpoint) == mountpoint.rstrip("/"), f"wanted a plain path in\n{plugin.exchanges[-1]}"
+    assert not os.path.islink(mountpoint.rstrip("/")), f"wanted no link at {mountpoint}"
+
+
+@case("should")
+def test_mount_outside_docker(plugin: Candidate) -> None:
+    """The Mountpoint is not in the folder where Docker keeps its own volumes.
+
+    There it is Docker that makes and removes; a managed plugin's folder is another one.
+    """
+    _, mountpoint = plugin.hold(plugin.create())
+    assert not mountpoint.startswith("/var/lib/docker/volumes/"), f"wanted another place in\n{plugin.exchanges[-1]}"
+
+
+@case("must")
+def test_mount_folder(plugin: Candidate) -> None:
+    """There is a folder at the Mountpoint.
+
+    Docker cannot give a container what does not exist.
+    """
+    plugin.folder(plugin.hold(plugin.create())[1])
+
+
+@case("must")
+def test_mount_writable(plugin: Candidate) -> None:
+    """Files can be written at the Mountpoint, and read again.
+
+    This is what a volume is for.
+    """
+    note = plugin.files(plugin.create()) / "note"
+    try:
+        note.write_text("hello")
+        said = note.read_text()
+    except OSError as error:
+        raise AssertionError(f"wanted to write {note}: {error.strerror}") from None
+    assert said == "hello", f"wanted what was written to {note}, not {said!r}"
+
+
+@case("must")
+def test_mount_shared(plugin: Candidate) -> None:
+    """Two containers that share a volume get the same folder.
+
+    Each of them writes for the other.
+    """
+    name = plugin.create()
+    _, first = plugin.hold(name)
+    _, second = plugin.hold(name)
+    assert first == second, f"wanted {first} for both, got\n{plugin.exchanges[-1]}"
+
+
+@case("must")
+def test_mount_not_shared(plugin: Candidate) -> None:
+    """Two volumes have two folders.
+
+    They are two, so that nobody sees the files of the other.
+    """
+    first, second = plugin.hold(plugin.create())[1], plugin.hold(plugin.create())[1]
+    assert first != second, f"wanted another folder than {first} in\n{plugin.exchanges[-1]}"
+
+
+@case("must")
+def test_mount_unknown(plugin: Candidate) -> None:
+    """Mount of an unknown volume is an error.
+
+    Docker would start a container with a volume that nobody can find again.
+    """
+    plugin.refuses("VolumeDriver.Mount", {"Name": plugin.name(), "ID": plugin.mount_id()})
+
+
+@case("should")
+def test_mount_unknown_makes_nothing(plugin: Candidate) -> None:
+    """Mount of an unknown volume makes no volume.
+
+    What was not asked for by Create has no options, no labels, and no owner.
+    """
+    name = plugin.name()
+    plugin.call("VolumeDriver.Mount", {"Name": name, "ID": plugin.mount_id()})
+    plugin.gone(name)
+
+
+@case("must", podman="none")
+def test_mount_same_id(plugin: Candidate) -> None:
+    """A second Mount with the same ID succeeds, with the same folder.
+
+    `docker cp` on a running container sends it (seen on Docker Engine 20.10.24). Refused, docker cp fails.
+    """
+    name = plugin.create()
+    mount_id, first = plugin.hold(name)
+    _, second = plugin.hold(name, mount_id)
+    assert first == second, f"wanted {first} again, got\n{plugin.exchanges[-1]}"
+
+
+@case("should")
+def test_mount_refused_counts_nothing(plugin: Candidate) -> None:
+    """A Mount that was refused does not keep the volume.
+
+    No Unmount follows a Mount that failed (moby issue 22564), so that nobody could ever remove it.
+    """
+    name = plugin.create()
+    for wrong in ({}, {"ID": ""}, {"ID": 7}, {"ID": "../x"}, {"ID": "x" * 300}):
+        answer = plugin.call("VolumeDriver.Mount", {"Name": name, **wrong})
+        if plugin.took(answer):
+            plugin.unmounts(name, str(wrong.get("ID", ""))) if "ID" in wrong else plugin.call(
+                "VolumeDriver.Unmount", {"Name": name}
+            )
+            plugin.call("VolumeDriver.Unmount", {"Name": name, **wrong})
+    plugin.released(name)
+
+
+@case("must", podman="should")
+def test_mount_many(plugin: Candidate) -> None:
+    """A volume that twenty have mounted is free when the twentieth has let go, and not before.
+
+    A volume can serve many containers at once.
+    """
+    name = plugin.create()
+    ids = [plugin.hold(name, plugin.new_id())[0] for _ in range(20)]
+    for mount_id in ids[:-1]:
+        plugin.unmount(name, mount_id)
+    plugin.kept(name)
+    plugin.unmount(name, ids[-1])
+    plugin.released(name)
+
+
+@case("should", podman="must")
+def test_mount_one_id_for_all(plugin: Candidate) -> None:
+    """The same ID can mount several volumes, and lets go of them one by one.
+
+    Podman has one ID for everything.
+    """
+    first, second, mount_id = plugin.create(), plugin.create(), plugin.mount_id()
+    plugin.hold(first, mount_id)
+    plugin.hold(second, mount_id)
+    plugin.unmount(first, mount_id)
+    plugin.released(first)
+    plugin.kept(second)
+
+
+@case("record")
+def test_mount_place(plugin: Candidate) -> None:
+    """Where the files of a volume are.
+
+    People look for them there, and back them up.
+    """
+    name = plugin.create()
+    _, mountpoint = plugin.hold(name)
+    root = f"{plugin.root}/" if plugin.root else "no root"
+    plugin.note(mountpoint.replace(name, "NAME").replace(root, "DDD_ROOT/"))
+
+
+# Unmount
+
+
+@case("should")
+def test_unmount_succeeds(plugin: Candidate) -> None:
+    """Unmount of what was mounted is answered with success.
+
+    Docker writes an error into its log, keeps the ID, and uses it again at the next start of the container.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.unmount(name, mount_id)
+
+
+@case("must")
+def test_unmount_lets_go(plugin: Candidate) -> None:
+    """After the last Unmount the volume can be removed.
+
+    Otherwise nobody can ever get rid of it.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.unmounts(name, mount_id)
+    plugin.released(name)
+
+
+@case("must")
+def test_unmount_keeps_files(plugin: Candidate) -> None:
+    """Files outlive the last Unmount, and are there at the next Mount.
+
+    Outliving the container is what a volume is for.
+    """
+    name = plugin.create()
+    mount_id, mountpoint = plugin.hold(name)
+    (plugin.folder(mountpoint) / "note").write_text("from the first container")
+    plugin.unmount(name, mount_id)
+    note = plugin.folder(plugin.hold(name)[1]) / "note"
+    assert note.exists(), f"wanted {note} to be there for the second container"
+
+
+@case("must")
+def test_unmount_keeps_an_empty_folder(plugin: Candidate) -> None:
+    """A volume without files can be mounted again, too.
+
+    A container need not write anything.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.unmount(name, mount_id)
+    plugin.folder(plugin.hold(name)[1])
+
+
+@case("must", podman="should")
+def test_unmount_first_of_two(plugin: Candidate) -> None:
+    """When the first of two containers ends, the second keeps the volume and its files.
+
+    They are two mounts, with two IDs (moby issue 17585).
+    """
+    name = plugin.create()
+    first, mountpoint = plugin.hold(name, plugin.new_id())
+    plugin.hold(name, plugin.new_id())
+    note = plugin.folder(mountpoint) / "note"
+    note.write_text("mine")
+    plugin.unmount(name, first)
+    assert note.exists(), f"wanted {note} to stay for the second container"
+    plugin.kept(name)
+    assert note.exists(), f"wanted {note} to be there after a Remove that was refused"
+
+
+@case("must", podman="should")
+def test_unmount_foreign_id(plugin: Candidate) -> None:
+    """An Unmount with an ID that never mounted lets nobody go.
+
+    An Unmount can come late, or twice; who still has the volume must keep it.
+    """
+    name = plugin.create()
+    plugin.hold(name)
+    plugin.unmounts(name, plugin.new_id())
+    plugin.kept(name)
+
+
+@case("must", podman="none")
+def test_unmount_foreign_volume(plugin: Candidate) -> None:
+    """An Unmount of one volume does not let go another one that the same ID has.
+
+    What is counted is the mount of a volume, not the ID.
+    """
+    first, second, mount_id = plugin.create(), plugin.create(), plugin.mount_id()
+    plugin.hold(first, mount_id)
+    plugin.unmounts(second, mount_id)
+    plugin.kept(first)
+
+
+@case("must", podman="should")
+def test_unmount_repeated(plugin: Candidate) -> None:
+    """An ID that unmounts more often than it has mounted takes nothing from the others.
+
+    One counter for all goes wrong here (ContainX/docker-volume-netshare issues 106 and 107).
+    """
+    name = plugin.create()
+    first, _ = plugin.hold(name, plugin.new_id())
+    second, _ = plugin.hold(name, plugin.new_id())
+    for _ in range(3):
+        plugin.unmounts(name, first)
+    plugin.kept(name)
+    plugin.unmount(name, second)
+    plugin.released(name)
+
+
+@case("must", podman="should")
+def test_unmount_never_below_zero(plugin: Candidate) -> None:
+    """After an Unmount too many, the next Mount of that ID counts.
+
+    A count below zero takes it for the one that was owed.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    for _ in range(3):
+        plugin.unmounts(name, mount_id)
+    plugin.hold(name, mount_id)
+    plugin.kept(name)
+
+
+@case("must", podman="none")
+def test_unmount_docker_cp(plugin: Candidate) -> None:
+    """Mounts are counted for each ID: after two Mounts and one Unmount of it the volume is still in use.
+
+    `docker cp` mounts and unmounts with the ID of the running container, which goes on writing (seen on Docker Engine
+    20.10.24: Mount, Mount, Unmount, Mount, Unmount, Unmount, all with one ID). A set of IDs lets go too early.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.hold(name, mount_id)
+    plugin.unmount(name, mount_id)
+    plugin.kept(name)
+    plugin.unmount(name, mount_id)
+    plugin.released(name)
+
+
+@case("should")
+def test_unmount_unknown_makes_nothing(plugin: Candidate) -> None:
+    """Unmount of an unknown volume makes no volume, and the plugin lives on.
+
+    It can come after a Remove by somebody else.
+    """
+    name = plugin.name()
+    plugin.unmounts(name, plugin.mount_id())
+    plugin.gone(name)
+
+
+# Remove, while somebody has the volume
+
+
+@case("must")
+def test_remove_in_use(plugin: Candidate) -> None:
+    """Remove is refused while a container has the volume, and harms no file of it.
+
+    Docker refuses it by itself for its own containers; after a crash, or with a second daemon, the plugin is asked.
+    """
+    name = plugin.create()
+    note = plugin.files(name) / "note"
+    note.write_text("mine")
+    plugin.refuses("VolumeDriver.Remove", {"Name": name})
+    assert note.exists(), f"wanted {note} to be there after a Remove that was refused"
+    plugin.there(name)

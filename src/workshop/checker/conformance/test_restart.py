@@ -1,0 +1,322 @@
+"""Conformance: the plugin's own start and end. What was answered outlasts them, and the socket is looked after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from unittest import SkipTest
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+from workshop.plugins.process import accepts
+
+# restart
+
+
+@case("must", process=True)
+def test_restart_keeps_volumes(plugin: Candidate) -> None:
+    """After a restart the volumes are there, with their files.
+
+    Docker does not tell a plugin its volumes again (omallo/docker-volume-plugin-dostorage issue 8).
+    """
+    name, mount_id = plugin.create(), plugin.mount_id()
+    (plugin.folder(plugin.mount(name, mount_id)) / "note").write_text("from before")
+    plugin.unmount(name, mount_id)
+    plugin.restart()
+    plugin.there(name)
+    assert name in plugin.listed(), f"wanted {name} in\n{plugin.exchanges[-1]}"
+    assert (Path(plugin.mount(name, mount_id)) / "note").exists(), "wanted the files of before the restart"
+
+
+@case("should", process=True)
+def test_restart_changes_nothing(plugin: Candidate) -> None:
+    """After a restart Get tells what it told before.
+
+    CreatedAt is when the volume was made, not when the plugin was started.
+    """
+    name = plugin.create()
+    before = {key: value for key, value in plugin.there(name).items() if key != "Status"}
+    plugin.restart(knows=name)
+    after = {key: value for key, value in plugin.there(name).items() if key != "Status"}
+    assert after == before, f"wanted {before} as before, from\n{plugin.exchanges[-1]}"
+
+
+@case("must", process=True)
+def test_restart_brings_nothing_back(plugin: Candidate) -> None:
+    """A volume that was removed does not come back with a restart.
+
+    Docker would show it, and use it again.
+    """
+    name = plugin.create()
+    plugin.remove(name)
+    plugin.restart()
+    plugin.gone(name)
+
+
+@case("must", process=True)
+def test_restart_after_a_kill(plugin: Candidate) -> None:
+    """After a kill -9 each volume is there whose Create was answered.
+
+    What was answered is a promise; Docker goes on with it.
+    """
+    names = [plugin.create() for _ in range(6)]
+    plugin.restart(kill=True)
+    missing = sorted(set(names) - set(plugin.listed()))
+    assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
+
+
+@case("must", process=True)
+def test_restart_in_the_middle(plugin: Candidate) -> None:
+    """After a kill -9 in the middle of many Creates, each volume is there whole, or not at all.
+
+    A volume that is listed and cannot be mounted is in everybody's way.
+    """
+    names, answered, enough = [plugin.name() for _ in range(80)], [], threading.Event()
+
+    def create(name: str) -> None:
+        if plugin.took(plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})):
+            answered.append(name)
+        if len(answered) > 12:
+            enough.set()
+
+    with ThreadPoolExecutor(4) as pool:
+        pool.map(create, names)
+        enough.wait(plugin.patience)
+        plugin.kill()
+        pool.shutdown(cancel_futures=True)
+    plugin.exchanges.clear()
+    plugin.running()
+    listed = set(plugin.listed())
+    missing = sorted(set(answered) - listed)
+    assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
+    for name in answered[-2:] + sorted(listed & set(names) - set(answered)):
+        plugin.folder(plugin.hold(name)[1])
+
+
+@case("must", process=True)
+def test_restart_while_mounted(plugin: Candidate) -> None:
+    """After a kill -9 a mounted volume is still in use, until it is unmounted.
+
+    Its container runs on, and knows nothing of the plugin's end.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.restart(kill=True, knows=name)
+    plugin.kept(name)
+    plugin.unmount(name, mount_id)
+    plugin.released(name)
+
+
+@case("must", podman="none", process=True)
+def test_restart_keeps_counts(plugin: Candidate) -> None:
+    """A restart keeps how often an ID has mounted.
+
+    It may come in the middle of a `docker cp`.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.hold(name, mount_id)
+    plugin.restart(knows=name)
+    plugin.unmount(name, mount_id)
+    plugin.kept(name)
+    plugin.unmount(name, mount_id)
+    plugin.released(name)
+
+
+@case("must", process=True)
+def test_restart_mount_again(plugin: Candidate) -> None:
+    """After a kill -9 a volume that was mounted can be mounted again, with the same ID.
+
+    A daemon that was killed, too, sends the same ID again. A plugin that thinks it still has the mount of before
+    answers without one (containers/docker-lvm-plugin issue 24).
+    """
+    name = plugin.create()
+    mount_id, before = plugin.hold(name)
+    plugin.restart(kill=True, knows=name)
+    _, after = plugin.hold(name, mount_id)
+    assert after == before, f"wanted {before} again from\n{plugin.exchanges[-1]}"
+    plugin.folder(after)
+
+
+@case("should", process=True, destructive=True)
+def test_restart_with_damage(plugin: Candidate) -> None:
+    """With its own files damaged, the plugin does not start as if it had no volumes.
+
+    It may refuse to start, and say so, or find its volumes. An empty List would be the end of them: the next write
+    makes it true.
+    """
+    names = [plugin.create() for _ in range(3)]
+    plugin.hold(names[0])
+    outside = [Path(plugin.there(name).get("Mountpoint") or "/nowhere") for name in names]
+    plugin.stop()
+    assert plugin.root
+    whole = {path: path.read_bytes() for path in own_files(plugin.root, outside)}
+    if not whole:
+        raise SkipTest("the plugin has no files of its own in its root")
+    for path, content in whole.items():
+        path.write_bytes(content[: len(content) // 2])
+    try:
+        plugin.start()
+        answer = plugin.call("VolumeDriver.List", {})
+        missing = [name for name in names if plugin.took(answer) and name not in answer.text]
+    except Exception:  # it refused to start: so be it
+        missing = []
+    finally:
+        plugin.down()
+        for path, content in whole.items():
+            if path.parent.is_dir():
+                path.write_bytes(content)
+        plugin.running()
+    assert not missing, f"wanted {missing}, or no List at all, after its files were cut in half, in\n{answer}"
+
+
+def own_files(root: Path, volumes: list[Path]) -> list[Path]:
+    """Return the files by which a plugin remembers: those in its root that are not in a volume."""
+    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [path for path in files if not any(path.is_relative_to(volume) for volume in volumes)]
+
+
+# socket
+
+
+@case("must")
+def test_socket_there(plugin: Candidate) -> None:
+    """There is a socket, and somebody listens.
+
+    Docker looks for a file of this kind; any other it passes by (moby pkg/plugins/discovery.go).
+    """
+    assert plugin.socket.is_socket(), f"wanted a socket at {plugin.socket}"
+    assert accepts(plugin.socket), f"wanted somebody to listen at {plugin.socket}"
+
+
+@case("must")
+def test_socket_closed_to_others(plugin: Candidate) -> None:
+    """Other users may not connect to the socket.
+
+    Whoever can call a plugin can have, read and remove any volume. To connect, one needs the right to write.
+    """
+    mode = stat.S_IMODE(plugin.socket.stat().st_mode)
+    hidden = not plugin.command and closed_folder(plugin.socket)
+    assert hidden or not mode & stat.S_IWOTH, f"wanted no right to write for others, not {mode:04o}"
+
+
+def closed_folder(path: Path) -> bool:
+    """Tell whether others cannot come to a file at all, because of a folder above it."""
+    return any(not stat.S_IMODE(folder.stat().st_mode) & stat.S_IXOTH for folder in path.resolve().parents)
+
+
+@case("should")
+def test_socket_own_mode(plugin: Candidate) -> None:
+    """The socket's own mode gives others no right at all, wherever it lies.
+
+    /run/docker/plugins is open to everybody's eyes; a private folder is not always private.
+    """
+    mode = stat.S_IMODE(plugin.socket.stat().st_mode)
+    assert not mode & 0o007, f"wanted a mode such as 0600, not {mode:04o}"
+
+
+@case("must", process=True)
+def test_socket_stale(plugin: Candidate) -> None:
+    """After a kill -9 the plugin starts again, though its old socket is still there.
+
+    Nobody is there to remove it. Until then each `docker volume ls` waits 15 s.
+    """
+    plugin.leave_a_stale_socket()
+    plugin.running()
+    plugin.activated()
+
+
+@case("should", process=True)
+def test_socket_living(plugin: Candidate) -> None:
+    """A second plugin leaves the socket of a first one that lives, and ends.
+
+    The first would go on with all its volumes, and nobody could reach it.
+    """
+    before = plugin.socket.stat()
+    assert plugin.root
+    plugin.patience = min(plugin.patience, 5.0)
+    here, plugin.root = plugin.root, plugin.root.with_name("another-root")  # it is about the socket, not about the root
+    status = plugin.second()
+    plugin.root = here
+    assert plugin.socket.exists() and os.path.samestat(before, plugin.socket.stat()), (
+        "wanted the first one's socket to stay"
+    )
+    assert status, f"wanted the second one to end with a status that is not 0, not {status}"
+    plugin.activated()
+
+
+@case("should", process=True)
+def test_socket_not_a_file(plugin: Candidate) -> None:
+    """A file in the socket's place that is no socket is left alone.
+
+    It belongs to somebody.
+    """
+    plugin.down().socket.unlink(missing_ok=True)
+    plugin.socket.write_text("a letter to grandmother")
+    plugin.patience = min(plugin.patience, 5.0)
+    plugin.second()
+    letter = plugin.socket.read_text() if plugin.socket.is_file() else None
+    plugin.socket.unlink(missing_ok=True)
+    plugin.running()
+    assert letter == "a letter to grandmother", "wanted the file to stay as it was"
+
+
+@case("should", process=True)
+def test_socket_stop(plugin: Candidate) -> None:
+    """SIGTERM ends the plugin.
+
+    systemd and docker send it, and kill after a while what does not listen.
+    """
+    plugin.activated()
+    status = plugin.stop()
+    assert status != -signal.SIGKILL, "wanted the plugin to end at SIGTERM within its time: it had to be killed"
+    plugin.running()
+
+
+@case("should", process=True)
+def test_socket_taken_away(plugin: Candidate) -> None:
+    """A plugin that is stopped takes its socket away.
+
+    Docker waits 15 s for one behind which nobody is (moby issue 22653).
+    """
+    plugin.activated()
+    plugin.stop()
+    left = plugin.socket.exists()
+    plugin.running()
+    assert not left, f"wanted no file at {plugin.socket} after SIGTERM"
+
+
+@case("should", process=True)
+def test_socket_folder(plugin: Candidate) -> None:
+    """The plugin makes the folder of its socket where it is missing.
+
+    /run/docker/plugins does not exist until somebody makes it; Docker does not.
+    """
+    plugin.down()
+    here = plugin.socket
+    plugin.socket = here.parent / "plugins" / here.name
+    try:
+        plugin.running()
+        plugin.activated()
+    finally:
+        plugin.down()
+        plugin.socket = here
+        plugin.running()
+
+
+@case("record", process=True)
+def test_socket_start(plugin: Candidate) -> None:
+    """How long the plugin takes from its start to its first answer.
+
+    Docker waits 15 s for a plugin that is about to start.
+    """
+    plugin.down()
+    begun = time.perf_counter()
+    plugin.running()
+    plugin.activated()
+    plugin.note(f"after {int(time.perf_counter() - begun)} whole seconds")

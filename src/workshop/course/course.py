@@ -1,0 +1,307 @@
+"""The course, read from slides/: parts, steps, minutes, hints, and code from the parts by name.
+
+A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
+slide, `!STEP 2.1 title`, `!MINUTES 5`, `!CUT` (cut this slide first when time is short) and
+`!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next
+such line. Inside a code fence none of them counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from workshop import install
+
+MARK = re.compile(r"!([A-Z]+)(?:[ \t]+(.*))?$")
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
+
+
+ORDER = ("intro", "part1", "part2", "part3", "end")
+"""The files of slides/ in the order of the day."""
+
+
+class CourseError(Exception):
+    """The course itself is wrong. The text names the file and the line."""
+
+
+@dataclass
+class Slide:
+    """One slide. In text and more, a line `!CODE …` stands where that code is to be shown."""
+
+    where: str
+    """The file and the line that it begins at, for messages."""
+    vertical: bool
+    """Whether it stands below the slide before it, not to its right."""
+    text: str = ""
+    more: str = ""
+    notes: str = ""
+    minutes: int = 0
+    cut: bool = False
+    """Whether it is one to cut first when time is short."""
+    step: str = ""
+    """The step of the learner's way that it is, "2.1"; "" for none."""
+    title: str = ""
+    """The title of the step."""
+    hints: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the learner's way: one check, one slide."""
+
+    id: str
+    title: str
+    minutes: int
+    hints: tuple[str, ...]
+    code: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the course, with the minutes that its front matter names."""
+
+    number: int
+    title: str
+    minutes: int
+    steps: list[Step]
+
+    @property
+    def heading(self) -> str:
+        """The title, with the part's number before it."""
+        return f"Part {self.number} · {self.title}"
+
+
+def folder() -> Path:
+    """Return where the slides are: in the clone, or in the installed wheel."""
+    root = install.home()
+    return root / "slides" if root else Path(__file__).parent / "slides"
+
+
+def files() -> list[Path]:
+    """Return the files of slides/ in the order of the day."""
+    return [folder() / f"{name}.md" for name in ORDER]
+
+
+@cache
+def parts() -> list[Part]:
+    """Return the three parts in their order. Raises CourseError."""
+    return [read_part(number, folder() / f"part{number}.md") for number in (1, 2, 3)]
+
+
+def part(number: int) -> Part:
+    """Return one part. Raises CourseError, whose text names the parts there are."""
+    for found in parts():
+        if found.number == number:
+            return found
+    raise CourseError(f"There is no part {number}: the parts are 1, 2 and 3.")
+
+
+def step(step_id: str) -> Step:
+    """Return one step, such as "2.1". Raises CourseError, whose text names the steps there are."""
+    steps = [found for one in parts() for found in one.steps]
+    for found in steps:
+        if found.id == step_id:
+            return found
+    spans = [f"{one.steps[0].id} to {one.steps[-1].id}" for one in parts() if one.steps]
+    raise CourseError(f"There is no step {step_id}: the steps are {', '.join(spans[:-1])} and {spans[-1]}.")
+
+
+def read_part(number: int, path: Path) -> Part:
+    """Return the part that a slides file describes. Raises CourseError."""
+    title, minutes = front_matter(path)
+    steps = [
+        Step(slide.step, slide.title, slide.minutes, tuple(slide.hints), tuple(slide.code))
+        for slide in slides(path)
+        if slide.step
+    ]
+    return Part(number, title, minutes, steps)
+
+
+def front_matter(path: Path) -> tuple[str, int]:
+    """Return the title and the minutes that a slides file begins with. Raises CourseError."""
+    fields = dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", head(path), re.MULTILINE))
+    if not fields.get("title"):
+        raise CourseError(f"{path}:1: the front matter names no title.")
+    return fields["title"], number_at(f"{path}:1", "minutes", fields.get("minutes", ""))
+
+
+def part_of(path: Path) -> int:
+    """Return the number of the part that a slides file is about, 0 for one that is about the whole course."""
+    found = re.fullmatch(r"part(\d)", path.stem)
+    return int(found[1]) if found else 0
+
+
+def whole_title(path: Path) -> str:
+    """Return the title of a slides file, with the part's number before it. Raises CourseError."""
+    number, title = part_of(path), front_matter(path)[0]
+    return f"Part {number} · {title}" if number else title
+
+
+def head(path: Path) -> str:
+    """Return the front matter with the two lines `---` around it. Raises CourseError where it is not there."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise CourseError(f"{path}:1: the slides cannot be read: {error.strerror}.") from None
+    found = re.match(r"---\n.*?\n---\n", text, re.DOTALL)
+    if not found:
+        raise CourseError(f"{path}:1: the file does not begin with front matter between two lines ---.")
+    return found[0]
+
+
+def number_at(where: str, name: str, text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) == 0:
+        raise CourseError(f"{where}: {name} is to be a whole number over 0, not {text!r}.")
+    return int(text)
+
+
+def slides(path: Path) -> list[Slide]:
+    """Return the slides of a file, in their order. Raises CourseError."""
+    reader = Reader(path)
+    for line, text, fenced in lines(path):
+        mark = None if fenced else MARK.match(text)
+        if mark:
+            reader.mark(f"{path}:{line}", mark[1], (mark[2] or "").strip(), text)
+        else:
+            reader.add(text)
+    return reader.finished()
+
+
+def lines(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Yield number, text and "is inside a code fence" of each line after the front matter. Raises CourseError."""
+    begin = head(path).count("\n")
+    open_fence, opened_at = "", 0
+    for number, text in enumerate(path.read_text().splitlines()[begin:], start=begin + 1):
+        fence = FENCE.match(text)
+        yield number, text, bool(open_fence or fence)
+        if fence and not open_fence:
+            open_fence, opened_at = fence[1], number
+        elif fence and fence[1].startswith(open_fence) and not fence[2].strip():
+            open_fence = ""
+    if open_fence:
+        raise CourseError(f"{path}:{opened_at}: the code fence that begins here has no end.")
+
+
+class Reader:
+    """Collects the slides of one file, line by line."""
+
+    def __init__(self, path: Path) -> None:
+        self.slides: list[Slide] = [Slide(f"{path}:1", vertical=False)]
+        self.block = "text"
+        self.single: dict[str, Callable[[str, str, str], None]] = {
+            "STEP": self.step,
+            "MINUTES": self.minutes,
+            "CUT": self.cut,
+            "CODE": self.code,
+        }
+
+    def mark(self, where: str, name: str, argument: str, text: str) -> None:
+        """Take a line with a meaning. Raises CourseError for one that has none."""
+        if name in ("SLIDE", "SUB"):
+            self.slides.append(Slide(where, vertical=name == "SUB"))
+            self.block = "text"
+        elif name in ("HINT", "MORE", "NOTE"):
+            self.block = {"HINT": "hint", "MORE": "more", "NOTE": "notes"}[name]
+            if name == "HINT":
+                self.slides[-1].hints.append("")
+        elif name == "TRACE":
+            self.trace(where, argument)
+        elif name in self.single:
+            self.block = "more" if self.block == "more" else "text"
+            self.single[name](where, argument, text)
+        else:
+            known = "SLIDE SUB STEP MINUTES CUT CODE TRACE HINT MORE NOTE"
+            raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
+
+    def step(self, where: str, argument: str, _text: str) -> None:
+        found = re.fullmatch(r"(\d+\.\d+)[ \t]+(\S.*)", argument)
+        if not found or self.slides[-1].step:
+            raise CourseError(f"{where}: a slide has one line !STEP, with a number and a title: !STEP 2.1 title")
+        self.slides[-1].step, self.slides[-1].title = found[1], found[2]
+
+    def minutes(self, where: str, argument: str, _text: str) -> None:
+        self.slides[-1].minutes += number_at(where, "minutes", argument)
+
+    def cut(self, where: str, argument: str, _text: str) -> None:
+        if argument:
+            raise CourseError(f"{where}: nothing stands behind !CUT, not {argument!r}.")
+        self.slides[-1].cut = True
+
+    def code(self, where: str, argument: str, text: str) -> None:
+        if not re.fullmatch(r"[\w./-]+:\w+", argument):
+            raise CourseError(f"{where}: code is named by file and function: !CODE part2/plugin.py:activate")
+        self.slides[-1].code.append(argument)
+        self.add(text)
+
+    def trace(self, where: str, argument: str) -> None:
+        """Take `!TRACE 20.10/run`, a conversation of traces/: it is for the page only, whatever block it stands in."""
+        if not re.fullmatch(r"[\w./-]+", argument):
+            raise CourseError(f"{where}: a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run")
+        self.slides[-1].more += f"\n!TRACE {argument}\n"
+
+    def add(self, text: str) -> None:
+        """Add a line to the block that is being read."""
+        slide = self.slides[-1]
+        if self.block == "hint":
+            slide.hints[-1] += text + "\n"
+        else:
+            setattr(slide, self.block, getattr(slide, self.block) + text + "\n")
+
+    def finished(self) -> list[Slide]:
+        """Return the slides, without empty lines around what is on them; what stands before the first one if any."""
+        for slide in self.slides:
+            slide.text, slide.more, slide.notes = (trim(slide.text), trim(slide.more), trim(slide.notes))
+            slide.hints = [trim(hint) for hint in slide.hints]
+        first = self.slides[0]
+        return self.slides if first.text or first.step or first.minutes else self.slides[1:]
+
+
+def trim(text: str) -> str:
+    """Return text without the empty lines before and after it; a first line may be indented, so no strip()."""
+    return re.sub(r"\A(?:[ \t]*\n)+", "", text).rstrip()
+
+
+def snippet(reference: str, root: Path | None = None) -> str:
+    """Return a function of a part with its decorators, for "part2/plugin.py:activate". Raises CourseError."""
+    name, _, function = reference.partition(":")
+    path = (root or install.clone()) / name
+    try:
+        found = functions(path.read_text(), str(path))
+    except OSError as error:
+        raise CourseError(
+            f"{path}:1: the file that !CODE {reference} names cannot be read: {error.strerror}."
+        ) from None
+    if function not in found:
+        raise CourseError(f"{path}:1: there is no function {function} here: mend the line !CODE {reference}")
+    return found[function]
+
+
+def conversation(name: str, root: Path | None = None) -> Path:
+    """Return the file of a recorded conversation, "20.10/run". Raises CourseError, whose text names those there are."""
+    traces = (root or install.clone()) / "traces"
+    there = [str(path.relative_to(traces).with_suffix("")) for path in sorted(traces.rglob("*.jsonl"))]
+    if name not in there:
+        raise CourseError(f"There is no conversation {name} in traces/. There are: {', '.join(there)}.")
+    return traces / f"{name}.jsonl"
+
+
+def functions(source: str, path: str = "the file") -> dict[str, str]:
+    """Return the source of each function of a Python text, by name, with its decorators. Raises CourseError."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise CourseError(f"{path}:{line}: this is not Python: {getattr(error, 'msg', error)}.") from None
+    text = source.splitlines()
+    nodes = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {node.name: "\n".join(text[first_line(node) - 1 : node.end_lineno]) + "\n" for node in nodes}
+
+
+def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])

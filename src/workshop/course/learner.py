@@ -1,0 +1,377 @@
+"""The learner's verbs: where you are, start, hint, diff. Each prints, and ends in the command that comes next."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from workshop import install
+from workshop.course import course
+from workshop.course.course import CourseError, Part, Step
+
+SKELETON = '''\
+"""ddd, a Docker volume plugin."""
+
+from flask import Flask
+
+app = Flask(__name__)
+
+# Step 1.1: listen on the Unix socket where Docker looks for plugins. Stuck? Type   ./workshop hint
+'''
+PLUGINS = Path("/run/docker/plugins")
+ENGINE = Path("/var/run/docker.sock")
+COLOURS = {"+": "32", "-": "31", "@": "36"}
+
+
+@dataclass
+class Progress:
+    """How far the learner is: the part begun (0: none), the steps passed, and how many hints of each step were read."""
+
+    part: int = 0
+    passed: list[str] = field(default_factory=list)
+    hints: dict[str, int] = field(default_factory=dict)
+
+
+def work() -> Path:
+    """Return the folder of the learner's plugin. Raises setup.Lacking outside of a clone."""
+    chosen = os.environ.get("WORKSHOP_WORK")
+    return Path(chosen) if chosen else install.clone() / "work"
+
+
+def progress() -> Progress:
+    """Return how far the learner is; a file that cannot be read counts as none, and that is said once."""
+    path = work() / ".progress.json"
+    try:
+        return read(path.read_text())
+    except FileNotFoundError:
+        return Progress()
+    except OSError as error:
+        raise cannot_write(error) from None
+    except (ValueError, TypeError, RecursionError):
+        print(f"{shown(path)} could not be read: the count of your steps begins afresh.")
+        print("Your plugin is as it was. Count again what it passes of part 1, 2 or 3:")
+        print("    ./workshop check 1\n")
+        save(Progress())
+        return Progress()
+
+
+def read(text: str) -> Progress:
+    """Return the progress in a JSON text. Raises ValueError or TypeError for any other text."""
+    found = Progress(**json.loads(text))
+    whole = found.part in (0, 1, 2, 3) and isinstance(found.passed, list) and isinstance(found.hints, dict)
+    if not whole or not all(isinstance(one, str) and re.fullmatch(r"\d+\.\d+", one) for one in found.passed):
+        raise ValueError("not a progress")
+    if not all(isinstance(count, int) for count in found.hints.values()):
+        raise ValueError("not a progress")
+    return found
+
+
+def save(now: Progress) -> None:
+    """Write the progress, in one move. Raises setup.Lacking where that may not be."""
+    path = work() / ".progress.json"
+    fresh = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(asdict(now), indent=1) + "\n")
+        fresh.replace(path)
+    except OSError as error:
+        raise cannot_write(error) from None
+
+
+def cannot_write(error: OSError) -> install.Lacking:
+    command = f'sudo chown -R "$(id -un)" {shown(work())} && chmod -R u+rwX {shown(work())}'
+    return install.Lacking(f"{shown(work())} cannot be used: {error.strerror}. Make it yours:\n    {command}")
+
+
+def record(part: int, results: dict[str, bool]) -> None:
+    """Note what a check has found: for each step that was run, whether it passed."""
+    now = progress()
+    kept = [step for step in now.passed if step not in results]
+    passed = kept + [step for step, passes in results.items() if passes]
+    here = [step.id for about in course.parts() if about.number == now.part for step in about.steps]
+    # a look ahead is no step ahead
+    unfinished = part > now.part and not set(here) <= set(passed)
+    save(Progress(now.part if unfinished else part, passed, now.hints))
+
+
+def next_step(now: Progress) -> Step | None:
+    """Return the first step not passed of the part begun, or of the first later part; None after the last one."""
+    steps = [step for part in course.parts() for step in part.steps if part.number >= max(now.part, 1)]
+    return next((step for step in steps if step.id not in now.passed), None)
+
+
+def number(step: Step) -> int:
+    """Return the number of the part of a step."""
+    return int(step.id.split(".")[0])
+
+
+def shown(path: Path) -> str:
+    """Return a path as somebody in the clone would type it."""
+    root = install.home()
+    return str(path.relative_to(root)) if root and path.is_relative_to(root) else str(path)
+
+
+def status() -> int:
+    """Print where the learner is; for a newcomer the first three commands. Return 0."""
+    now = progress()
+    if not now.part and not (work() / "plugin.py").exists():
+        return welcome()
+    for part in course.parts():
+        print_part(part, now)
+    print()
+    return print_next(now)
+
+
+def welcome() -> int:
+    """Print what the course is, and how it begins."""
+    print("A course in three parts: write ddd, a Docker volume plugin in Flask, and see the")
+    print("Docker daemon talk to it at every step.\n")
+    for part in course.parts():
+        print(f"  {part.heading:58}{len(part.steps):3} steps {part.minutes:4} min")
+    print("\nThe first three commands:\n")
+    print("  ./workshop tour     shows the three parts at work, in a few seconds")
+    print("  ./workshop start    puts the beginning of your plugin into work/plugin.py")
+    print("  ./workshop check    says how far it is, and what comes next")
+    print("\nAll commands:   ./workshop --help        Begin with:   ./workshop tour")
+    return 0
+
+
+def print_part(part: Part, now: Progress) -> None:
+    """Print a line for a part, and for the part begun a line for each of its steps."""
+    done = sum(step.id in now.passed for step in part.steps)
+    print(f"{part.heading:66}{done:3} of {len(part.steps):2} done")
+    upcoming = next_step(now)
+    for step in part.steps if part.number == max(now.part, 1) else []:
+        mark = "ok" if step.id in now.passed else "next" if step is upcoming else ""
+        print(f"  {mark:4}  {step.id:5} {step.title}")
+
+
+def print_next(now: Progress) -> int:
+    """Print the command that comes next."""
+    step = next_step(now)
+    if step is None:
+        print("Achievement unlocked! Every step is done, up to the last.")
+        print("See what part 3 of the course does beyond yours:   ./workshop diff")
+    elif not (work() / "plugin.py").exists():
+        print(f"There is no {shown(work() / 'plugin.py')}. To begin part {number(step)}:   {start_command(step)}")
+    elif number(step) != max(now.part, 1):
+        print(f"Part {max(now.part, 1)} is done. On with part {number(step)}:   {start_command(step)}")
+    else:
+        print(f"Next is step {step.id}, {step.title}. Work on {shown(work() / 'plugin.py')}.")
+        print("Stuck?   ./workshop hint        Look whether it passes:   ./workshop check")
+    return 0
+
+
+def start_command(step: Step) -> str:
+    return f"./workshop start {number(step)}"
+
+
+def wrong(error: CourseError, command: str) -> int:
+    """Print what was wrong in the usage, and a command that is right; return 2."""
+    print(f"{error}\nFor example:   {command}", file=sys.stderr)
+    return 2
+
+
+def start(part: int | None = None) -> int:
+    """Put the beginning of a part into work/plugin.py, and move what was there aside; return 0, or 2: no such part."""
+    now = progress()
+    step = next_step(now)
+    if part is None and step is None:
+        return print_next(now)
+    chosen = part if part is not None else number(step) if step else 3
+    try:
+        first = course.part(chosen).steps[0]
+    except CourseError as error:
+        return wrong(error, "./workshop start 1")
+    if part is None and under_way(now, chosen):
+        return stay(chosen)
+    begin(chosen, now)
+    print_beginning(chosen, first)
+    return 0
+
+
+def beginning(part: int) -> bytes:
+    """Return the plugin that a part begins with."""
+    return (install.clone() / f"part{part - 1}" / "plugin.py").read_bytes() if part > 1 else SKELETON.encode()
+
+
+def under_way(now: Progress, part: int) -> bool:
+    """Tell whether the learner has already changed the plugin of this part."""
+    file = work() / "plugin.py"
+    return now.part == part and file.is_file() and file.read_bytes() != beginning(part)
+
+
+def stay(part: int) -> int:
+    print(f"You are at work on part {part}: {shown(work() / 'plugin.py')} stays as it is.")
+    print(f"To begin the part again, with your file kept aside:   ./workshop start {part}")
+    print("To go on where you are:   ./workshop check")
+    return 0
+
+
+def begin(part: int, now: Progress) -> None:
+    """Write work/plugin.py, and forget what was passed and read of this part and of later ones."""
+    file, text = work() / "plugin.py", beginning(part)
+    source = f"part{part - 1}/plugin.py" if part > 1 else "a skeleton of a few lines"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file() and file.read_bytes() == text:
+            print(f"{shown(file)} is as part {part} begins already.")
+        else:
+            move_aside(file, part)
+            with open(file, "xb") as fresh:
+                fresh.write(text)
+            print(f"Made {shown(file)} from {source}. Open it in your editor.")
+    except OSError as error:
+        raise cannot_write(error) from None
+    earlier = [step for step in now.passed if int(step.split(".")[0]) < part]
+    save(Progress(part, earlier, {step: count for step, count in now.hints.items() if step in earlier}))
+
+
+def move_aside(file: Path, part: int) -> None:
+    """Give what is in the place of work/plugin.py a numbered name, that nothing has, and say which."""
+    if not os.path.lexists(file):
+        return
+    names = (file.with_name(f"plugin-{count}.py") for count in range(1, 10**6))
+    aside = next(name for name in names if not os.path.lexists(name))
+    file.rename(aside)
+    print(f"Your earlier file is now {shown(aside)}.")
+    if part > 1:
+        print(f"To go on with that one instead:   cp {shown(aside)} {shown(file)}")
+
+
+def print_beginning(part: int, first: Step) -> None:
+    """Print what to expect of the first check, and of this machine."""
+    about = course.part(part)
+    print(f"\n{about.heading}: {len(about.steps)} steps, {about.minutes} min.\n")
+    print(f"The first check will FAIL, at step {first.id}. That is where part {part} begins, and not a")
+    print("broken install: each step goes from FAIL to ok by what you write.\n")
+    print("\n".join(machine()))
+    print(f"\nStuck?   ./workshop hint        See step {first.id} fail:   ./workshop check")
+
+
+def machine() -> list[str]:
+    """Return what this machine has, and what is skipped without it."""
+    from importlib import metadata
+
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    root = os.geteuid() == 0
+    rights = "root" if root else f"not root: {PLUGINS} needs sudo"
+    return [
+        f"  Python          {python}",
+        f"  Flask           {metadata.version('flask')}",
+        f"  Docker Engine   {engine()}",
+        f"  Rights          {rights}",
+        "The checks of all three parts need no Docker and no root: nothing of them is",
+        "skipped here. Only what goes through docker itself needs an engine, such as",
+        "./workshop tour --engine and the docker commands on the slides.",
+    ]
+
+
+def engine() -> str:
+    """Return whether a Docker Engine can be reached: without a word to it, so that this takes no time."""
+    if not shutil.which("docker"):
+        return "no: there is no docker command here"
+    if "DOCKER_HOST" in os.environ:
+        return "at DOCKER_HOST"
+    if not ENGINE.exists():
+        return "no: the docker command is here, but no engine runs"
+    return "yes" if os.access(ENGINE, os.W_OK) else "yes, but this user may not speak to it: use sudo"
+
+
+def hint(step: str | None = None) -> int:
+    """Print the next hint of a step, by default the first one not passed; return 0, or 2: there is no such step."""
+    now = progress()
+    try:
+        about = course.step(step) if step else next_step(now)
+    except CourseError as error:
+        return wrong(error, "./workshop hint 1.1")
+    if about is None:
+        return print_next(now)
+    given = now.hints.get(about.id, 0)
+    depth = min(given + 1, len(about.hints))
+    print(f"Step {about.id} · {about.title}\nHint {depth} of {len(about.hints)}\n")
+    print(textwrap.indent(about.hints[depth - 1], "  "))
+    print()
+    if given < len(about.hints):
+        now.hints[about.id] = depth
+        save(now)
+    after_hint(about, given, step)
+    return 0
+
+
+def after_hint(about: Step, given: int, asked: str | None) -> None:
+    """Print what comes after a hint: the check, and the next hint; after the last one the diff."""
+    again = f"./workshop hint {about.id}" if asked else "./workshop hint"
+    part = number(about)
+    if given >= len(about.hints):
+        print("That was the last hint once more. See how the course does it, beside yours:")
+        print(f"    ./workshop diff {about.id}")
+    elif given + 1 == len(about.hints):
+        print(f"That was the last hint.        Look whether it passes:   ./workshop check {part}")
+    else:
+        print(f"Look whether it passes:   ./workshop check {part}        More:   {again}")
+
+
+def diff(step: str | None = None) -> int:
+    """Print the learner's plugin against the part's, for a step only its functions.
+
+    Return 0, 1 where a file cannot be compared, 2 where there is no such step.
+    """
+    now = progress()
+    try:
+        about = course.step(step) if step else None
+    except CourseError as error:
+        return wrong(error, "./workshop diff 1.1")
+    part = number(about) if about else max(now.part, 1)
+    if not (work() / "plugin.py").is_file():
+        print(f"There is no {shown(work() / 'plugin.py')} yet. Make it:   ./workshop start {part}")
+        return 1
+    try:
+        differences = list(of_step(about) if about else of_part(part))
+    except CourseError as error:
+        print(f"{error}\nMend that first; it says more:   ./workshop check {part}")
+        return 1
+    print_diff(differences)
+    print(f"\nLines with - are yours, lines with + the course's. Go on:   ./workshop check {part}")
+    return 0
+
+
+def of_part(part: int) -> Iterator[str]:
+    """Yield the differences of the whole files."""
+    mine = (work() / "plugin.py").read_text(errors="replace")
+    yield from unified(mine, (install.clone() / f"part{part}" / "plugin.py").read_text(), f"part{part}/plugin.py")
+
+
+def of_step(step: Step) -> Iterator[str]:
+    """Yield the differences of the functions of a step. Raises CourseError where the learner's file is no Python."""
+    file = work() / "plugin.py"
+    mine = course.functions(file.read_text(errors="replace"), shown(file))
+    for reference in step.code:
+        yield from unified(mine.get(reference.partition(":")[2], ""), course.snippet(reference), reference)
+
+
+def unified(mine: str, theirs: str, reference: str) -> Iterator[str]:
+    name, _, function = reference.partition(":")
+    if mine == theirs:
+        yield f"  {reference} is the same in yours."
+        return
+    if not mine:
+        yield f"  There is no function {function} in yours. In {name} it is this:"
+    label = f"{shown(work() / 'plugin.py')}{f':{function}' if function else ''}"
+    yield from difflib.unified_diff(mine.splitlines(), theirs.splitlines(), label, reference, lineterm="")
+
+
+def print_diff(differences: list[str]) -> None:
+    """Print, in colour on a terminal, plainly elsewhere or with NO_COLOR."""
+    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+    for line in differences:
+        colour = COLOURS.get(line[:1])
+        print(line if plain or not colour else f"\033[{colour}m{line}\033[0m")
