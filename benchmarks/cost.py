@@ -29,7 +29,9 @@ from typing import Any
 from caller import Caller, at_once, to_engine, to_plugin
 from cost_page import Figures, draw, number, page, table
 
-from workshop.plugins.process import Plugin, private_folder, session
+from workshop.plugins.folders import private_folder
+from workshop.plugins.kernel import session
+from workshop.plugins.process import Plugin
 
 ROOT = Path(__file__).parent.parent
 VERBS = ("Activate", "Capabilities", "Create", "Get", "List", "Path", "Mount", "Unmount", "Remove")

@@ -6,8 +6,10 @@ import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from workshop.plugins.process import command_for, private_folder
-from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes, shapes_of, step_number, steps_of
+from workshop.checker.steps import shapes_of, step_number, steps_of
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import command_for
+from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes
 
 PART_FILES = {part: Path(__file__).parent.parent / f"part{part}" / "plugin.py" for part in "123"}
 Steps = Mapping[str, Check]

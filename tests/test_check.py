@@ -20,8 +20,12 @@ from mutants import MUTANTS
 from steps import STEPS
 
 from workshop.checker import report
+from workshop.checker.result import Result
+from workshop.checker.steps import run_step
 from workshop.course.check import Options, again
-from workshop.plugins.process import Plugin, listening, own_folder, private_folder, session
+from workshop.plugins.folders import own_folder, private_folder
+from workshop.plugins.kernel import listening, session
+from workshop.plugins.process import Plugin
 from workshop.plugins.under_test import FRUIT, PluginUnderTest
 
 pytestmark = pytest.mark.slow
@@ -195,11 +199,11 @@ def test_a_check_that_is_ended_ends_the_plugin(tmp_path: Path) -> None:
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the end of the plugin")
 
 
-def checked(command: list[str], step: str, folder: Path) -> report.Result:
+def checked(command: list[str], step: str, folder: Path) -> Result:
     plugin = PluginUnderTest(command, folder / "ddd.sock", folder / "root")
     plugin.chance = random.Random(0)
     try:
-        return report.run_step(plugin, step, STEPS[step], None)
+        return run_step(plugin, step, STEPS[step], None)
     finally:
         plugin.close()
 
@@ -229,7 +233,7 @@ def test_keys_in_another_case_are_good_enough_for_docker(tmp_path: Path) -> None
 def test_a_plugin_that_already_runs_is_never_asked_to_remove_what_is_not_ours(running: Plugin) -> None:
     plugin = PluginUnderTest([], running.socket, None)
     for step in STEPS:
-        result = report.run_step(plugin, step, STEPS[step], None)
+        result = run_step(plugin, step, STEPS[step], None)
         removed = [sent for each in result.exchanges if each.endpoint == "VolumeDriver.Remove" for sent in [each.sent]]
         assert [sent for sent in removed if not re.search(rf'"({"|".join(FRUIT)})-[0-9a-f]{{8}}"', sent)] == []
         assert result.outcome in ("ok", "skip"), report.lines_of(result)
@@ -242,7 +246,7 @@ def test_a_refusal_that_is_a_crash_is_told_of(tmp_path: Path) -> None:
     crashing.write_text(text.replace("abort(404, f", "abrt(404, f"))
     with private_folder() as folder:
         plugin = PluginUnderTest([sys.executable, str(crashing)], folder / "ddd.sock", folder / "root")
-        assert report.run_step(plugin, "3.13", STEPS["3.13"], crashing).outcome == "ok"
+        assert run_step(plugin, "3.13", STEPS["3.13"], crashing).outcome == "ok"
         plugin.close()
     line = next(n for n, row in enumerate(crashing.read_text().splitlines(), 1) if "abrt(" in row)
     told = f"Step 3.13 passes, but only by a crash: {crashing}:{line} raised NameError: name 'abrt' is not defined"
@@ -255,7 +259,7 @@ def test_a_plugin_that_keeps_its_volumes_elsewhere_is_told_so(tmp_path: Path) ->
     elsewhere.write_text(text.replace('os.environ.get("DDD_ROOT")', f'"{tmp_path}/mine"'))
     with private_folder() as folder:
         plugin = PluginUnderTest([sys.executable, str(elsewhere)], folder / "ddd.sock", folder / "root")
-        assert report.run_step(plugin, "3.6", STEPS["3.6"], elsewhere).outcome == "ok"
+        assert run_step(plugin, "3.6", STEPS["3.6"], elsewhere).outcome == "ok"
         plugin.close()
     assert f"The volumes are not in DDD_ROOT, but in {tmp_path}/mine/" in plugin.advice[0]
 
@@ -270,14 +274,14 @@ def test_a_socket_that_was_left_is_in_nobodys_way(step: str, tmp_path: Path) -> 
         plugin = PluginUnderTest([sys.executable, str(leaving)], folder / "ddd.sock", folder / "root")
         plugin.running().stop()
         assert plugin.socket.is_socket()
-        assert report.run_step(plugin, step, STEPS[step], leaving).outcome == "ok"
+        assert run_step(plugin, step, STEPS[step], leaving).outcome == "ok"
         plugin.close()
 
 
 def test_what_a_plugin_has_started_ends_with_the_check() -> None:
     with private_folder() as folder:
         plugin = PluginUnderTest(["sh", "-c", "sleep 1000 & exit 1"], folder / "ddd.sock", folder / "root")
-        assert report.run_step(plugin, "1.1", STEPS["1.1"], None).outcome == "FAIL"
+        assert run_step(plugin, "1.1", STEPS["1.1"], None).outcome == "FAIL"
         assert plugin.process
         assert session(plugin.process.pid)
         plugin.close()
@@ -362,7 +366,8 @@ def test_the_command_to_repeat_can_be_typed(tmp_path: Path) -> None:
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:
-    from workshop.checker.diagnose import Evidence, diagnose
+    from workshop.checker.diagnose import diagnose
+    from workshop.checker.evidence import Evidence
 
     found = diagnose(Evidence("2.9", "wanted rain"))
     assert (found.key, found.why[:24]) == ("", "The cause is not known t")

@@ -18,7 +18,7 @@ import pytest
 
 from workshop.course import clean
 from workshop.course.clean import Places, main
-from workshop.install import Lacking
+from workshop.repository import Lacking
 
 
 class Plugin(ThreadingMixIn, UnixStreamServer):

@@ -20,12 +20,13 @@ import pytest
 from mutants import CONFORMANCE, MUTANTS, Breach, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
 
-from workshop.checker import report
+from workshop.checker import export
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import LEVELS, cases
-from workshop.checker.report import Result
-from workshop.plugins.process import Plugin, private_folder
+from workshop.checker.result import Result
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 from workshop.plugins.under_test import FRUIT
 
 ROOT = Path(__file__).parent.parent
@@ -339,7 +340,7 @@ def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_junit_has_every_case(tmp_path: Path) -> None:
     results = [result_of("a set of IDs"), result_of("does not say which option"), result_of("global")]
-    suite_of = ET.fromstring(report.junit(results, "mine").partition("?>")[2])
+    suite_of = ET.fromstring(export.junit(results, "mine").partition("?>")[2])
     assert (suite_of.get("tests"), suite_of.get("failures"), suite_of.get("errors")) == ("3", "1", "0")
     kinds = [[child.tag for child in case] for case in suite_of]
     assert kinds == [["failure"], ["system-out"], ["system-out"]]
@@ -479,4 +480,4 @@ def as_object(text: str) -> object:
 
 def test_a_report_in_xml_has_no_control_characters() -> None:
     result = Result("x.y", "A rule", "error", reason='{"Scope": "lo\x01cal"}')
-    assert ET.fromstring(report.junit([result], "any")).find(".//error") is not None
+    assert ET.fromstring(export.junit([result], "any")).find(".//error") is not None

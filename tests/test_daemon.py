@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from engine.record import RESTART, course
 
+from workshop.daemon.calls import Clock
 from workshop.daemon.daemon import Container, Daemon, DockerError, Mount
-from workshop.daemon.drivers import Clock
 from workshop.daemon.practice.docker import play
 from workshop.daemon.practice.talk import Practice
-from workshop.plugins.process import private_folder
+from workshop.plugins.folders import private_folder
 from workshop.protocol.discovery import Places
 from workshop.protocol.exchange import Address, Exchange, Shape
 

@@ -20,7 +20,8 @@ import pytest
 from test_our_plugins import PARTS, wait_for
 
 from ddd import listener
-from workshop.plugins.process import Plugin, accepts, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts
 from workshop.protocol.exchange import MEDIA_TYPE, Exchange, request
 
 SERVERS = {

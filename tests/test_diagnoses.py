@@ -13,9 +13,13 @@ import pytest
 from mutants import MUTANTS, Mutant
 from programs import PROGRAMS, Program
 
-from workshop.checker import report
-from workshop.checker.diagnose import CAUSES, NO_SUCH_HOST, Evidence, diagnose, place
-from workshop.plugins.process import private_folder
+from workshop import terminal
+from workshop.checker import report, steps
+from workshop.checker.causes.start import NO_SUCH_HOST
+from workshop.checker.causes.table import CAUSES
+from workshop.checker.diagnose import diagnose, place
+from workshop.checker.evidence import Evidence
+from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import FRUIT, PluginUnderTest
 from workshop.protocol.exchange import Exchange
 
@@ -50,7 +54,7 @@ def transcript(wrong: Mutant | Program, folder: Path) -> tuple[str, str, str]:
         plugin.patience = 2.0
         plugin.chance = random.Random(0)
         try:
-            *_, last = report.run(plugin, report.steps(int(wrong.part)), False, file)
+            *_, last = steps.run(plugin, steps.steps(int(wrong.part)), False, file)
         finally:
             plugin.close()
     assert last.diagnosis, f"{wrong.name} passes"
@@ -63,7 +67,7 @@ def test_it_fails_at_its_step_with_its_diagnosis_and_report(
     wrong: Mutant | Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "WIDTH", 10_000)  # where a line breaks depends on what varies
+    monkeypatch.setattr(terminal, "WIDTH", 10_000)  # where a line breaks depends on what varies
     if wrong.needs and not shutil.which(wrong.needs):
         pytest.skip(f"needs {wrong.needs}: apt-get install {wrong.needs}")
     step, diagnosis, said = transcript(wrong, tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.process import private_folder
+from workshop.plugins.folders import private_folder
 from workshop.protocol.discovery import WHITE_SPACE, DiscoveryError, NotFound, Places, find, locate, parse, scan
 from workshop.protocol.exchange import Address
 from workshop.protocol.gojson import quoted_text

@@ -19,12 +19,16 @@ from unittest import SkipTest
 import pytest
 from programs import FIXED
 
-from workshop.checker import report, whole_file
+from workshop.checker import steps, whole_file
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import Case, cases
-from workshop.plugins import process
-from workshop.plugins.process import OurTrouble, Plugin, place_with_room, private_folder, with_environment
+from workshop.checker.result import Result
+from workshop.plugins import folders
+from workshop.plugins.errors import OurTrouble
+from workshop.plugins.folders import place_with_room, private_folder
+from workshop.plugins.kernel import with_environment
+from workshop.plugins.process import Plugin
 from workshop.plugins.under_test import PluginUnderTest
 
 ROOT = Path(__file__).parent.parent
@@ -203,12 +207,12 @@ def test_under_pytest_too(store: Store) -> None:
 # what an error means
 
 
-def outcome(test: Callable[[PluginUnderTest], None]) -> report.Result:
+def outcome(test: Callable[[PluginUnderTest], None]) -> Result:
     test.__doc__, test.__name__ = "A check.", "test_3_99_x"
     with private_folder() as folder:
         plugin = PluginUnderTest([sys.executable, str(PART3)], folder / "x.sock", folder / "root")
         try:
-            return report.run_step(plugin, "3.99", test, None)
+            return steps.run_step(plugin, "3.99", test, None)
         finally:
             plugin.close()
 
@@ -233,7 +237,7 @@ def test_an_error_of_the_plugins_files_is_not_our_fault(number: int, expected: s
     assert conformance_of(case).outcome == expected
 
 
-def conformance_of(case: Case) -> report.Result:
+def conformance_of(case: Case) -> Result:
     with private_folder() as folder:
         plugin = Candidate([sys.executable, str(PART3)], folder / "x.sock", folder / "root")
         try:
@@ -281,7 +285,7 @@ def test_an_error_does_not_poison_the_next_check(error: Exception, kind: type[Pl
                 case = Case("x.y", "A rule.", "Why.", {"docker": "must"}, False, False, each)
                 found.append(suite.run_case(plugin, case, None).outcome)
             else:
-                found.append(report.run_step(plugin, "3.1", each, None).outcome)
+                found.append(steps.run_step(plugin, "3.1", each, None).outcome)
         plugin.close()
     assert found == ["error" if isinstance(error, KeyError) else "FAIL", "ok"]
 
@@ -313,7 +317,7 @@ def test_another_folder_is_taken_where_one_is_full(tmp_path: Path) -> None:
 def test_a_disk_that_becomes_full_is_not_the_plugins_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20M", "disk", tmp_path], capture_output=True).returncode:
         pytest.skip("needs the right to mount: sudo ./workshop test")
-    monkeypatch.setattr(process, "MEMORY", str(tmp_path))
+    monkeypatch.setattr(folders, "MEMORY", str(tmp_path))
 
     def fills(plugin: PluginUnderTest) -> None:
         with contextlib.suppress(OSError):

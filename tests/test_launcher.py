@@ -17,7 +17,7 @@ from typing import Any
 import click
 import pytest
 
-from workshop import cli, interpreter
+from workshop import cli, interpreter, repository
 from workshop import install as setup
 
 ROOT = Path(__file__).parents[1]
@@ -620,7 +620,7 @@ def test_an_extra_is_installed_by_a_pip_that_hears_the_sources_only(
 
 def test_an_extra_and_a_configuration_of_pip_that_cannot_be_read(small_clone: Path, home: Path) -> None:
     configure(home / "venv/pip.conf", {"index-url": "one", "index-url\nno value": ""})
-    with pytest.raises(setup.Lacking, match=r"venv/pip\.conf cannot be read"):
+    with pytest.raises(repository.Lacking, match=r"venv/pip\.conf cannot be read"):
         setup._pip(["pytest"], small_clone)
 
 
@@ -635,7 +635,7 @@ def test_a_machine_without_the_engine_is_told_the_command(monkeypatch: pytest.Mo
     monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     for install in (False, True):
-        with pytest.raises(setup.Lacking, match=r"sudo apt-get install -y --no-install-recommends docker\.io$"):
+        with pytest.raises(repository.Lacking, match=r"sudo apt-get install -y --no-install-recommends docker\.io$"):
             setup.machine(["engine"], install)
 
 
@@ -745,7 +745,7 @@ def test_what_pytest_is_asked(
         asked.extend(options)
         return 0
 
-    monkeypatch.setattr(setup, "clone", lambda: small_clone)
+    monkeypatch.setattr(repository, "clone_root", lambda: small_clone)
     monkeypatch.setattr(setup, "extra", lambda name: None)
     monkeypatch.setattr(setup, "machine", lambda marks, install: None)
     monkeypatch.setattr(cli, "_pytest", pytest_stub)

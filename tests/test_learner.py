@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.course import course, learner
+from workshop.course import course, learner, progress
 
 ROOT = Path(__file__).parent.parent
 FIRST = [step.id for step in course.part(1).steps]
@@ -43,17 +43,17 @@ Say = Callable[..., str]
 
 
 def passed(part: int) -> None:
-    learner.record(part, {step.id: True for step in course.part(part).steps})
+    progress.record(part, {step.id: True for step in course.part(part).steps})
 
 
 def test_a_look_at_a_later_part_is_no_step_ahead(say: Say) -> None:
     say(learner.start)
-    learner.record(1, {"1.1": True, "1.2": False})
-    learner.record(2, {"2.1": False})
-    assert learner.progress().part == 1
+    progress.record(1, {"1.1": True, "1.2": False})
+    progress.record(2, {"2.1": False})
+    assert progress.progress().part == 1
     passed(1)
-    learner.record(2, {"2.1": False})
-    assert learner.progress().part == 2
+    progress.record(2, {"2.1": False})
+    assert progress.progress().part == 2
 
 
 def test_a_newcomer_gets_the_first_three_commands(say: Say) -> None:
@@ -65,7 +65,7 @@ def test_a_newcomer_gets_the_first_three_commands(say: Say) -> None:
 
 def test_status_marks_what_is_done_and_what_is_next(say: Say) -> None:
     say(learner.start)
-    learner.record(1, {"1.1": True, "1.2": True, "1.3": False})
+    progress.record(1, {"1.1": True, "1.2": True, "1.3": False})
     text = say(learner.status)
     assert "  ok    1.2 " in text and "  next  1.3 " in text and "        1.4 " in text
     assert re.search(r"Part 1 .* 2 of +8 done", text) and re.search(r"Part 3 .* 0 of 20 done", text)
@@ -83,9 +83,9 @@ def test_status_after_a_part_names_the_next_and_at_the_end_the_diff(say: Say) ->
 
 
 def test_a_step_that_fails_again_is_next(work: Path) -> None:
-    learner.record(1, dict.fromkeys(FIRST, True))
-    learner.record(1, {"1.1": True, "1.2": False})
-    upcoming = learner.next_step(learner.progress())
+    progress.record(1, dict.fromkeys(FIRST, True))
+    progress.record(1, {"1.1": True, "1.2": False})
+    upcoming = progress.next_step(progress.progress())
     assert upcoming and upcoming.id == "1.2"
 
 
@@ -100,14 +100,14 @@ def test_start_says_that_the_first_check_will_fail(say: Say, work: Path) -> None
 def test_a_part_starts_where_the_one_before_ends(say: Say, work: Path, part: int) -> None:
     say(learner.start, part)
     assert (work / "plugin.py").read_bytes() == (ROOT / f"part{part - 1}" / "plugin.py").read_bytes()
-    assert learner.progress().part == part
+    assert progress.progress().part == part
 
 
 def test_start_goes_on_to_the_next_part(say: Say) -> None:
     say(learner.start)
     passed(1)
     assert "Part 2 · " in say(learner.start)
-    assert learner.progress().part == 2
+    assert progress.progress().part == 2
 
 
 def test_start_never_loses_a_file(say: Say, work: Path) -> None:
@@ -145,7 +145,7 @@ def test_start_forgets_what_was_passed_of_the_part(say: Say) -> None:
     passed(1)
     passed(2)
     say(learner.start, 2)
-    assert learner.progress().passed == FIRST
+    assert progress.progress().passed == FIRST
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_hints_rise_and_the_fourth_offers_the_diff(say: Say) -> None:
 
 
 def test_hints_are_for_the_first_step_that_is_not_done(say: Say) -> None:
-    learner.record(1, {"1.1": True, "1.2": False})
+    progress.record(1, {"1.1": True, "1.2": False})
     assert "Step 1.2 · " in say(learner.hint)
 
 
@@ -247,6 +247,6 @@ def test_bytes_that_are_no_text_are_a_damaged_progress(say: Say, work: Path) -> 
 
 
 def test_progress_is_kept_in_one_file(work: Path) -> None:
-    learner.record(2, {"2.1": True, "2.2": False})
+    progress.record(2, {"2.1": True, "2.2": False})
     assert json.loads((work / ".progress.json").read_text()) == {"part": 2, "passed": ["2.1"], "hints": {}}
     assert os.listdir(work) == [".progress.json"]

@@ -16,7 +16,7 @@ import pytest
 from terminals import blocks
 from test_site import fetched, needs, needs_mkdocs
 
-from workshop.course.site.pages import free_port
+from workshop.course.site.build import free_port
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow

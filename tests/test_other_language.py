@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.process import Plugin, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 
 ROOT = Path(__file__).parent.parent
 CHECKS = [f"tests/test_part{part}.py" for part in (1, 2, 3)]

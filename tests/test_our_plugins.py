@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.process import Plugin, accepts, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts
 from workshop.protocol.exchange import MEDIA_TYPE
 
 PARTS = Path(__file__).parent.parent

@@ -20,7 +20,8 @@ from workshop.daemon.daemon import Bound, DockerError, Mount
 from workshop.daemon.practice import namespace as machine
 from workshop.daemon.practice.docker import main
 from workshop.daemon.practice.volume_flags import WrongFlag, by_flags, by_mount_flag, by_volume_flag
-from workshop.plugins.process import Plugin, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 
 pytestmark = pytest.mark.slow
 
@@ -108,7 +109,7 @@ def test_the_trace_has_no_colour_in_a_pipe_and_fits_80_columns(docker: Docker, p
 def test_without_a_plugin_it_says_how_to_start_one(
     docker: Docker, folder: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
-    monkeypatch.setattr("workshop.daemon.drivers.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("workshop.daemon.calls.time.sleep", lambda seconds: None)
     status, _, errors = docker(*option, "volume", "create", "-d", "no-such-plugin", "mango")
     lines = errors.splitlines()
     assert status == 1

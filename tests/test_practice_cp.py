@@ -13,7 +13,7 @@ from workshop.daemon.daemon import Bound, Daemon, Mount
 from workshop.daemon.practice import copying, inside
 from workshop.daemon.practice.docker import main
 from workshop.daemon.practice.home import DiskRecord
-from workshop.plugins.process import private_folder
+from workshop.plugins.folders import private_folder
 from workshop.protocol.discovery import Places
 
 Docker = Callable[..., tuple[int, str, str]]

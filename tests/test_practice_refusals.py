@@ -16,7 +16,8 @@ from workshop.daemon.daemon import Bound, Container, Daemon, DockerError, Mount
 from workshop.daemon.practice import namespace as machine
 from workshop.daemon.practice.docker import main
 from workshop.daemon.practice.home import DiskRecord
-from workshop.plugins.process import Plugin, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 from workshop.protocol.discovery import Places
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,8 @@ import pytest
 from test_ddd import SERVERS, create, elsewhere, plugin_of, volume
 from test_our_plugins import PARTS, wait_for
 
-from workshop.plugins.process import Plugin, accepts, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts
 
 SERVICE, SOCKET = PARTS / "deploy" / "ddd.service", PARTS / "deploy" / "ddd.socket"
 needs_systemd = pytest.mark.skipif(

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from workshop import install
+from workshop import repository
 from workshop.course import course
 from workshop.course.course import CourseError
-from workshop.course.site import deck, listing, notebook_pages
+from workshop.course.site import build, deck, events, listing, notebook_pages
 from workshop.course.site import pages as maker
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +73,7 @@ def test_a_picture_without_a_text_fails_the_build() -> None:
         deck.pictures(picture.format(""), "here")
 
 
-@pytest.mark.parametrize("name", maker.ORDER)
+@pytest.mark.parametrize("name", build.ORDER)
 def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     path = course.folder() / f"{name}.md"
     slides = course.slides(path)
@@ -81,7 +81,7 @@ def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     assert not [slide.where for slide in slides if not slide.minutes]
 
 
-@pytest.mark.parametrize("name", maker.ORDER)
+@pytest.mark.parametrize("name", build.ORDER)
 def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
     slides = course.slides(course.folder() / f"{name}.md")
     prompts = [(slide.where, line) for slide in slides for line in slide.notes.split("\n") or [""]]
@@ -89,7 +89,7 @@ def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
 
 
 def test_every_file_of_slides_has_its_place_in_the_day() -> None:
-    assert sorted(maker.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
+    assert sorted(build.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
 
 
 @needs_pygments
@@ -131,7 +131,7 @@ def test_a_block_of_commands_says_which_terminal_it_is_for(info: str, caption: s
     assert re.findall(r'<span class="filename">([^<]*)</span>', shown) == [caption] * bool(caption)
     assert '<span class="gp">$ </span>' in shown and '<span class="go">CONTAINER ID</span>' in shown
     assert "not run" not in shown and "terminal 2" not in shown
-    assert maker.on_page_markdown(block) == deck.consoles(block)
+    assert events.on_page_markdown(block) == deck.consoles(block)
 
 
 def sources(number: int) -> str:
@@ -182,11 +182,11 @@ def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
 
 def test_the_agenda_sums_the_minutes_of_the_day() -> None:
     minutes = [course.front_matter(path)[1] for path in maker.slide_files()]
-    table = maker.agenda()
+    table = events.agenda()
     assert f"**{sum(minutes)} minutes of slides, " in table
     taught = [int(found) for found in re.findall(r"\| (\d+) \| \[", table)]
     assert sum(taught) == sum(minutes)
-    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(maker.ORDER)
+    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(build.ORDER)
 
 
 def test_every_test_that_the_protocol_names_is_there() -> None:
@@ -251,7 +251,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the site."""
     folder = tmp_path_factory.mktemp("site")
     before = time.monotonic()
-    maker.build(folder)
+    build.build(folder)
     (folder / "seconds").write_text(str(time.monotonic() - before))
     return folder
 
@@ -260,7 +260,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @needs_mkdocs
 def test_the_site_is_built_in_ten_seconds_without_a_warning(built: Path) -> None:
     assert float((built / "seconds").read_text()) < 10
-    for name in maker.ORDER:
+    for name in build.ORDER:
         assert (built / f"{name}.html").is_file()
         assert (built / "decks" / f"{name}.html").is_file()
     for number in PARTS:
@@ -342,7 +342,7 @@ def test_a_hole_in_a_page_fails_the_build(tmp_path: Path, spoilt: str, said: str
 @pytest.mark.slow
 @needs_mkdocs
 def test_the_site_is_served_where_it_says_until_ctrl_c() -> None:
-    command = [sys.executable, "-P", "-c", "from workshop import site; raise SystemExit(site.serve())"]
+    command = [sys.executable, "-P", "-c", "from workshop.course.site import build; raise SystemExit(build.serve())"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as serving:
         assert serving.stdout
         address = re.search(r"http://127\.0\.0\.1:\d+/", serving.stdout.readline())
@@ -372,8 +372,8 @@ def fetched(address: str, seconds: float = 20, wanted: str = "") -> str:
 
 def test_without_chromium_the_pdf_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(install.Lacking, match=r"apt-get install chromium$"):
-        maker.pdf(tmp_path)
+    with pytest.raises(repository.Lacking, match=r"apt-get install chromium$"):
+        build.pdf(tmp_path)
 
 
 def test_the_vendored_files_have_their_licences_and_name_no_map() -> None:

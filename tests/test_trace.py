@@ -20,10 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.process import Plugin, accepts, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts
 from workshop.protocol.exchange import Address, exchange, request
-from workshop.trace import Refused, place, proxy, recording, trace
+from workshop.trace import place, proxy, recording, trace
 from workshop.trace.conversation import Clock
+from workshop.trace.errors import Refused
 from workshop.trace.mask import Mask
 from workshop.trace.proxy import Proxy, hang_up
 from workshop.trace.recording import KEPT, Call, Message

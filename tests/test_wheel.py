@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.process import Plugin, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow

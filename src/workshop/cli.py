@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from workshop import install as setup
-from workshop import interpreter
+from workshop import interpreter, repository
 
 MARKS = ("slow", "engine", "browser")
 
@@ -23,7 +23,7 @@ def part_number(_: click.Context, __: click.Parameter, value: str | None) -> int
     found = re.fullmatch(r"(?:part)?([1-3])", value or "")
     if value is not None and not found:
         number = next(iter(re.findall("[1-3]", value)), "1")
-        raise click.UsageError(f"check takes a part, 1, 2 or 3:   {setup.tool()} check {number}")
+        raise click.UsageError(f"check takes a part, 1, 2 or 3:   {repository.tool()} check {number}")
     return int(found[1]) if found else None
 
 
@@ -53,7 +53,7 @@ def tour(engine: bool) -> int:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(require: tuple[str, ...], install: bool, arguments: tuple[str, ...]) -> int:
     """Run the tests. All further ARGUMENTS go to pytest."""
-    root = setup.clone()
+    root = repository.clone_root()
     if install and not require:
         raise click.UsageError("--install is for what --require needs:   ./workshop test --require engine --install")
     setup.machine(require, install)
@@ -131,7 +131,7 @@ def check(accept: bool, **options: Any) -> int:
     if accept:
         for name in ("test", "notebooks"):
             setup.extra(name)
-        return verb.accept(setup.clone())
+        return verb.accept(repository.clone_root())
     return verb.main(verb.Options(**options))
 
 
@@ -194,18 +194,18 @@ def show(file: str) -> int:
 @click.option("--pdf", is_flag=True, help="Make a PDF of each deck, too.")
 def slides(pdf: bool) -> int:
     """Make the decks, as pages that need no network."""
-    from workshop.course.site import pages as site
+    from workshop.course.site import build, events
 
-    folder = setup.clone() / "site"
+    folder = repository.clone_root() / "site"
     for name in ("docs", "browser") if pdf else ("docs",):
         setup.extra(name)
     if pdf:
-        site.pdf(folder)
+        build.pdf(folder)
     else:
-        site.build_decks(folder)
+        build.build_decks(folder)
     made = "The decks and their PDFs" if pdf else "The decks"
     click.echo(f"{made} are in {folder / 'decks'}. Open one in a browser; the letter S shows the speaker's view.")
-    if old := site.outdated(folder):
+    if old := events.outdated(folder):
         click.echo(old)
     click.echo("The whole course as a site:   ./workshop site")
     return 0
@@ -227,9 +227,9 @@ def agenda(at: str | None) -> int:
 def site() -> int:
     """Serve the course as a site on this machine."""
     setup.extra("docs")
-    from workshop.course.site import pages
+    from workshop.course.site import build
 
-    return pages.serve()
+    return build.serve()
 
 
 @cli.command()
@@ -256,7 +256,7 @@ def docker(arguments: tuple[str, ...]) -> int:
 @click.option("--quick", is_flag=True, help="Measure little, and no engine: only to see that it works.")
 def bench(docs: str | None, quick: bool) -> NoReturn:
     """Measure what part 3 costs, beside a plugin in Go and Docker's own driver."""
-    root = setup.clone()
+    root = repository.clone_root()
     setup.extra("serve")
     options = ["--quick"] if quick else []
     if docs is not None:
@@ -295,11 +295,11 @@ def _print_as_far_as_can_be() -> None:
 
 def _status() -> int:
     try:
-        return _number(cli.main(prog_name=setup.tool(), standalone_mode=False))
+        return _number(cli.main(prog_name=repository.tool(), standalone_mode=False))
     except click.ClickException as wrong:
         wrong.show()
         return wrong.exit_code
-    except setup.Lacking as lacking:
+    except repository.Lacking as lacking:
         click.echo(lacking, err=True)
         return 1
     except (click.Abort, KeyboardInterrupt):

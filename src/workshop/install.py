@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workshop import interpreter
-
-
-class Lacking(Exception):
-    """This machine lacks something. The text is whole sentences, and ends in the command to type."""
+from workshop.repository import Lacking, clone_root
 
 
 @dataclass(frozen=True)
@@ -58,25 +55,6 @@ NEEDS = {
 }
 
 
-def home() -> Path | None:
-    """The root of the clone, or None where the tool is an installed wheel."""
-    root = Path(__file__).resolve().parents[2]
-    return root if (root / "constraints.txt").is_file() and (root / "workshop").is_file() else None
-
-
-def tool() -> str:
-    """The command to type: the launcher in a clone, or the installed program."""
-    return "./workshop" if home() else "workshop"
-
-
-def clone() -> Path:
-    """The root of the clone. Raises Lacking outside of one."""
-    root = home()
-    if root is None:
-        raise Lacking("This needs the course's repository. Clone it, and type there:  ./workshop test")
-    return root
-
-
 def requirements(extra: str, root: Path) -> list[str]:
     """The packages that an extra of pyproject.toml names, with those of the extras it is made of."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
@@ -113,7 +91,7 @@ def _installed(name: str, pins: dict[str, str]) -> bool:
 
 def extra(name: str) -> None:
     """Installs what an extra needs and this Python lacks. Raises Lacking where pip fails."""
-    root = clone()
+    root = clone_root()
     wanted = requirements(name, root)
     if not missing(wanted, root):
         return

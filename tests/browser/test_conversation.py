@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workshop.plugins.process import private_folder
+from workshop.plugins.folders import private_folder
 from workshop.protocol.exchange import Address, exchange, request
 from workshop.trace import live
 from workshop.trace import page as web

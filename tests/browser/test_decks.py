@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from workshop.course import course
-from workshop.course.site import deck
-from workshop.course.site import pages as maker
+from workshop.course.site import build, deck
 
 from .site_fixtures import CONTRASTS, Chromium, chromium, machine, site
 
@@ -45,7 +44,7 @@ CUT = """
 """
 """Returns the slides that do not fit their sheet of paper, with a margin around them."""
 
-each_deck = pytest.mark.parametrize("name", maker.ORDER)
+each_deck = pytest.mark.parametrize("name", build.ORDER)
 each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -207,14 +206,14 @@ def test_on_paper_each_slide_is_one_page_and_nothing_is_cut(chromium: Chromium, 
 
 
 def test_a_pdf_is_made(chromium: Chromium, site: Path) -> None:
-    made = maker.print_deck(chromium.browser, site / "decks" / "end.html")
+    made = build.print_deck(chromium.browser, site / "decks" / "end.html")
     pages = made.read_bytes().count(b"/Type /Page\n")
     made.unlink()
     assert pages == len(course.slides(course.folder() / "end.md"))
 
 
 def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:
-    for name in maker.ORDER:
+    for name in build.ORDER:
         chromium.open(site / "decks" / f"{name}.html").context.close()
     assert not chromium.left
     assert not chromium.errors

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.process import Plugin, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 from workshop.protocol.exchange import Address, exchange, request
 
 from .engine import Engine

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from engine.engine import wait_for
 
-from workshop.plugins.process import sockets_of
+from workshop.plugins.kernel import sockets_of
 from workshop.protocol.exchange import Exchange, failure, read_answer, request
 
 from .conftest import Start, on_a_disk, rm_held

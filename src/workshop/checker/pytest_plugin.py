@@ -15,12 +15,16 @@ from pathlib import Path
 import pytest
 
 from workshop import interrupt
-from workshop.checker import report as reports
+from workshop.checker import evidence
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import CLIENTS, case_of
-from workshop.plugins.process import OurTrouble, WrongCommand, command_for, private_folder
-from workshop.plugins.under_test import PluginUnderTest, makes_volumes, needs_process, shapes_of, step_number
+from workshop.checker.result import Result
+from workshop.checker.steps import shapes_of, step_number
+from workshop.plugins.errors import OurTrouble, WrongCommand
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import command_for
+from workshop.plugins.under_test import PluginUnderTest, makes_volumes, needs_process
 from workshop.protocol.exchange import SHAPES
 
 
@@ -159,8 +163,8 @@ def tell_of_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> 
     plugin = getattr(item, "funcargs", {}).get("plugin") or getattr(item, "funcargs", {}).get("shared_plugin")
     if not case or not isinstance(plugin, Candidate):
         return
-    result = reports.Result(case.id, case.rule, level=case.levels[plugin.profile])
-    suite.fail(result, plugin, case, reports.evidence(plugin, case.id, failure, plugin.output()[-4000:], None))
+    result = Result(case.id, case.rule, level=case.levels[plugin.profile])
+    suite.fail(result, plugin, case, evidence.gather_evidence(plugin, case.id, failure, plugin.output()[-4000:], None))
     report.longrepr = "\n".join(suite.lines_of(result))
     plugin.afresh()
     if result.outcome != "FAIL":

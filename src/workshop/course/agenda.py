@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workshop.course import course
-from workshop.course.course import Slide
-from workshop.course.site import deck
+from workshop.course.course import Slide, heading
 
 LONGEST = 80
 """After so many minutes people need a break."""
@@ -119,7 +118,7 @@ def cut_lines(end: int, mark: str = "") -> Iterator[str]:
         back = f"that gives back up to {saved} minutes, and the day ends at {clock(end - saved)}."
         yield from ["", f"Short of time? Cut these first: {back}", ""]
     for path, slide in found:
-        title = f"{slide.step} {deck.heading(slide)}".strip()
+        title = f"{slide.step} {heading(slide)}".strip()
         yield f"{mark}{slide.minutes:3} min  {title}, in {path.stem}"
 
 

@@ -15,12 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from workshop import install, interpreter, interrupt
-from workshop.checker import report, whole_file
-from workshop.checker.report import Result, say
-from workshop.course import course, learner
-from workshop.plugins.process import OurTrouble, WrongCommand, command_for, private_folder, stamp
+from workshop import interpreter, interrupt, repository, terminal
+from workshop.checker import export, report, steps, whole_file
+from workshop.checker.result import Result
+from workshop.course import course, progress
+from workshop.plugins.errors import OurTrouble, WrongCommand
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import command_for, stamp
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.repository import work
+from workshop.terminal import say
 
 UNLOCKED = {
     1: "A server listens where Docker looks for plugins.",
@@ -109,11 +113,11 @@ def plugin_file(options: Options) -> Path | None:
         raise Usage(f"{options.socket or '(nothing)'} is no socket. Name the plugin's:   --socket PATH")
     if options.run is not None or options.socket is not None:
         return None
-    if options.own and install.home() is None:
+    if options.own and repository.find_clone() is None:
         raise Usage("Name a plugin:   workshop check --socket /run/docker/plugins/NAME.sock")
-    file = Path(options.plugin) if options.plugin is not None else learner.work() / "plugin.py"
+    file = Path(options.plugin) if options.plugin is not None else work() / "plugin.py"
     if not file.is_file() and options.own:
-        raise Usage(f"There is no {report.shown_path(file)} yet. Begin with   ./workshop start")
+        raise Usage(f"There is no {terminal.shown_path(file)} yet. Begin with   ./workshop start")
     if not file.is_file():
         raise Usage(f"There is no file {file}: give --plugin the plugin's Python file.")
     return file.resolve()
@@ -123,7 +127,7 @@ def parts_of(options: Options) -> list[int]:
     """Return the parts to check: the one that was asked for, or the learner's; of a plugin by others, 2 and 3."""
     if options.part:
         return [options.part]
-    return [max(learner.progress().part, 1)] if options.own else [2, 3]
+    return [max(progress.progress().part, 1)] if options.own else [2, 3]
 
 
 def can_write(options: Options) -> None:
@@ -183,7 +187,7 @@ def begin_with_caution(plugin: PluginUnderTest) -> None:
     """See whose volumes the plugin has, and say at the beginning what is not asked of it, and why."""
     plugin.survey()
     for line in plugin.caution():
-        print("\n".join(report.wrapped("  caution   ", line)), flush=True)
+        print("\n".join(terminal.wrapped("  caution   ", line)), flush=True)
 
 
 def conformance(options: Options, file: Path | None) -> int:
@@ -201,8 +205,8 @@ def conformance(options: Options, file: Path | None) -> int:
             print(text, end="\n" if text else "", flush=True)
     interrupt.go_on()
     name = options.plugin or options.run or options.socket or "work/plugin.py"
-    write(options.junit, lambda: report.junit(results, name))
-    write(options.json, lambda: report.as_json(results, name))
+    write(options.junit, lambda: export.junit(results, name))
+    write(options.json, lambda: export.as_json(results, name))
     print("\n".join(suite.summary(results)))
     print_advice(plugin)
     print("\n".join(after_conformance(options, results, seed)))
@@ -214,7 +218,7 @@ def print_advice(plugin: PluginUnderTest) -> None:
     """Print what could be better, and what could not be cleaned up."""
     for word, lines in (("advice", plugin.advice), ("left", plugin.what_is_left())):
         for line in lines:
-            print("\n".join(report.wrapped(f"  {word:10}", line)))
+            print("\n".join(terminal.wrapped(f"  {word:10}", line)))
 
 
 def after_conformance(options: Options, results: list[Result], seed: int) -> list[str]:
@@ -232,15 +236,15 @@ def again(options: Options) -> str:
     """Return the command that checks the same plugin again."""
     how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
     profile = f" --profile {options.profile}" if options.profile else ""
-    return f"{install.tool()} check{how}{profile}{' --allow-outside-root' if options.allow_outside_root else ''}"
+    return f"{repository.tool()} check{how}{profile}{' --allow-outside-root' if options.allow_outside_root else ''}"
 
 
 def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
     """Check one part, and print the report of each step as it comes."""
-    checks = report.steps(part)
+    checks = steps.steps(part)
     print(say("head", course.parts()[part - 1].heading), flush=True)
     results = []
-    for result in report.run(plugin, checks, go_on, file):
+    for result in steps.run(plugin, checks, go_on, file):
         results.append(result)
         print("\n".join(report.lines_of(result)), flush=True)
     passed = sum(result.outcome == "ok" for result in results)
@@ -252,11 +256,11 @@ def conclude(options: Options, parts: list[int], results: list[Result], plugin: 
     """Keep the progress, write the files, and print what comes next; return 0, 1, or 3 where an error is ours."""
     failed = [result.step for result in results if result.outcome == "FAIL"]
     name = options.plugin or options.run or options.socket or "work/plugin.py"
-    write(options.junit, lambda: report.junit(results, name))
-    write(options.json, lambda: report.as_json(results, name))
+    write(options.junit, lambda: export.junit(results, name))
+    write(options.json, lambda: export.as_json(results, name))
     print_advice(plugin)
     if options.own:
-        learner.record(parts[0], {result.step: result.outcome == "ok" for result in results})
+        progress.record(parts[0], {result.step: result.outcome == "ok" for result in results})
     if any(result.outcome == "error" for result in results):
         print(OUR_ERROR)
         return 3
@@ -267,18 +271,18 @@ def conclude(options: Options, parts: list[int], results: list[Result], plugin: 
 def next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
     """Return the closing lines; the last one holds the command to type."""
     if failed and options.own:
-        return [f"  Next      {install.tool()} hint {failed[0]}"]
+        return [f"  Next      {repository.tool()} hint {failed[0]}"]
     if failed:
         return [f"  To repeat it with the same names:   {again(options)} --seed {seed}"]
     if not options.own:
-        return [f"All steps pass. To see every exchange:   {install.tool()} check --json FILE …"]
+        return [f"All steps pass. To see every exchange:   {repository.tool()} check --json FILE …"]
     part = parts[0]
     lines = [
         say("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
-        f"  Compare   {install.tool()} diff       with part{part}/",
+        f"  Compare   {repository.tool()} diff       with part{part}/",
     ]
     following = f"start {part + 1}    part {part + 1}" if part < 3 else "tour --engine    the real Docker"
-    return [*lines, f"  Go on     {install.tool()} {following}"]
+    return [*lines, f"  Go on     {repository.tool()} {following}"]
 
 
 def write(path: str | None, text: Callable[[], str]) -> None:
@@ -305,7 +309,7 @@ def watch(options: Options, file: Path | None, parts: list[int]) -> int:
         while True:
             before = stamp(file)
             status = once(options, file, parts)
-            print(f"\nWatching {report.shown_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
+            print(f"\nWatching {terminal.shown_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
             while stamp(file) in (before, None):
                 time.sleep(0.1)
     except KeyboardInterrupt:

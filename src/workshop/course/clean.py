@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.install import Lacking, home
 from workshop.protocol.exchange import Address, exchange, request
+from workshop.repository import Lacking, find_clone
 
 DRIVER = "ddd"
 SPECS = ("ddd-tcp.spec", "ddd-tls.json")
@@ -45,7 +45,7 @@ class Places:
     root: Path = field(default_factory=_root)
     specs: Path = Path("/etc/docker/plugins")
     certs: Path = Path("/etc/docker/ddd-certs")
-    ours: Path | None = field(default_factory=home)
+    ours: Path | None = field(default_factory=find_clone)
     docker: str | None = field(default_factory=_docker)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from workshop import install
+from workshop import repository
 
 MARK = re.compile(r"!([A-Z]+)(?:[ \t]+(.*))?$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
@@ -79,7 +79,7 @@ class Part:
 
 def folder() -> Path:
     """Return where the slides are: in the clone, or in the installed wheel."""
-    root = install.home()
+    root = repository.find_clone()
     return root / "slides" if root else Path(__file__).parent / "slides"
 
 
@@ -270,7 +270,7 @@ def trim(text: str) -> str:
 def snippet(reference: str, root: Path | None = None) -> str:
     """Return a function of a part with its decorators, for "part2/plugin.py:activate". Raises CourseError."""
     name, _, function = reference.partition(":")
-    path = (root or install.clone()) / name
+    path = (root or repository.clone_root()) / name
     try:
         found = functions(path.read_text(), str(path))
     except OSError as error:
@@ -284,7 +284,7 @@ def snippet(reference: str, root: Path | None = None) -> str:
 
 def conversation(name: str, root: Path | None = None) -> Path:
     """Return the file of a recorded conversation, "20.10/run". Raises CourseError, whose text names those there are."""
-    traces = (root or install.clone()) / "traces"
+    traces = (root or repository.clone_root()) / "traces"
     there = [str(path.relative_to(traces).with_suffix("")) for path in sorted(traces.rglob("*.jsonl"))]
     if name not in there:
         raise CourseError(f"There is no conversation {name} in traces/. There are: {', '.join(there)}.")
@@ -305,3 +305,14 @@ def functions(source: str, path: str = "the file") -> dict[str, str]:
 
 def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+HEADING = re.compile(r"\A(#{1,2})[ \t]+(.+)$", re.MULTILINE)
+
+
+def heading(slide: Slide) -> str:
+    """Return a slide's heading without its marks. Raises CourseError where it does not begin with one."""
+    found = HEADING.match(slide.text)
+    if not found:
+        raise CourseError(f"{slide.where}: the slide does not begin with a heading, # or ##.")
+    return found[2].strip()

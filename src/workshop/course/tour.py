@@ -14,8 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workshop.daemon.daemon import Daemon, DockerError
-from workshop.plugins.process import NotReady, Plugin, accepts, command_for, private_folder
+from workshop.plugins.errors import NotReady
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts, command_for
 from workshop.protocol.exchange import Exchange
+from workshop.repository import find_clone
 
 COLOURS = {"docker": "36", "plugin": "32", "error": "31", "head": "1", "you": "33"}
 PLUGINS = Path("/run/docker/plugins")
@@ -29,8 +32,8 @@ Docker remembers the driver ddd until it is restarted: while no plugin listens a
 
 def main(engine: bool) -> int:
     """Show the tour, through a real Docker Engine if asked; return 0, or 1 after a sentence on what is missing."""
-    home = Path(__file__).parents[3]
-    if not (home / "part1" / "plugin.py").exists():
+    home = find_clone()
+    if home is None:
         print("The tour runs the parts of the course. Clone its repository, and there type   ./workshop tour")
         return 1
     try:

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.daemon.drivers import Clock, DriverError, Line, Volume
+from workshop.daemon.calls import Clock, DriverError, Line
+from workshop.daemon.drivers import Volume
 from workshop.daemon.store import DockerError, NoSuchContainer, NoSuchVolume, Options, Record, Store, Unnamed
 from workshop.protocol.discovery import Places
 from workshop.protocol.exchange import NO_OPTIONS, Address, Exchange, Shape

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from workshop.daemon.drivers import Broken, DriverError, Drivers, Line, Volume
+from workshop.daemon.calls import Broken, DriverError, Line
+from workshop.daemon.drivers import Drivers, Volume
 from workshop.daemon.local import Local
 from workshop.protocol.discovery import Found, Places, locate, scan
 from workshop.protocol.exchange import Address

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import re
 import secrets
-import select
 import shlex
 import shutil
 import signal
@@ -16,31 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from workshop import interpreter, interrupt
 from workshop.interrupt import at_end, deferred
+from workshop.plugins.errors import LACKING, NotReady, OurTrouble, WrongCommand
+from workshop.plugins.folders import DISKS, MEMORY, NO_ROOM, ROOM, place_with_room
+from workshop.plugins.kernel import listening, session, sockets_of, status_within, with_environment
 from workshop.protocol.exchange import Address, Exchange, exchange, request
-
-ROOM = 16 * 2**20
-"""How many bytes have to be free where the check keeps its own files; a run of the suite takes less than half."""
-LONGEST_PLACE = 107 - len("/ddd-12345678/plugins/ddd.sock")
-"""A socket's path has at most 107 bytes (unix(7))."""
-# what this process lacks, and no plugin is to blame for
-LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
-
-
-class OurTrouble(Exception):
-    """The check itself cannot go on, and the plugin is not to blame: the text says why, and what to do."""
-
-
-class NotReady(Exception):
-    """The plugin ended, or did not listen in time; the text says which, with its last lines."""
-
-
-class WrongCommand(ValueError):
-    """What was given as a command is none; the text says why."""
 
 
 class Plugin:
@@ -221,68 +202,6 @@ def pass_on(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """Return the exit status of a process as soon as it has ended, None for one that outlasts so many seconds."""
-    if process.poll() is None:
-        # Popen.wait would look every 50 ms; the kernel tells at once
-        watched = os.pidfd_open(process.pid)
-        select.select([watched], [], [], seconds)
-        os.close(watched)
-    return process.poll()
-
-
-def session(leader: int) -> list[str]:
-    """Return the living processes of a session, which is the plugin and all that it started."""
-    found = []
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            # proc(5): from the third field on, state, ppid, pgrp, session; the twentieth is num_threads
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()
-            # a first thread that has ended is a zombie, but the others may still hold the socket
-            gone = fields[0] in "ZX" and int(fields[17]) <= 1
-            if int(fields[3]) == leader and not gone:
-                found.append(pid)
-    return found
-
-
-def with_environment(mark: str) -> list[int]:
-    """Return the processes that have NAME=VALUE in their environment: of this user, or of all for root."""
-    found = []
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                found.append(int(pid))
-    return found
-
-
-def sockets_of(pid: str) -> Iterator[str]:
-    """Yield the kernel's numbers of the sockets that a process has open."""
-    with contextlib.suppress(OSError):
-        for number in os.listdir(f"/proc/{pid}/fd"):
-            link = os.readlink(f"/proc/{pid}/fd/{number}")
-            if link.startswith("socket:["):
-                yield link[8:-1]
-
-
-def listening() -> dict[str, str]:
-    """Return all listening sockets of this machine by the kernel's number: the path, or "TCP port N".
-
-    Source: the kernel's Documentation/networking/proc_net_tcp, and proc(5) for /proc/net/unix.
-    """
-    found = {}
-    # a path is any bytes, but no newline
-    for line in Path("/proc/net/unix").read_text(errors="surrogateescape").split("\n")[1:-1]:
-        _, _, _, flags, _, _, inode, *path = line.split(maxsplit=7)
-        if int(flags, 16) & 0x10000 and path:
-            found[inode] = path[0]
-    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
-        for line in table.read_text().splitlines()[1:] if table.exists() else []:
-            fields = line.split()
-            if fields[3] == "0A":
-                found[fields[9]] = f"TCP port {int(fields[1].rpartition(':')[2], 16)}"
-    return found
-
-
 def accepts(path: Path) -> bool:
     """Tell whether somebody listens on the socket at path."""
     with socket.socket(socket.AF_UNIX) as caller:
@@ -314,79 +233,3 @@ def stamp(file: Path) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-MEMORY = "/dev/shm"
-DISKS = (*filter(None, [os.environ.get("TMPDIR")]), "/tmp", "/var/tmp")
-NO_ROOM = f"Free at least {ROOM >> 20} MiB in /dev/shm, /tmp or /var/tmp, or name a folder:   TMPDIR=FOLDER"
-
-
-def place_with_room(*places: str) -> str:
-    """Return the first of these folders that is ours to write to, and has room. Raises OurTrouble."""
-    for place in places:
-        with contextlib.suppress(OSError):
-            found = os.statvfs(place)
-            room = found.f_bavail * found.f_frsize >= ROOM and (not found.f_files or found.f_favail >= 1000)
-            if room and os.access(place, os.W_OK | os.X_OK):
-                return place
-    raise OurTrouble(f"No folder has room for the files of this check: {', '.join(places)}. {NO_ROOM}")
-
-
-@contextlib.contextmanager
-def private_folder() -> Iterator[Path]:
-    """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes. Raises OurTrouble."""
-    # in memory where Linux offers that: a plugin with fsync would wait for a slow disk at each of some hundred calls
-    short = [place for place in (MEMORY, *DISKS) if len(os.fsencode(os.path.realpath(place))) <= LONGEST_PLACE]
-    with own_folder("ddd-", place_with_room(*short)) as folder:
-        yield folder
-
-
-@contextlib.contextmanager
-def own_folder(prefix: str, place: str | None = None) -> Iterator[Path]:
-    """Give a new folder, and remove it afterwards; but never what a plugin has left mounted in it."""
-    with deferred():
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place or place_with_room(*DISKS, MEMORY))).resolve()
-        end = at_end(lambda: take_away(folder))
-    try:
-        yield folder
-    finally:
-        end()
-
-
-def take_away(folder: Path) -> None:
-    """Remove a folder of ours, after an umount of what is mounted in it, or from it. What cannot be unmounted stays."""
-    unmount([*mounted_in(folder), *mounted_from(folder)])
-    if left := mounted_in(folder):
-        print(f"{folder} stays, because something is mounted in it. Look what it is:", file=sys.stderr)
-        print("\n".join(f"    umount '{point}'" for point in left), file=sys.stderr)
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def unmount(points: Sequence[str]) -> None:
-    """Unmount what is mounted there, as far as that can be."""
-    for point in points:
-        # in a session of its own: a Ctrl-C in the terminal is not for it
-        subprocess.run(["umount", "--", point], stderr=subprocess.DEVNULL, start_new_session=True)
-
-
-def mounts(pid: str = "self") -> list[tuple[str, str]]:
-    """Return what a process sees mounted: what of its file system, and where. Source: proc_pid_mountinfo(5)."""
-    text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
-    # the kernel writes a space as \040
-    fields = [
-        [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), field) for field in line.split(" ")[3:5]]
-        for line in text.split("\n")[:-1]
-    ]
-    return [(root, point) for root, point in fields]
-
-
-def mounted_in(folder: Path, pid: str = "self") -> list[str]:
-    """Return where something is mounted below a folder, the innermost first."""
-    points = [point for _, point in mounts(pid) if point.startswith(f"{folder}/")]
-    return sorted(points, key=len, reverse=True)
-
-
-def mounted_from(folder: Path) -> list[str]:
-    """Return where a folder of ours, whose name is random, or what is in it, is mounted elsewhere; the latest first."""
-    return [point for root, point in reversed(mounts()) if folder.name in root.split("/")]

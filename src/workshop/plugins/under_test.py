@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import random
-import re
 import secrets
 import signal
 import socket
@@ -18,22 +17,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from unittest import SkipTest
 
 from workshop import interrupt
 from workshop.interrupt import deferred
-from workshop.plugins.process import (
-    LACKING,
-    NotReady,
-    OurTrouble,
-    Plugin,
-    accepts,
-    mounted_in,
-    own_folder,
-    status_within,
-)
-from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
+from workshop.plugins.errors import LACKING, NotReady, OurTrouble
+from workshop.plugins.folders import mounted_in, own_folder
+from workshop.plugins.kernel import status_within
+from workshop.plugins.process import Plugin, accepts
+from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, Exchange
 
 FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "melon", "olive", "peach", "pear", "plum")
 
@@ -534,19 +526,3 @@ def process(check: Check) -> Check:
 def needs_process(check: Check) -> bool:
     """Tell whether a check starts and stops the plugin."""
     return getattr(check, "needs_process", False)
-
-
-def step_number(function: str) -> str:
-    """Return the step that a check is for, "2.1" for test_2_1_…; "" for a test that is none."""
-    found = re.match(r"test_(\d+)_(\d+)_", function)
-    return f"{found[1]}.{found[2]}" if found else ""
-
-
-def steps_of(module: ModuleType) -> dict[str, Check]:
-    """Return the checks of a module in their order, by step."""
-    return {step_number(name): check for name, check in vars(module).items() if step_number(name)}
-
-
-def shapes_of(check: Check) -> tuple[str, ...]:
-    """Return the engines a check is run for: both, or one where it starts and stops the plugin."""
-    return SHAPES[-1:] if needs_process(check) else SHAPES

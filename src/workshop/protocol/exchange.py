@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from workshop.protocol.gojson import as_go_reads, no_number, to_json
+
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 SHAPES = ("20.10", "28")
 Shape = Literal["20.10", "28"]
@@ -27,21 +29,6 @@ NO_OPTIONS: dict[str, dict[str, str] | None] = {"20.10": {}, "28": None}
 
 LONGEST = 64 << 20
 """How many bytes of an answer are read: the names of 100 000 volumes take a tenth of it."""
-
-# what the answers of a volume plugin may hold: moby daemon/volume/drivers/proxy.go and adapter.go
-FIELD_NAMES = (
-    "Implements",
-    "Err",
-    "Volume",
-    "Volumes",
-    "Name",
-    "Mountpoint",
-    "CreatedAt",
-    "Status",
-    "Capabilities",
-    "Scope",
-)
-FIELDS = {name.lower(): name for name in FIELD_NAMES}
 
 
 @dataclass(frozen=True)
@@ -139,26 +126,6 @@ class Exchange:
     def __str__(self) -> str:
         answer = f"{self.status} {self.text.strip()}" if self.status else self.failure
         return f"POST /{self.endpoint} {self.sent or '(empty body)'} -> {answer}"
-
-
-def no_number(word: str) -> None:
-    """Raise ValueError: Infinity and NaN are none in JSON."""
-    raise ValueError(word)
-
-
-def as_go_reads(value: Any) -> Any:
-    """Return value with the protocol's own keys in their own case: Go takes "err" and "ERR" for Err."""
-    if isinstance(value, dict):
-        return {FIELDS.get(key.lower(), key): as_go_reads(each) for key, each in value.items()}
-    return [as_go_reads(each) for each in value] if isinstance(value, list) else value
-
-
-def to_json(body: Mapping[str, Any]) -> bytes:
-    """Return body as Go's json.Encoder writes it: no spaces, <, > and & escaped, a newline at the end."""
-    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
 def request(

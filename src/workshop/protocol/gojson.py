@@ -1,9 +1,10 @@
-"""JSON as Docker reads it, which is Go's decoder: the first value counts, and what is wrong is said in Go's words."""
+"""JSON as Docker reads and writes it, which is Go's: the first value counts, and an error has Go's words."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 LITERALS = {"t": "true", "f": "false", "n": "null"}
@@ -113,3 +114,39 @@ def escaped(character: str) -> str:
     if code < 0x80 or 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code & 0xFF:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+# what the answers of a volume plugin may hold: moby daemon/volume/drivers/proxy.go and adapter.go
+FIELD_NAMES = (
+    "Implements",
+    "Err",
+    "Volume",
+    "Volumes",
+    "Name",
+    "Mountpoint",
+    "CreatedAt",
+    "Status",
+    "Capabilities",
+    "Scope",
+)
+FIELDS = {name.lower(): name for name in FIELD_NAMES}
+
+
+def no_number(word: str) -> None:
+    """Raise ValueError: Infinity and NaN are none in JSON."""
+    raise ValueError(word)
+
+
+def as_go_reads(value: Any) -> Any:
+    """Return value with the protocol's own keys in their own case: Go takes "err" and "ERR" for Err."""
+    if isinstance(value, dict):
+        return {FIELDS.get(key.lower(), key): as_go_reads(each) for key, each in value.items()}
+    return [as_go_reads(each) for each in value] if isinstance(value, list) else value
+
+
+def to_json(body: Mapping[str, Any]) -> bytes:
+    """Return body as Go's json.Encoder writes it: no spaces, <, > and & escaped, a newline at the end."""
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode("utf-8", "surrogatepass") + b"\n"

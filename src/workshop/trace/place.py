@@ -10,8 +10,8 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from workshop.install import tool
-from workshop.trace import Refused
+from workshop.repository import tool
+from workshop.trace.errors import Refused
 
 
 @contextlib.contextmanager

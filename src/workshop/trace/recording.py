@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from workshop.install import tool
-from workshop.trace import Usage
+from workshop.repository import tool
+from workshop.trace.errors import Usage
 
 FORMAT = "ddd-trace 1"
 KEPT = 64 * 1024

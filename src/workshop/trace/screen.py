@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
-from workshop.checker.report import WIDTH, printable, say, shortened
+from workshop.terminal import WIDTH, printable, say, shortened
 from workshop.trace.mask import Mask
 from workshop.trace.recording import Call, Message
 

@@ -9,8 +9,9 @@ import threading
 import time
 from pathlib import Path
 
-from workshop.checker.report import printed, shown_path
-from workshop.plugins.process import NotReady, Plugin, stamp
+from workshop.plugins.errors import NotReady
+from workshop.plugins.process import Plugin, stamp
+from workshop.terminal import printed, shown_path
 from workshop.trace.place import Note
 
 HOLD = 5.0

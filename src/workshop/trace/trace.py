@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop import install
-from workshop.checker.report import say
-from workshop.install import tool
-from workshop.plugins.process import Plugin, WrongCommand, command_for, private_folder
+from workshop import repository
+from workshop.plugins.errors import WrongCommand
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, command_for
 from workshop.protocol.exchange import Address
-from workshop.trace import Refused, Usage
+from workshop.repository import tool
+from workshop.terminal import say
 from workshop.trace.conversation import Clock
+from workshop.trace.errors import Refused, Usage
 from workshop.trace.mask import Mask
 from workshop.trace.place import Note, aside_of, in_place_of, public
 from workshop.trace.proxy import Proxy
@@ -109,10 +111,10 @@ def checked(options: Options) -> Options:
 
 def own_plugin() -> str:
     """Return the learner's own plugin. Raises Usage where there is none."""
-    if install.home():
-        from workshop.course import learner
+    if repository.find_clone():
+        from workshop.repository import work
 
-        if (file := learner.work() / "plugin.py").is_file():
+        if (file := work() / "plugin.py").is_file():
             return str(file)
     raise Usage(f"Name a plugin:   {tool()} trace --plugin FILE")
 

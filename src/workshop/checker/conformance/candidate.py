@@ -16,7 +16,7 @@ from unittest import SkipTest
 
 from workshop import interrupt
 from workshop.checker.conformance.case import CLIENTS, Case
-from workshop.plugins.process import session
+from workshop.plugins.kernel import session
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import NO_OPTIONS, Exchange, failure, read_answer, request
 

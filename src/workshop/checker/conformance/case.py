@@ -18,7 +18,28 @@ GROUPS = (
     *("activate", "http", "answers", "names", "create", "get", "list", "path", "mount", "unmount", "remove"),
     *("capabilities", "options", "errors", "many", "restart", "security", "socket"),
 )
-MODULES = ("test_answers", "test_volumes", "test_mounts", "test_many", "test_restart", "test_security")
+MODULES = (
+    *(
+        "test_http",
+        "test_answers",
+        "test_errors",
+        "test_empty_body",
+        "test_names",
+        "test_create",
+        "test_get",
+        "test_list",
+    ),
+    *(
+        "test_remove",
+        "test_options",
+        "test_mount",
+        "test_unmount",
+        "test_many",
+        "test_restart",
+        "test_socket",
+        "test_security",
+    ),
+)
 
 Test = Callable[[Any], None]
 """A test gets a Candidate, and asserts."""

@@ -8,12 +8,15 @@ from itertools import groupby
 from pathlib import Path
 from unittest import SkipTest
 
+from workshop import terminal
 from workshop.checker import report
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import LEVELS, Case, cases
-from workshop.checker.diagnose import Diagnosis, Evidence, diagnose
-from workshop.checker.report import Result, say
-from workshop.plugins.process import OurTrouble
+from workshop.checker.diagnose import Diagnosis, diagnose
+from workshop.checker.evidence import Evidence, gather_evidence
+from workshop.checker.result import Result
+from workshop.plugins.errors import OurTrouble
+from workshop.terminal import say
 
 WORST_FIRST = ("FAIL", "error", "warn", "note", "ok", "skip")
 # a plugin that never gets as far as this has nothing to be asked
@@ -40,7 +43,7 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
-        fail(result, plugin, case, report.evidence(plugin, case.id, str(failure), plugin.output(printed), file))
+        fail(result, plugin, case, gather_evidence(plugin, case.id, str(failure), plugin.output(printed), file))
     except OurTrouble:
         raise
     except Exception as error:
@@ -85,13 +88,13 @@ def told(results: Iterator[Result]) -> Iterator[tuple[Result, str]]:
 def lines_of(result: Result) -> list[str]:
     """Return the report of one case: a line, and after a failure all that helps to mend it."""
     text = result.reason if result.outcome in ("note", "skip", "error") else result.title
-    line = f"  {result.outcome:5} {result.step:28} {report.printable(text)}"
+    line = f"  {result.outcome:5} {result.step:28} {terminal.printable(text)}"
     if result.outcome in ("FAIL", "warn") or not (result.evidence and result.diagnosis):
-        line = report.shortened(line, report.WIDTH)
+        line = terminal.shortened(line, terminal.WIDTH)
     lines = [line.replace(result.outcome, say(result.outcome, result.outcome), 1)]
     if result.outcome in ("FAIL", "warn") and result.evidence and result.diagnosis:
         rule = f"{result.title} ({result.level})"
-        lines += [*report.wrapped("  rule      ", rule), *report.failure_lines(result.evidence, result.diagnosis)]
+        lines += [*terminal.wrapped("  rule      ", rule), *report.failure_lines(result.evidence, result.diagnosis)]
     return lines
 
 
@@ -106,5 +109,5 @@ def summary(results: Sequence[Result]) -> list[str]:
     for kind, words in (("FAIL", "broken"), ("warn", "advice"), ("error", "our fault")):
         named = [result.step for result in results if result.outcome == kind]
         if named:
-            lines += report.wrapped(f"  {words:10}", ", ".join(named))
+            lines += terminal.wrapped(f"  {words:10}", ", ".join(named))
     return lines

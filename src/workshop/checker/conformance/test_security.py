@@ -13,7 +13,7 @@ from unittest import SkipTest
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
-from workshop.plugins.process import mounted_from, unmount
+from workshop.plugins.folders import mounted_from, unmount
 
 
 def canary(plugin: Candidate) -> Path:

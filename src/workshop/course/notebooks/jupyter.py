@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from workshop import interpreter
-from workshop.course import learner
+from workshop import interpreter, repository
+from workshop.course import progress
 from workshop.course.site import notebook_pages
-from workshop.course.site.pages import free_port
+from workshop.course.site.build import free_port
 
 OPTIONS = [
     "--ip=127.0.0.1",
@@ -33,7 +33,7 @@ TOKEN = "import os\nc.IdentityProvider.token = os.environ['JUPYTER_TOKEN']\n"
 
 def copies() -> Path:
     """Return the folder with the learner's copies. One that is there already stays as it is."""
-    folder = learner.work() / "notebooks"
+    folder = repository.work() / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     for path in notebook_pages.stored():
         if not (folder / path.name).exists():
@@ -43,7 +43,7 @@ def copies() -> Path:
 
 def settings() -> Path:
     """Return a folder with what JupyterLab is told by file."""
-    folder = learner.work() / ".jupyter"
+    folder = repository.work() / ".jupyter"
     (folder / "labconfig").mkdir(parents=True, exist_ok=True)
     (folder / "labconfig" / "page_config.json").write_text(json.dumps(NO_NEWS))
     (folder / "jupyter_server_config.py").write_text(TOKEN)
@@ -54,7 +54,7 @@ def serve(part: int | None) -> NoReturn:
     """Become JupyterLab with the learner's copies, on 127.0.0.1 only; say where. Ctrl-C ends it."""
     folder, port, token = copies(), free_port(8888), secrets.token_hex(16)
     place = f"/lab/tree/part{part}.ipynb" if part else "/lab"
-    print(f"The notebooks in {learner.shown(folder)} are yours to change. One that you remove is copied anew.")
+    print(f"The notebooks in {progress.shown(folder)} are yours to change. One that you remove is copied anew.")
     print(f"JupyterLab is at   http://127.0.0.1:{port}{place}?token={token}")
     print("in a few seconds. Ctrl-C ends it, and every plugin that it has started.", flush=True)
     command = [sys.executable, "-P", "-m", "jupyterlab", *OPTIONS, f"--port={port}"]

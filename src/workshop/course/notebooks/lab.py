@@ -18,11 +18,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from workshop import install
+from workshop import repository
 from workshop.course import course
 from workshop.course.notebooks.cell import Answer, Shown, branches, masked, shown, side_by_side
 from workshop.daemon.daemon import Daemon, DockerError
-from workshop.plugins.process import private_folder
+from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import DiscoveryError, Places, find
 from workshop.protocol.exchange import Exchange
@@ -42,7 +42,7 @@ class Bench:
         self.part = part
         self.end = ExitStack()
         self.folder = self.end.enter_context(private_folder())
-        file = install.clone() / part / "plugin.py"
+        file = repository.clone_root() / part / "plugin.py"
         if old:
             file = changed(file, old, new, self.folder / "plugin.py")
         command = [sys.executable, "-c", ENDS_WITH_US, str(file)]

@@ -13,12 +13,11 @@ from string import Template
 from typing import Any
 
 from workshop.course import course
-from workshop.course.course import CourseError, Slide
+from workshop.course.course import CourseError, Slide, heading
 from workshop.course.site import listing
 
 HERE = Path(__file__).parent
 CODE = re.compile(r"^!CODE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
-HEADING = re.compile(r"\A(#{1,2})[ \t]+(.+)$", re.MULTILINE)
 CONSOLE = re.compile(r"^( {0,3}`{3,}console)[ \t]+(?:terminal ([23])|not run: .*)$", re.MULTILINE)
 """A block of commands for another terminal, or one that the tests cannot run; for the reason see tests/terminals.py."""
 CAPTION = {"2": ' title="In a second terminal"', "3": ' title="In a third terminal"', None: ""}
@@ -30,14 +29,6 @@ COLUMNS = 76
 def anchor(slide: Slide, number: int) -> str:
     """Return the name of a slide in the addresses of deck and page; number is its place in the file, from 1."""
     return f"step-{slide.step.replace('.', '-')}" if slide.step else f"slide-{number}"
-
-
-def heading(slide: Slide) -> str:
-    """Return a slide's heading without its marks. Raises CourseError where it does not begin with one."""
-    found = HEADING.match(slide.text)
-    if not found:
-        raise CourseError(f"{slide.where}: the slide does not begin with a heading, # or ##.")
-    return found[2].strip()
 
 
 def page(path: Path) -> str:

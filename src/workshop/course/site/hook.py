@@ -30,7 +30,7 @@ def lacking() -> str:
 
 
 def load() -> Any:
-    """Return workshop.course.site.pages of this clone. Raises mkdocs' ConfigurationError, which is printed without a traceback."""
+    """Return workshop.course.site.events of this clone. Raises mkdocs' ConfigurationError, which is printed without a traceback."""
     if lacks := lacking():
         text = f"The site needs {lacks}. Install what it needs, in this folder:\n    {INSTALL}"
         raise import_module("mkdocs.exceptions").ConfigurationError(text)
@@ -38,7 +38,7 @@ def load() -> Any:
         del sys.modules[name]
     # mkdocs takes this away again, but a package that is loaded finds its modules by its own folder
     sys.path.insert(0, str(SRC))
-    return import_module("workshop.course.site.pages")
+    return import_module("workshop.course.site.events")
 
 
 site = load()

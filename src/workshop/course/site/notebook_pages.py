@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workshop import install
+from workshop import repository
 from workshop.course.course import CourseError
 
 
 def stored() -> list[Path]:
     """Return the notebooks of the course, in the order of the parts."""
-    return sorted((install.clone() / "notebooks").glob("part*.ipynb"))
+    return sorted((repository.clone_root() / "notebooks").glob("part*.ipynb"))
 
 
 def page(path: Path) -> str:

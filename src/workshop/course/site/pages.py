@@ -1,46 +1,21 @@
-"""The site and its decks, both made from slides/: what mkdocs calls through hook.py, and what the verbs call."""
+"""A page of the site for each file of slides/: its slides, the checks, and the code of its part."""
 
 from __future__ import annotations
 
 import html
 import logging
 import re
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from importlib import import_module
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from workshop import install, interpreter
-from workshop.checker import report
-from workshop.course import agenda as day
+from workshop import repository
+from workshop.checker import steps
 from workshop.course import course
-from workshop.course.course import CourseError, Slide
-from workshop.course.site import deck, listing, notebook_pages
+from workshop.course.course import HEADING, CourseError, Slide, heading
+from workshop.course.site import deck, listing
 from workshop.trace import page as web
 
-ORDER = course.ORDER
-"""The files of slides/ in the order of the day."""
-
 TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
-SCRIPT = "scripts/conversation.js"
-FOLLOW = """
-const follow = () => document.querySelectorAll("plugin-conversation").forEach((each) =>
-  each.setAttribute("theme", document.body.dataset.mdColorScheme === "slate" ? "dark" : "light"));
-new MutationObserver(follow).observe(document.body, {attributeFilter: ["data-md-color-scheme"]});
-follow();
-"""
-"""Keeps the conversations of a page as light or dark as the page."""
-
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-ASIDE = ".pdf"
-"""Where PDFs are while mkdocs empties the folder of the site."""
 log = logging.getLogger("mkdocs.hooks.workshop")
 
 
@@ -49,104 +24,14 @@ def slide_files() -> list[Path]:
     return course.files()
 
 
-# What mkdocs calls, by these names
-
-
-def on_pre_build(config: Any) -> None:
-    """Put the PDFs of the decks aside: next, mkdocs deletes what is in the folder of the site and not hidden."""
-    move_pdfs(Path(config.site_dir, "decks"), Path(config.site_dir, ASIDE))
-
-
-def on_files(files: Any, config: Any) -> Any:
-    """Add a page and a deck for each file of slides/, a page for each notebook, and what draws conversations."""
-    folder = Path(config.site_dir)
-    move_pdfs(folder / ASIDE, folder / "decks")
-    if old := outdated(folder):
-        log.info(old)
-    course.parts.cache_clear()  # `mkdocs serve` builds again after a change
-    File = import_module("mkdocs.structure.files").File
-    with told():
-        for path in slide_files():
-            files.append(File.generated(config, f"{path.stem}.md", content=page(path)))
-            files.append(File.generated(config, f"decks/{path.stem}.html", content=deck.page(path)))
-        for path in notebook_pages.stored():
-            files.append(File.generated(config, f"{path.stem}-notebook.md", content=notebook_pages.page(path)))
-    files.append(File.generated(config, SCRIPT, abs_src_path=str(web.FOLDER / "conversation.js")))
-    return files
-
-
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fill in the agenda, and lead a link to the README to the page that says the same: the site ends at docs/."""
-    with told():
-        text = deck.consoles(markdown).replace("](../README.md)", "](index.md)")
-        return text.replace("<!-- agenda -->", agenda())
-
-
-def on_page_content(text: str, page: Any, **_: Any) -> str:
-    """Give every picture its text."""
-    with told():
-        return deck.pictures(text, page.file.src_uri)
-
-
-def on_post_page(output: str, **_: Any) -> str:
-    """Leave out the 3 MB that draw pictures where there is none, and bring in what draws conversations where one is."""
-    if "<plugin-conversation" in output:
-        scripts = f'<script src="{SCRIPT}" defer></script><script>{FOLLOW}</script>'
-        output = output.replace("</body>", f"{scripts}</body>")
-    if 'class="mermaid"' in output:
-        return output
-    return re.sub(r'<script src="[^"]*mermaid\.min\.js"></script>', "", output)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Tell what is wrong with the course as mkdocs tells errors: a sentence, no traceback."""
-    try:
-        yield
-    except (CourseError, install.Lacking) as error:
-        raise import_module("mkdocs.exceptions").PluginError(str(error)) from None
-
-
-def move_pdfs(source: Path, target: Path) -> None:
-    """Move the PDFs of a folder, if there are any, with the times of their making."""
-    for path in source.glob("*.pdf"):
-        target.mkdir(parents=True, exist_ok=True)
-        path.replace(target / path.name)
-    if source.name == ASIDE and source.is_dir():
-        source.rmdir()
-
-
-def outdated(folder: Path) -> str:
-    """Return a sentence on the PDFs of a built site that are older than what their decks show; "" where none is."""
-    old = [path.name for path in sorted(folder.glob("decks/*.pdf")) if path.stat().st_mtime < changed(path.stem)]
-    if not old:
-        return ""
-    return f"Older than their slides: {', '.join(old)}. Print them anew:   {install.tool()} slides --pdf"
-
-
 def changed(name: str) -> float:
     """Return when the text or the code of a deck was last changed, in seconds since the epoch."""
     path = course.folder() / f"{name}.md"
     if not path.is_file():  # the deck is gone, and its PDF shows what was
         return float("inf")
     code = {where.partition(":")[0] for where in deck.CODE.findall(path.read_text())}
-    files = [path, *(install.clone() / each for each in code)]
+    files = [path, *(repository.clone_root() / each for each in code)]
     return max(float(file.stat().st_mtime) for file in files if file.is_file())
-
-
-def agenda() -> str:
-    """Return the day as a table in Markdown: when, what, and its slides. Raises CourseError."""
-    plan = day.day(day.minutes_of(day.START))
-    taught, breaks = day.total(plan)
-    rows = ["| time | minutes | | |", "|---|---|---|---|"]
-    for each in plan:
-        what, shown = each.title, ""
-        if each.slides:
-            what = f"[{day.name(each)}]({each.file}.md)"
-            shown = f"[slides](decks/{each.file}.html)"
-        rows.append(f"| {day.clock(each.start)}–{day.clock(each.end)} | {each.minutes} | {what} | {shown} |")
-    rows.append(f"| | **{taught + breaks}** | **{taught} minutes of slides, {breaks} of breaks** | |")
-    return "\n".join([*rows, *day.cut_lines(plan[-1].end, "- ")])
 
 
 # A page for each file of slides/
@@ -170,12 +55,12 @@ def page(path: Path) -> str:
 
 def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
-    title = deck.heading(slide)
+    title = heading(slide)
     part = f"Part {name[4:]}" if first and name.startswith("part") else ""
     step = f'<span class="step">{slide.step or part}</span> ' if slide.step or part else ""
     level = "#" if first else "##"
     meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
-    text = deck.HEADING.sub("", slide.text, count=1)
+    text = HEADING.sub("", slide.text, count=1)
     more = with_conversations(with_code(slide.more), slide.where)
     parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, with_code(text), more]
     return "\n\n".join([*filter(None, map(str.strip, parts)), *hints(slide)])
@@ -207,7 +92,7 @@ def conversation(name: str, where: str) -> str:
 def checks(number: int) -> str:
     """Return the steps of a part, with what each check looks at, as a table in Markdown. Raises CourseError."""
     rows = ["| step | what is checked |", "|---|---|"]
-    for step, check in report.steps(number).items():
+    for step, check in steps.steps(number).items():
         said = " ".join((check.__doc__ or "").split()).replace("|", "\\|")
         rows.append(f"| [{step} {course.step(step).title}](#step-{step.replace('.', '-')}) | {said} |")
     head = "## The steps, and the checks that say they are done { #checks }"
@@ -256,7 +141,7 @@ def comparison(number: int) -> list[str]:
     """Return what the part adds to the one before, with a reason beside each change. Raises CourseError."""
     if number == 1:
         return []
-    changes = listing.changes(number, install.clone())
+    changes = listing.changes(number, repository.clone_root())
     rows = [
         f'<section class="change"><h3 id="new-{change.name}"><code>{change.name}</code></h3>'
         f'<p class="why">{html.escape(change.reason)}</p>{code_block(change.html)}</section>'
@@ -269,76 +154,6 @@ def comparison(number: int) -> list[str]:
 
 def whole(number: int) -> str:
     """Return the part's file, folded away."""
-    source = (install.clone() / f"part{number}" / "plugin.py").read_text()
+    source = (repository.clone_root() / f"part{number}" / "plugin.py").read_text()
     block = code_block("".join(listing.lines(source)))
     return f'<details class="whole"><summary>part{number}/plugin.py, the whole file</summary>\n{block}\n</details>'
-
-
-# What the verbs call
-
-
-def build(folder: Path) -> None:
-    """Build the site into a folder. Raises CourseError with what mkdocs says where that fails."""
-    done = subprocess.run([*mkdocs("build"), "--strict", "--quiet", "--site-dir", str(folder)], **surroundings())
-    if done.returncode:
-        raise CourseError(done.stdout.strip())
-
-
-def build_decks(folder: Path) -> list[Path]:
-    """Build the site, whose pages the slides lead to, into a folder, and return its decks. Raises CourseError."""
-    build(folder)
-    return [folder / "decks" / f"{name}.html" for name in ORDER]
-
-
-def pdf(folder: Path) -> list[Path]:
-    """Return each deck as a PDF beside it, built like build_decks. Raises CourseError, and Lacking without Chromium."""
-    found = shutil.which("chromium")
-    if not found:
-        raise install.Lacking("A PDF is printed by Chromium. Install it:\n    sudo apt-get install chromium")
-    decks = build_decks(folder)
-    with import_module("playwright.sync_api").sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM + QUIET)
-        printed = [print_deck(browser, path) for path in decks]
-        browser.close()
-    return printed
-
-
-def print_deck(browser: Any, path: Path) -> Path:
-    """Return the PDF of a deck, made beside it."""
-    page = browser.new_page()
-    page.goto(f"{path.as_uri()}?print-pdf")
-    page.wait_for_selector(".reveal[data-painted]", state="attached")
-    page.wait_for_function("Reveal.isReady() && document.querySelector('.pdf-page')")
-    target = path.with_suffix(".pdf")
-    page.pdf(path=str(target), prefer_css_page_size=True, print_background=True)
-    page.close()
-    return target
-
-
-def serve() -> int:
-    """Serve the site until Ctrl-C, building it anew at every change; say where. Returns mkdocs' exit status."""
-    port = free_port()
-    print(f"The course is at http://127.0.0.1:{port}/ as soon as it is built. Ctrl-C ends it.", flush=True)
-    with suppress(KeyboardInterrupt):
-        return subprocess.call([*mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"], **surroundings(False))
-    return 0
-
-
-def free_port(wanted: int = 8000) -> int:
-    """Return a port of this machine that nobody has: the wanted one if it is free."""
-    for port in (wanted, 0):
-        with socket.socket() as listener, suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
-            return int(listener.getsockname()[1])
-    return wanted
-
-
-def mkdocs(verb: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "mkdocs", verb, "--config-file", str(install.clone() / "mkdocs.yml")]
-
-
-def surroundings(capture: bool = True) -> dict[str, Any]:
-    """Return how mkdocs is run: without an advertisement of Material's, and with what it says kept if wanted."""
-    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if capture else {}
-    return {"cwd": install.clone(), "env": interpreter.environment() | {"NO_MKDOCS_2_WARNING": "1"}, **kept}

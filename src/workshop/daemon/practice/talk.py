@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workshop.daemon.calls import Clock
 from workshop.daemon.daemon import Daemon, DockerError, NoSuchVolume, Unnamed
-from workshop.daemon.drivers import WRONG_KIND, Clock
+from workshop.daemon.drivers import WRONG_KIND
 from workshop.protocol.exchange import Exchange, Shape
 
 AGAIN = "No answer yet. As Docker does, the practice daemon tries again for 15 s …"
