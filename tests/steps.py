@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from workshop.checker.steps import shapes_of, step_number, steps_of
+from workshop.checker.steps import checks_by_step, shapes_of, step_number
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import command_for
 from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes
@@ -17,7 +17,7 @@ Steps = Mapping[str, Check]
 
 def steps_of_part(part: str) -> Steps:
     """Return the steps of one part in their order."""
-    return steps_of(importlib.import_module(f"test_part{part}"))
+    return checks_by_step(importlib.import_module(f"test_part{part}"))
 
 
 STEPS: Steps = {step: check for part in "123" for step, check in steps_of_part(part).items()}

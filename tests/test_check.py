@@ -22,9 +22,9 @@ from steps import STEPS
 from workshop.checker import report
 from workshop.checker.result import Result
 from workshop.checker.steps import run_step
-from workshop.course.check import Options, again
+from workshop.course.check import Options, command_to_repeat
 from workshop.plugins.folders import own_folder, private_folder
-from workshop.plugins.kernel import listening, session
+from workshop.plugins.kernel import listening_sockets, session_processes
 from workshop.plugins.process import Plugin
 from workshop.plugins.under_test import FRUIT, PluginUnderTest
 
@@ -272,7 +272,7 @@ def test_a_socket_that_was_left_is_in_nobodys_way(step: str, tmp_path: Path) -> 
     )
     with private_folder() as folder:
         plugin = PluginUnderTest([sys.executable, str(leaving)], folder / "ddd.sock", folder / "root")
-        plugin.running().stop()
+        plugin.ensure_running().stop()
         assert plugin.socket.is_socket()
         assert run_step(plugin, step, STEPS[step], leaving).outcome == "ok"
         plugin.close()
@@ -283,9 +283,9 @@ def test_what_a_plugin_has_started_ends_with_the_check() -> None:
         plugin = PluginUnderTest(["sh", "-c", "sleep 1000 & exit 1"], folder / "ddd.sock", folder / "root")
         assert run_step(plugin, "1.1", STEPS["1.1"], None).outcome == "FAIL"
         assert plugin.process
-        assert session(plugin.process.pid)
+        assert session_processes(plugin.process.pid)
         plugin.close()
-        assert session(plugin.process.pid) == []
+        assert session_processes(plugin.process.pid) == []
 
 
 def test_what_a_plugin_has_left_mounted_is_not_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -315,7 +315,7 @@ def test_a_second_start_that_goes_on_ends_with_all_that_it_started() -> None:
         launch = plugin.launch
         plugin.launch = lambda: launched.append(launch()) or launched[-1]  # type: ignore[func-returns-value, method-assign]
         assert plugin.second() is None
-        wait_for(lambda: session(launched[0].pid) == [], "the end of all")
+        wait_for(lambda: session_processes(launched[0].pid) == [], "the end of all")
         plugin.close()
 
 
@@ -333,14 +333,14 @@ def test_a_closed_terminal_ends_the_plugin(tmp_path: Path) -> None:
         plugin = int(children.read_text())
         process.send_signal(signal.SIGHUP)
         assert process.wait(20) == 128 + signal.SIGHUP
-        assert session(plugin) == []
+        assert session_processes(plugin) == []
 
 
 def test_the_name_of_a_strangers_socket_may_be_any_bytes() -> None:
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.bind(b"\0my\xffname")
         stranger.listen()
-        assert any(where.startswith("@my") for where in listening().values())
+        assert any(where.startswith("@my") for where in listening_sockets().values())
 
 
 def test_checks_that_python_leaves_out_do_not_pass() -> None:
@@ -361,7 +361,7 @@ def test_a_report_is_printed_as_far_as_it_can_be() -> None:
 
 def test_the_command_to_repeat_can_be_typed(tmp_path: Path) -> None:
     words = ["sh", "-c", "it's = 1"]
-    said = again(Options(run=shlex.join(words)))
+    said = command_to_repeat(Options(run=shlex.join(words)))
     assert shlex.split(shlex.split(said)[-1]) == words
 
 
@@ -387,8 +387,8 @@ def test_a_plugin_whose_first_thread_has_ended_still_runs() -> None:
         while stat.read_text().rpartition(") ")[2][0] != "Z":
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        assert session(plugin.pid) == [str(plugin.pid)]
+        assert session_processes(plugin.pid) == [str(plugin.pid)]
     finally:
         plugin.kill()
         plugin.wait()
-    assert session(plugin.pid) == []
+    assert session_processes(plugin.pid) == []

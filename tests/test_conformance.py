@@ -394,7 +394,7 @@ def test_what_docker_prints_is_shown() -> None:
 def test_the_worst_comes_first_and_the_levels_are_counted() -> None:
     found = [Result(f"get.{kind}", "", kind, level=level) for kind, level in (("ok", "must"), ("warn", "should"))]
     found += [Result("get.bad", "", "FAIL", level="must"), Result("list.x", "", "skip", level="must")]
-    text = "".join(text for _, text in suite.told(iter(found)))
+    text = "".join(text for _, text in suite.render(iter(found)))
     assert text.index("get.bad") < text.index("get.warn") < text.index("get.ok") < text.index("list.x")
     lines = suite.summary(found)
     assert "  must      1 ok    1 not       1 skipped" in lines and "  broken    get.bad" in lines, lines

@@ -108,7 +108,7 @@ class Nowhere:
     def end(self, container: Container, patience: float) -> None:
         pass
 
-    def lives(self, container: Container) -> bool:
+    def is_running(self, container: Container) -> bool:
         return True
 
 
@@ -200,7 +200,7 @@ MANGO = (200, '{"Volume":{"Name":"mango"}}')
 def test_a_call_that_breaks_is_tried_five_times_and_again_without_its_body(plugin: Plugin, made: Made) -> None:
     attempts: list[tuple[float, Exchange]] = []
     clock = FakeClock()
-    daemon = made(clock=clock, told=lambda exchange: attempts.append((clock.time, exchange)))
+    daemon = made(clock=clock, on_exchange=lambda exchange: attempts.append((clock.time, exchange)))
     plugin.answers = [*GOOD, NO, *[(0, "")] * 5]
     with pytest.raises(
         DockerError, match=r'^create mango: Post "http://plugin.moby.localhost/VolumeDriver.Create": EOF$'
@@ -212,7 +212,7 @@ def test_a_call_that_breaks_is_tried_five_times_and_again_without_its_body(plugi
 
 def test_a_call_that_reached_nobody_keeps_its_body(folder: Path, made: Made) -> None:
     attempts: list[str] = []
-    daemon = made(told=lambda exchange: attempts.append(exchange.sent))
+    daemon = made(on_exchange=lambda exchange: attempts.append(exchange.sent))
     with Plugin(folder / "ddd.sock") as plugin:
         plugin.answers = [*GOOD, MANGO]
         daemon.volume_create("mango", "ddd")

@@ -17,7 +17,7 @@ from workshop import terminal
 from workshop.checker import report, steps
 from workshop.checker.causes.start import NO_SUCH_HOST
 from workshop.checker.causes.table import CAUSES
-from workshop.checker.diagnose import diagnose, place
+from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import FRUIT, PluginUnderTest
@@ -54,7 +54,7 @@ def transcript(wrong: Mutant | Program, folder: Path) -> tuple[str, str, str]:
         plugin.patience = 2.0
         plugin.chance = random.Random(0)
         try:
-            *_, last = steps.run(plugin, steps.steps(int(wrong.part)), False, file)
+            *_, last = steps.run(plugin, steps.checks_of_part(int(wrong.part)), False, file)
         finally:
             plugin.close()
     assert last.diagnosis, f"{wrong.name} passes"
@@ -137,7 +137,7 @@ def test_a_create_that_refuses_with_404_has_its_route(tmp_path: Path) -> None:
 
 def test_one_looks_at_the_route_and_not_at_a_comparison(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(f'if request.path == "/VolumeDriver.Get":\n    pass\n{ROUTE}\n')
-    assert place(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == (3, ROUTE)
+    assert line_at_fault(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == (3, ROUTE)
 
 
 @pytest.mark.parametrize(

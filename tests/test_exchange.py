@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from workshop.protocol import exchange as wire
 from workshop.protocol.exchange import Address, Exchange, exchange, request
 
 
@@ -88,7 +87,7 @@ def test_an_answer_that_is_none(tmp_path: Path, sent: bytes, failure: str) -> No
 
 @pytest.mark.parametrize("header", [b"Content-Length: 11", b"Transfer-Encoding: chunked", b"Connection: close"])
 def test_an_answer_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes) -> None:
-    monkeypatch.setattr(wire, "LONGEST", 10)
+    monkeypatch.setattr("workshop.protocol.exchange.LONGEST", 10)
     body = b"b\r\n{123456789}\r\n" if b"chunked" in header else b"{123456789}"
     answering(tmp_path / "s", b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + body)
     answer = exchange(Address(path=str(tmp_path / "s")), "x", request("x"))

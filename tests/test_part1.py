@@ -6,7 +6,7 @@ import socket
 import stat
 
 from workshop.plugins.process import accepts
-from workshop.plugins.under_test import PluginUnderTest, process
+from workshop.plugins.under_test import PluginUnderTest, restarts_plugin
 
 
 def test_1_1_a_socket_that_somebody_answers(plugin: PluginUnderTest) -> None:
@@ -36,11 +36,11 @@ def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
     assert answer.status == 200, f"wanted a greeting while another caller is silent, got {answer}"
 
 
-@process
+@restarts_plugin
 def test_1_5_ends_when_asked(plugin: PluginUnderTest) -> None:
     """SIGTERM and Ctrl-C end the plugin, and it takes its socket away."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        status = plugin.running().signal(number)
+        status = plugin.ensure_running().signal(number)
         got = "but it went on, and was killed" if status == -signal.SIGKILL else f"not {status}"
         assert status == 0, f"wanted exit status 0 after {number.name}, {got}"
         assert not plugin.socket.exists(), (
@@ -48,17 +48,17 @@ def test_1_5_ends_when_asked(plugin: PluginUnderTest) -> None:
         )
 
 
-@process
+@restarts_plugin
 def test_1_6_a_stale_socket_is_replaced(plugin: PluginUnderTest) -> None:
     """After a kill -9 the plugin starts again, though its old socket is still there."""
     plugin.leave_a_stale_socket()
-    plugin.running()
+    plugin.ensure_running()
 
 
-@process
+@restarts_plugin
 def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
     """A second plugin on the same socket ends with a sentence; the first one goes on."""
-    before = plugin.running().socket.stat()
+    before = plugin.ensure_running().socket.stat()
     status = plugin.second()
     stays = plugin.socket.exists() and os.path.samestat(before, plugin.socket.stat())
     assert stays, "wanted the first plugin's socket to stay"
@@ -68,10 +68,10 @@ def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
     assert accepts(plugin.socket), "wanted the first plugin to go on listening"
 
 
-@process
+@restarts_plugin
 def test_1_8_a_file_is_left_alone(plugin: PluginUnderTest) -> None:
     """Where a file is in the socket's place, the plugin ends with a sentence, and the file stays as it was."""
-    plugin.down().socket.unlink(missing_ok=True)
+    plugin.shut_down().socket.unlink(missing_ok=True)
     plugin.socket.write_text("a letter to grandmother")
     status = plugin.second()
     letter = plugin.socket.read_text() if plugin.socket.is_file() else None

@@ -7,12 +7,12 @@ CONTENT_TYPES = ("application/x-www-form-urlencoded", "application/json", "appli
 
 def test_2_1_activate_names_volume_driver(plugin: PluginUnderTest) -> None:
     """Plugin.Activate, which Docker sends with an empty body, is answered with what the plugin implements."""
-    plugin.activated()
+    plugin.activate()
 
 
 def test_2_2_activate_from_curl(plugin: PluginUnderTest) -> None:
     """curl's way of asking, with {} and a Content-Type, gets the same answer."""
-    wanted = plugin.activated().json
+    wanted = plugin.activate().json
     for content_type in CONTENT_TYPES:
         answer = plugin.call("Plugin.Activate", {}, content_type=content_type)
         assert answer.json == wanted, f"wanted the same answer with Content-Type {content_type}, got\n{answer}"

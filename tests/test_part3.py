@@ -4,7 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from workshop.plugins.under_test import PluginUnderTest, process
+from workshop.plugins.under_test import PluginUnderTest, restarts_plugin
 
 ESCAPES = ("..", ".", "../escape", "a/../../escape", "/etc/escape", "a\x00b", "a\n", "")
 
@@ -44,7 +44,7 @@ def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
 def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     """List names every volume once."""
     names = sorted(plugin.create() for _ in range(3))
-    listed = sorted(name for name in plugin.listed() if name in names)
+    listed = sorted(name for name in plugin.list_names() if name in names)
     assert listed == names, f"wanted each of {names} once in\n{plugin.exchanges[-1]}"
 
 
@@ -87,7 +87,7 @@ def test_3_10_remove_takes_the_volume_away(plugin: PluginUnderTest) -> None:
     name = plugin.create()
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
     plugin.refuses("VolumeDriver.Get", {"Name": name})
-    assert name not in plugin.listed(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
+    assert name not in plugin.list_names(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
 
 
 def test_3_11_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
@@ -121,7 +121,7 @@ def test_3_13_unknown_volumes_are_errors(plugin: PluginUnderTest) -> None:
     plugin.refuses("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
     if plugin.may_destroy:
         plugin.refuses("VolumeDriver.Remove", {"Name": name})
-    assert name not in plugin.listed(), f"wanted no volume {name} in\n{plugin.exchanges[-1]}"
+    assert name not in plugin.list_names(), f"wanted no volume {name} in\n{plugin.exchanges[-1]}"
 
 
 def test_3_14_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
@@ -146,11 +146,11 @@ def test_3_15_ids_stay_in_the_root(plugin: PluginUnderTest) -> None:
 
 def test_3_16_no_body_no_volume(plugin: PluginUnderTest) -> None:
     """A call without a JSON object is refused: Docker sends one that broke again, with an empty body."""
-    before = sorted(plugin.listed())
+    before = sorted(plugin.list_names())
     for endpoint in ("Create", "Mount", "Unmount", "Path", *(["Remove"] if plugin.may_destroy else [])):
         for body in (b"", b"x", b"[]\n", b"null\n", b'{"Name":"mango', b"{}\n", b'{"Name":7}\n'):
             plugin.refuses(f"VolumeDriver.{endpoint}", body)
-    assert sorted(plugin.listed()) == before, f"wanted the volumes of before, {before}, in\n{plugin.exchanges[-1]}"
+    assert sorted(plugin.list_names()) == before, f"wanted the volumes of before, {before}, in\n{plugin.exchanges[-1]}"
 
 
 def test_3_17_capabilities_name_a_scope(plugin: PluginUnderTest) -> None:
@@ -169,38 +169,38 @@ def test_3_18_eight_at_once(plugin: PluginUnderTest) -> None:
     refused = [answer for answer in answers if not answer.ok]
     plugin.exchanges[:] = refused[:1]  # one of them is enough to read
     assert not refused, f"wanted success for all {len(names)} callers"
-    missing = set(names) - set(plugin.listed())
+    missing = set(names) - set(plugin.list_names())
     assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
 
 
-@process
+@restarts_plugin
 def test_3_19_volumes_outlive_a_restart(plugin: PluginUnderTest) -> None:
     """A plugin that is stopped and started has its volumes and their files: Docker does not tell them again."""
     if plugin.may_destroy:
-        assert plugin.begin_anew().listed() == [], (
+        assert plugin.begin_anew().list_names() == [], (
             f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
         )
-    name, mount_id = plugin.running().create(), plugin.new_id()
+    name, mount_id = plugin.ensure_running().create(), plugin.new_id()
     folder = plugin.folder(plugin.mount(name, mount_id))
     (folder / "note").write_text("from before")
     plugin.unmount(name, mount_id)
     before = plugin.succeeds("VolumeDriver.Get", {"Name": name}).json
     plugin.stop()
-    plugin.running()
+    plugin.ensure_running()
     after = plugin.succeeds("VolumeDriver.Get", {"Name": name}).json
     assert after == before, f"wanted {json.dumps(before)} as before the restart, got\n{plugin.exchanges[-1]}"
     assert (folder / "note").exists(), f"wanted {folder / 'note'} to be there after the restart"
 
 
-@process
+@restarts_plugin
 def test_3_20_a_kill_loses_nothing(plugin: PluginUnderTest) -> None:
     """After a kill -9 every volume is there whose Create was answered, and a mounted one is still in use."""
-    plugin.running()
+    plugin.ensure_running()
     names, mount_id = [plugin.create() for _ in range(8)], plugin.new_id()
     plugin.mount(names[0], mount_id)
     plugin.kill()
-    plugin.running()
-    missing = set(names) - set(plugin.listed())
+    plugin.ensure_running()
+    missing = set(names) - set(plugin.list_names())
     assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
     plugin.refuses("VolumeDriver.Remove", {"Name": names[0]})
     plugin.unmount(names[0], mount_id)

@@ -33,7 +33,7 @@ Docker = Callable[..., tuple[int, str, str]]
 
 def has_a_way() -> bool:
     try:
-        return bool(machine.way())
+        return bool(machine.choose_way())
     except machine.Unable:
         return False
 
@@ -277,7 +277,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 def test_a_pid_that_came_back_is_not_the_containers(
     docker: Docker, folder: Path, stranger: subprocess.Popen[bytes], changed: str, verb: list[str]
 ) -> None:
-    start, boot = machine.started(stranger.pid).split()
+    start, boot = machine.start_time(stranger.pid).split()
     # a record without a start is one of before the practice daemon kept it
     known = {"start": {"started": f"1 {boot}"}, "boot": {"started": f"{start} another"}, "both": {}}[changed]
     container = {"id": "1" * 64, "name": "box", "status": "running", "pid": stranger.pid, **known}
@@ -387,7 +387,7 @@ def test_what_a_command_has_started_ends_with_it(folder: Path) -> None:
     process = machine.start(["sh", "-c", f"{orphan}; sleep 100"], bound)
     with process, open(folder / "data" / "pipe") as pipe:
         assert pipe.readline() == "up\n"
-        machine.end(process.pid, machine.started(process.pid))
+        machine.end(process.pid, machine.start_time(process.pid))
         process.wait()
         os.set_blocking(pipe.fileno(), False)
         # an end, where nobody has the pipe any more; with the orphan alive there would be nothing to read yet
@@ -404,10 +404,10 @@ def test_nothing_that_a_command_has_started_outlives_its_end(folder: Path) -> No
     process = machine.start([sys.executable, "-c", large], bound)
     with process:
         assert (folder / "data" / "pipe").read_text() == "up"
-        everyone = [(each, machine.started(each)) for each in machine.children(process.pid)]
+        everyone = [(each, machine.start_time(each)) for each in machine.children(process.pid)]
         assert everyone
-        machine.end(process.pid, machine.started(process.pid), patience=0)
-        assert not any(machine.lives(*each) for each in everyone)
+        machine.end(process.pid, machine.start_time(process.pid), patience=0)
+        assert not any(machine.is_running(*each) for each in everyone)
 
 
 # What -v and --mount mean

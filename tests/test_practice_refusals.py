@@ -286,7 +286,7 @@ def test_whatever_fails_nothing_stays_mounted(
         raise error
 
     monkeypatch.setattr(machine, "layout", fail)
-    monkeypatch.setattr(machine, "way", lambda: "unshare")
+    monkeypatch.setattr(machine, "choose_way", lambda: "unshare")
     words = ["run", *options, "-v", "mango:/data", "-v", "/more", "--volume-driver=ddd", "busybox", "true"]
     try:
         docker(*words)

@@ -182,7 +182,7 @@ def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
 
 def test_the_agenda_sums_the_minutes_of_the_day() -> None:
     minutes = [course.front_matter(path)[1] for path in maker.slide_files()]
-    table = events.agenda()
+    table = events.agenda_table()
     assert f"**{sum(minutes)} minutes of slides, " in table
     taught = [int(found) for found in re.findall(r"\| (\d+) \| \[", table)]
     assert sum(taught) == sum(minutes)
@@ -221,14 +221,14 @@ def test_a_conversation_that_is_not_there_fails_the_build(slides: Path, mark: st
 
 @pytest.mark.parametrize("number", PARTS)
 def test_every_step_has_its_check_in_the_table(number: int) -> None:
-    table = maker.checks(number)
+    table = maker.table_of_checks(number)
     rows = re.findall(r"^\| \[(\S+) (.+?)\]\(#step-(\S+)\) \| (.+) \|$", table, re.MULTILINE)
     assert [(step, title) for step, title, _, _ in rows] == [(s.id, s.title) for s in course.part(number).steps]
     assert all(step.replace(".", "-") == name and said.endswith(".") for step, _, name, said in rows)
 
 
 def test_a_notebook_is_a_page_with_its_outputs() -> None:
-    *_, path = notebook_pages.stored()
+    *_, path = notebook_pages.notebook_files()
     text = notebook_pages.page(path)
     assert text.startswith("---\ntitle: Part 3 in the laboratory\n---\n\n# Part 3 in the laboratory: volumes\n")
     assert '```python\nplugin.docker("docker volume rm mango")\n```\n\n<div class="output"><div class="lab">' in text
@@ -396,4 +396,4 @@ def test_the_vendored_files_have_their_licences_and_name_no_map() -> None:
     ],
 )
 def test_two_spaces_set_code_off_in_a_hint(text: str, made: str) -> None:
-    assert maker.with_code_marked(text) == made
+    assert maker.mark_code(text) == made

@@ -56,11 +56,11 @@ def test(require: tuple[str, ...], install: bool, arguments: tuple[str, ...]) ->
     root = repository.clone_root()
     if install and not require:
         raise click.UsageError("--install is for what --require needs:   ./workshop test --require engine --install")
-    setup.machine(require, install)
+    setup.programs_for(require, install)
     for name in ("test", *(name for mark in require for name in setup.NEEDS[mark].extras)):
         setup.extra(name)
     left_out = [] if _chosen(arguments, root) else [mark for mark in MARKS if mark not in require]
-    status = _pytest(root, [*_options(left_out, require), *arguments])
+    status = run_pytest(root, [*_options(left_out, require), *arguments])
     _name_left_out([mark for mark in left_out if _in_use(mark, root)])
     return status
 
@@ -77,7 +77,7 @@ def _options(left_out: list[str], require: tuple[str, ...]) -> list[str]:
     return marks + [word for mark in require for word in ("--ddd-require", mark)]
 
 
-def _pytest(root: Path, options: list[str]) -> int:
+def run_pytest(root: Path, options: list[str]) -> int:
     # pytest stops what it started when it is interrupted; a SIGTERM would end it on the spot. A script's background
     # job starts with SIGINT ignored, and would pass that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)

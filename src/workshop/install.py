@@ -99,10 +99,10 @@ def extra(name: str) -> None:
         venv = f"{sys.prefix} belongs to another user."
         raise Lacking(f"{venv} Remove it, then start again:\n    sudo rm -rf '{sys.prefix}'")
     with _unfinished(root):
-        _pip(missing(wanted, root), root)
+        pip_install(missing(wanted, root), root)
 
 
-def _pip(packages: list[str], root: Path) -> None:
+def pip_install(packages: list[str], root: Path) -> None:
     if not packages:
         return  # another start installed them while this one waited for its turn
     pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "-c", str(root / "constraints.txt")]
@@ -149,19 +149,21 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def machine(marks: Sequence[str], install: bool) -> None:
+def programs_for(marks: Sequence[str], install: bool) -> None:
     """Looks for the programs that the tests of these marks need. With `install`, and as root, apt installs them.
 
     Raises Lacking with the command to type, and leaves the machine as it is, where somebody else has to install them.
     """
     needs = [NEEDS[mark] for mark in marks]
-    absent = {package: program for need in needs for package, program in need.packages if not _has(package, program)}
+    absent = {
+        package: program for need in needs for package, program in need.packages if not has_program(package, program)
+    }
     by_apt = install and os.geteuid() == 0 and shutil.which("apt-get") is not None
     if absent and by_apt:
         _run(["apt-get", "update", "-q"], "Asking apt for its list of packages …", "apt failed:\n    apt-get update")
     where_known = {package: program for need in needs for package, program in need.where_known}
-    absent |= {package: program for package, program in where_known.items() if not _has(package, program)
-               and _known(package)}  # fmt: skip
+    absent |= {package: program for package, program in where_known.items() if not has_program(package, program)
+               and apt_knows(package)}  # fmt: skip
     if absent and not by_apt:
         raise Lacking(_to_install(absent, marks))
     if absent:
@@ -187,13 +189,13 @@ def _apt(packages: list[str]) -> None:
     _run([*install, *packages], f"Installing {', '.join(packages)} with apt (once) …", f"apt failed:\n    {typed}")
 
 
-def _known(package: str) -> bool:
+def apt_knows(package: str) -> bool:
     if shutil.which("apt-cache") is None:
         return False
     return subprocess.run(["apt-cache", "show", package], capture_output=True).returncode == 0
 
 
-def _has(package: str, program: str) -> bool:
+def has_program(package: str, program: str) -> bool:
     if package == "busybox-static" and shutil.which("dpkg-query"):
         # Debian's other busybox has the same name, and needs libraries that an image without any does not have.
         query = ["dpkg-query", "-W", "-f", "${db:Status-Status}", package]

@@ -13,19 +13,19 @@ COLOURS = {"ok": "32", "FAIL": "31", "skip": "33", "docker": "36", "plugin": "32
 COLOURS |= {"warn": "33", "note": "36", "error": "31"}
 
 
-def say(colour: str, text: str) -> str:
+def in_colour(colour: str, text: str) -> str:
     """Return text in colour for a terminal, as it is elsewhere or with NO_COLOR."""
     plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
     return text if plain else f"\033[{COLOURS[colour]}m{text}\033[0m"
 
 
-def printed(log: str, file: Path | None) -> list[str]:
+def last_lines(log: str, file: Path | None) -> list[str]:
     """Return the last lines of what the plugin printed, without colours and carets, and with short names of files."""
-    plain = re.sub(r"\033\[[0-9;]*m", "", log).replace(str(file), shown_path(file) if file else "None")
+    plain = re.sub(r"\033\[[0-9;]*m", "", log).replace(str(file), short_path(file) if file else "None")
     # where a package lies says nothing, and would push what its line does out of sight
     plain = re.sub(r'File "/[^"]*/([^/"]+/[^/"]+)"', r'File "…/\1"', plain)
     kept = [line for line in plain.strip().splitlines() if line.strip(" ~^")]
-    return [f"    {shortened(printable(line), 72)}" for line in kept[-6:]]
+    return [f"    {shorten(printable(line), 72)}" for line in kept[-6:]]
 
 
 def printable(text: str) -> str:
@@ -34,18 +34,18 @@ def printable(text: str) -> str:
     return re.sub(r'"([0-9a-f]{12})[0-9a-f]{52}"', r'"\1…"', visible)
 
 
-def shortened(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     """Return text, at most so long."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def wrapped(head: str, text: str) -> list[str]:
+def wrap(head: str, text: str) -> list[str]:
     """Return text in lines of 80 columns behind a head of 12."""
     lines = textwrap.wrap(" ".join(text.split(" ")), WIDTH - 12, break_on_hyphens=False) or [""]
     return [f"{head}{lines[0]}", *(f"{'':12}{line}" for line in lines[1:])]
 
 
-def shown_path(path: Path) -> str:
+def short_path(path: Path) -> str:
     """Return a path as somebody would type it here."""
     here = os.path.relpath(path)
     return str(path) if here.startswith("..") else here

@@ -30,7 +30,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     return Diagnosis("", "The cause is not known to this tool. Above is all that was said, to the byte.")
 
 
-def place(evidence: Evidence) -> tuple[int, str] | None:
+def line_at_fault(evidence: Evidence) -> tuple[int, str] | None:
     """Return the line of the plugin's file where to look, and its text: the traceback's, or that of the route."""
     if not evidence.file or not evidence.file.is_file():
         return None

@@ -66,12 +66,12 @@ class Evidence:
     @property
     def unrouted(self) -> bool:
         """The last answer says that there is no such path, and not that there is no such volume."""
-        if self.last.status != 404 or self.asked("Bake"):
+        if self.last.status != 404 or self.is_call_of("Bake"):
             return False
         # Flask says so of an unknown path, and so do the plugins of this course
         of_path = f"/{self.last.endpoint}" in self.last.err or "requested URL was not found" in self.last.err
         # these ask for no volume that could be unknown
-        for_any = self.asked("Activate", "Create", "List", "Capabilities") and not self.route(self.last.endpoint)
+        for_any = self.is_call_of("Activate", "Create", "List", "Capabilities") and not self.route(self.last.endpoint)
         return self.html or of_path or for_any or not self.written
 
     @property
@@ -80,7 +80,7 @@ class Evidence:
         method = self.last.endpoint.rpartition(".")[2]
         return not self.code or any(re.search(rf"""[./"']{method}["']""", line) for _, line in self.code)
 
-    def asked(self, *methods: str) -> bool:
+    def is_call_of(self, *methods: str) -> bool:
         """Tell whether the last call was one of these methods."""
         return self.last.endpoint.rpartition(".")[2] in methods
 

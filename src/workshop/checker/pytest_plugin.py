@@ -127,7 +127,7 @@ def plugin(shared_plugin: PluginUnderTest, shape: str, request: pytest.FixtureRe
         shared_plugin.survey()
     if case and isinstance(shared_plugin, Candidate):
         shared_plugin.profile, patience = request.config.getoption("ddd_profile"), shared_plugin.patience
-        yield shared_plugin.ready(case)
+        yield shared_plugin.prepare(case)
         shared_plugin.patience = patience
         notes = [f"{case.id}: {note}" for note in shared_plugin.notes]
         request.config.stash.setdefault(NOTES, []).extend(notes)
@@ -150,14 +150,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Tell of cases that do not hold, and of skips in the words of pytest's options."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.failed and call.excinfo and isinstance(call.excinfo.value, AssertionError):
-        tell_of_case(item, report, str(call.excinfo.value))
+        report_case(item, report, str(call.excinfo.value))
     if isinstance(report.longrepr, tuple) and "shared_plugin" in getattr(item, "fixturenames", ()):
         file, line, reason = report.longrepr
         report.longrepr = (file, line, prefixed(reason))
     return report  # type: ignore[return-value]
 
 
-def tell_of_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:
+def report_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:
     """Report a failed case of the conformance suite as `workshop check` does. Only a must makes the run fail."""
     case = case_of(getattr(item, "function", None))
     plugin = getattr(item, "funcargs", {}).get("plugin") or getattr(item, "funcargs", {}).get("shared_plugin")
@@ -166,7 +166,7 @@ def tell_of_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> 
     result = Result(case.id, case.rule, level=case.levels[plugin.profile])
     suite.fail(result, plugin, case, evidence.gather_evidence(plugin, case.id, failure, plugin.output()[-4000:], None))
     report.longrepr = "\n".join(suite.lines_of(result))
-    plugin.afresh()
+    plugin.start_afresh()
     if result.outcome != "FAIL":
         report.outcome = "skipped"
         report.wasxfail = f"{result.level}: {case.rule}"

@@ -8,14 +8,14 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from workshop.checker.diagnose import Diagnosis, docker_prints, place
+from workshop.checker.diagnose import Diagnosis, docker_prints, line_at_fault
 from workshop.checker.evidence import Evidence
 from workshop.checker.result import Result
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import Exchange
-from workshop.terminal import printable, printed, say, shortened, shown_path, wrapped
+from workshop.terminal import in_colour, last_lines, printable, short_path, shorten, wrap
 
-SHOWN = 6
+EXCHANGES_SHOWN = 6
 
 
 def our_fault(error: Exception) -> str:
@@ -41,11 +41,11 @@ def look_for_the_others(plugin: PluginUnderTest, result: Result) -> None:
 def lines_of(result: Result) -> list[str]:
     """Return the report of one step: a line, and after a failure all that helps to mend it."""
     time_taken = f"{result.seconds * 1000:.0f} ms"
-    mark = say(result.outcome, f"{result.outcome:5}")
+    mark = in_colour(result.outcome, f"{result.outcome:5}")
     title = result.title if len(result.title) <= 54 else f"{result.title[:53]}…"
     lines = [f"  {mark} {result.step:5} {title:55}{time_taken:>10}".rstrip()]
     if result.outcome in ("skip", "error"):
-        lines += wrapped("        ", result.reason)
+        lines += wrap("        ", result.reason)
     if result.evidence and result.diagnosis:
         lines += failure_lines(result.evidence, result.diagnosis)
     return lines
@@ -54,42 +54,42 @@ def lines_of(result: Result) -> list[str]:
 def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     """Return the conversation, what was wanted, why it is so, where to look, and what docker would print."""
     lines = conversation(known.exchanges)
-    lines += wrapped("  wanted    ", printable(wanted(known.wanted)))
-    lines += wrapped("  Why       ", diagnosis.why)
-    where = place(known)
+    lines += wrap("  wanted    ", printable(demand(known.wanted)))
+    lines += wrap("  Why       ", diagnosis.why)
+    where = line_at_fault(known)
     if where and known.file:
-        lines += wrapped("  Look      ", f"{shown_path(known.file)}:{where[0]}   {where[1]}")
+        lines += wrap("  Look      ", f"{short_path(known.file)}:{where[0]}   {where[1]}")
     if (known.trouble or known.error) and known.log.strip():
-        lines += ["  The plugin's last lines:", *printed(known.log, known.file)]
+        lines += ["  The plugin's last lines:", *last_lines(known.log, known.file)]
     prints = docker_prints(known)
     if prints:
-        lines += ["  Docker itself would print:", *wrapped("            ", shortened(prints, 300))]
+        lines += ["  Docker itself would print:", *wrap("            ", shorten(prints, 300))]
     return lines
 
 
 def conversation(exchanges: Sequence[Exchange]) -> list[str]:
     """Return the last exchanges, each line with its speaker."""
-    earlier = len(exchanges) - SHOWN
+    earlier = len(exchanges) - EXCHANGES_SHOWN
     lines = [f"            ({earlier} earlier calls)"] if earlier > 0 else []
-    for exchange in exchanges[-SHOWN:]:
+    for exchange in exchanges[-EXCHANGES_SHOWN:]:
         method = exchange.request.split(b" ")[0].decode()
-        said = shortened(printable(exchange.sent), 200) or "(empty body)"
-        lines += wrapped(f"  {say('docker', '[docker]')}  ", f"{method} /{exchange.endpoint}  {said}")
-        lines += wrapped(f"  {say('plugin', '[plugin]')}  ", answered(exchange))
+        said = shorten(printable(exchange.sent), 200) or "(empty body)"
+        lines += wrap(f"  {in_colour('docker', '[docker]')}  ", f"{method} /{exchange.endpoint}  {said}")
+        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", answer_line(exchange))
     return lines
 
 
-def answered(exchange: Exchange) -> str:
+def answer_line(exchange: Exchange) -> str:
     """Return what the plugin answered: status, media type and body; or why there is no answer."""
     if not exchange.status:
         return f"({exchange.failure})"
     media = exchange.headers.get("content-type", "")
-    body = shortened(printable(exchange.text.strip()), 300) or "(empty body)"
+    body = shorten(printable(exchange.text.strip()), 300) or "(empty body)"
     kind = "" if "json" in media else f"{media}  "
     return f"{exchange.status} {exchange.reason}  {kind}{body}"
 
 
-def wanted(text: str) -> str:
+def demand(text: str) -> str:
     """Return what was wanted, without the exchange that the text ends with: it is shown above."""
     first = text.splitlines()[0] if text else ""
     return re.sub(r",? (for|in|got|not|from|of|after)$|,? got POST .*$", "", first.removeprefix("wanted "))

@@ -12,7 +12,7 @@ from types import ModuleType
 from unittest import SkipTest
 
 from workshop import repository
-from workshop.checker.diagnose import diagnose, place
+from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence, gather_evidence
 from workshop.checker.report import look_for_the_others, our_fault
 from workshop.checker.result import Result
@@ -20,10 +20,10 @@ from workshop.course import course
 from workshop.plugins.errors import OurTrouble
 from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes, needs_process
 from workshop.protocol.exchange import SHAPES
-from workshop.terminal import shown_path
+from workshop.terminal import short_path
 
 
-def steps(part: int) -> dict[str, Check]:
+def checks_of_part(part: int) -> dict[str, Check]:
     """Return the checks of a part by step, from the clone's tests/ or from the installed wheel."""
     home = repository.find_clone()
     folder = home / "tests" if home else Path(__file__).parent / "parts"
@@ -31,7 +31,7 @@ def steps(part: int) -> dict[str, Check]:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return steps_of(module)
+    return checks_by_step(module)
 
 
 def run(plugin: PluginUnderTest, checks: dict[str, Check], go_on: bool, file: Path | None) -> Iterator[Result]:
@@ -57,7 +57,7 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
                     plugin.needs_process()
                 check(plugin.ready_for(check))
                 result.exchanges += plugin.exchanges
-        tell_of_crash(plugin, Evidence(step, "", log=plugin.output(printed), file=file))
+        advise_of_crash(plugin, Evidence(step, "", log=plugin.output(printed), file=file))
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
@@ -72,16 +72,16 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
         plugin.clean_up()
     look_for_the_others(plugin, result)
     if result.outcome in ("FAIL", "error"):
-        plugin.afresh()
+        plugin.start_afresh()
     result.seconds = time.perf_counter() - before
     return result
 
 
-def tell_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
+def advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
     """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
-    where = place(known) if known.error else None
+    where = line_at_fault(known) if known.error else None
     if where and known.file:
-        line = f"{shown_path(known.file)}:{where[0]}"
+        line = f"{short_path(known.file)}:{where[0]}"
         plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
 
 
@@ -98,7 +98,7 @@ def step_number(function: str) -> str:
     return f"{found[1]}.{found[2]}" if found else ""
 
 
-def steps_of(module: ModuleType) -> dict[str, Check]:
+def checks_by_step(module: ModuleType) -> dict[str, Check]:
     """Return the checks of a module in their order, by step."""
     return {step_number(name): check for name, check in vars(module).items() if step_number(name)}
 

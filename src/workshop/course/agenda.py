@@ -64,7 +64,7 @@ def day(start: int) -> list[Stretch]:
             found.append(Stretch(now, LUNCH if lunch else BREAK, "lunch" if lunch else "break"))
         else:
             minutes = sum(slide.minutes for slide in group)
-            found.append(Stretch(now, minutes, course.whole_title(path), tuple(group), path.stem))
+            found.append(Stretch(now, minutes, course.full_title(path), tuple(group), path.stem))
     return found
 
 

@@ -21,10 +21,10 @@ from workshop.checker.result import Result
 from workshop.course import course, progress
 from workshop.plugins.errors import OurTrouble, WrongCommand
 from workshop.plugins.folders import private_folder
-from workshop.plugins.process import command_for, stamp
+from workshop.plugins.process import command_for, file_stamp
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.repository import work
-from workshop.terminal import say
+from workshop.terminal import in_colour
 
 UNLOCKED = {
     1: "A server listens where Docker looks for plugins.",
@@ -86,12 +86,12 @@ def begin(options: Options) -> int:
     if not __debug__:
         raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
     file = plugin_file(options)
-    can_write(options)
+    check_writable(options)
     enough_files()
     if options.conformance:
         return conformance(options, file)
     parts = parts_of(options)
-    return watch(options, file, parts) if options.watch else once(options, file, parts)
+    return watch(options, file, parts) if options.watch else check_once(options, file, parts)
 
 
 def plugin_file(options: Options) -> Path | None:
@@ -117,7 +117,7 @@ def plugin_file(options: Options) -> Path | None:
         raise Usage("Name a plugin:   workshop check --socket /run/docker/plugins/NAME.sock")
     file = Path(options.plugin) if options.plugin is not None else work() / "plugin.py"
     if not file.is_file() and options.own:
-        raise Usage(f"There is no {terminal.shown_path(file)} yet. Begin with   ./workshop start")
+        raise Usage(f"There is no {terminal.short_path(file)} yet. Begin with   ./workshop start")
     if not file.is_file():
         raise Usage(f"There is no file {file}: give --plugin the plugin's Python file.")
     return file.resolve()
@@ -130,7 +130,7 @@ def parts_of(options: Options) -> list[int]:
     return [max(progress.progress().part, 1)] if options.own else [2, 3]
 
 
-def can_write(options: Options) -> None:
+def check_writable(options: Options) -> None:
     """See that the reports can be written, before the time is spent. Raises Usage."""
     for path in filter(None, (options.junit, options.json)):
         with cannot_be_written(path):
@@ -148,7 +148,7 @@ def enough_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
-def once(options: Options, file: Path | None, parts: list[int]) -> int:
+def check_once(options: Options, file: Path | None, parts: list[int]) -> int:
     """Check the parts one after the other, and print as it goes; return 0 or 1."""
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
@@ -187,7 +187,7 @@ def begin_with_caution(plugin: PluginUnderTest) -> None:
     """See whose volumes the plugin has, and say at the beginning what is not asked of it, and why."""
     plugin.survey()
     for line in plugin.caution():
-        print("\n".join(terminal.wrapped("  caution   ", line)), flush=True)
+        print("\n".join(terminal.wrap("  caution   ", line)), flush=True)
 
 
 def conformance(options: Options, file: Path | None) -> int:
@@ -200,7 +200,7 @@ def conformance(options: Options, file: Path | None) -> int:
     with under_test(options, file, seed, Candidate) as plugin:
         plugin.profile = options.profile or plugin.profile
         begin_with_caution(plugin)
-        for result, text in suite.told(suite.run(plugin, file)):
+        for result, text in suite.render(suite.run(plugin, file)):
             results.append(result)
             print(text, end="\n" if text else "", flush=True)
     interrupt.go_on()
@@ -218,7 +218,7 @@ def print_advice(plugin: PluginUnderTest) -> None:
     """Print what could be better, and what could not be cleaned up."""
     for word, lines in (("advice", plugin.advice), ("left", plugin.what_is_left())):
         for line in lines:
-            print("\n".join(terminal.wrapped(f"  {word:10}", line)))
+            print("\n".join(terminal.wrap(f"  {word:10}", line)))
 
 
 def after_conformance(options: Options, results: list[Result], seed: int) -> list[str]:
@@ -228,11 +228,11 @@ def after_conformance(options: Options, results: list[Result], seed: int) -> lis
     if any(result.outcome == "error" for result in results):
         return [OUR_ERROR]
     if any(result.outcome in ("FAIL", "warn") for result in results):
-        return [f"  To repeat it with the same names:   {again(options)} --conformance --seed {seed}"]
-    return [f"All cases pass. To see every exchange:   {again(options)} --conformance --json FILE"]
+        return [f"  To repeat it with the same names:   {command_to_repeat(options)} --conformance --seed {seed}"]
+    return [f"All cases pass. To see every exchange:   {command_to_repeat(options)} --conformance --json FILE"]
 
 
-def again(options: Options) -> str:
+def command_to_repeat(options: Options) -> str:
     """Return the command that checks the same plugin again."""
     how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
     profile = f" --profile {options.profile}" if options.profile else ""
@@ -241,8 +241,8 @@ def again(options: Options) -> str:
 
 def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
     """Check one part, and print the report of each step as it comes."""
-    checks = steps.steps(part)
-    print(say("head", course.parts()[part - 1].heading), flush=True)
+    checks = steps.checks_of_part(part)
+    print(in_colour("head", course.parts()[part - 1].heading), flush=True)
     results = []
     for result in steps.run(plugin, checks, go_on, file):
         results.append(result)
@@ -273,12 +273,12 @@ def next_step(options: Options, parts: list[int], failed: list[str], seed: int) 
     if failed and options.own:
         return [f"  Next      {repository.tool()} hint {failed[0]}"]
     if failed:
-        return [f"  To repeat it with the same names:   {again(options)} --seed {seed}"]
+        return [f"  To repeat it with the same names:   {command_to_repeat(options)} --seed {seed}"]
     if not options.own:
         return [f"All steps pass. To see every exchange:   {repository.tool()} check --json FILE …"]
     part = parts[0]
     lines = [
-        say("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
+        in_colour("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
         f"  Compare   {repository.tool()} diff       with part{part}/",
     ]
     following = f"start {part + 1}    part {part + 1}" if part < 3 else "tour --engine    the real Docker"
@@ -307,10 +307,10 @@ def watch(options: Options, file: Path | None, parts: list[int]) -> int:
     status = 1
     try:
         while True:
-            before = stamp(file)
-            status = once(options, file, parts)
-            print(f"\nWatching {terminal.shown_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
-            while stamp(file) in (before, None):
+            before = file_stamp(file)
+            status = check_once(options, file, parts)
+            print(f"\nWatching {terminal.short_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
+            while file_stamp(file) in (before, None):
                 time.sleep(0.1)
     except KeyboardInterrupt:
         return status

@@ -137,7 +137,7 @@ def part_of(path: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def whole_title(path: Path) -> str:
+def full_title(path: Path) -> str:
     """Return the title of a slides file, with the part's number before it. Raises CourseError."""
     number, title = part_of(path), front_matter(path)[0]
     return f"Part {number} · {title}" if number else title
@@ -170,7 +170,7 @@ def slides(path: Path) -> list[Slide]:
             reader.mark(f"{path}:{line}", mark[1], (mark[2] or "").strip(), text)
         else:
             reader.add(text)
-    return reader.finished()
+    return reader.finish()
 
 
 def lines(path: Path) -> Iterator[tuple[int, str, bool]]:
@@ -253,7 +253,7 @@ class Reader:
         else:
             setattr(slide, self.block, getattr(slide, self.block) + text + "\n")
 
-    def finished(self) -> list[Slide]:
+    def finish(self) -> list[Slide]:
         """Return the slides, without empty lines around what is on them; what stands before the first one if any."""
         for slide in self.slides:
             slide.text, slide.more, slide.notes = (trim(slide.text), trim(slide.more), trim(slide.notes))

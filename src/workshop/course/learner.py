@@ -13,7 +13,7 @@ from pathlib import Path
 from workshop import repository
 from workshop.course import course
 from workshop.course.course import CourseError, Part, Step
-from workshop.course.progress import Progress, cannot_write, next_step, number, progress, save, shown
+from workshop.course.progress import Progress, cannot_write, clone_path, next_step, part_of, progress, save
 from workshop.repository import work
 
 SKELETON = '''\
@@ -72,20 +72,20 @@ def print_next(now: Progress) -> int:
         print("Achievement unlocked! Every step is done, up to the last.")
         print("See what part 3 of the course does beyond yours:   ./workshop diff")
     elif not (work() / "plugin.py").exists():
-        print(f"There is no {shown(work() / 'plugin.py')}. To begin part {number(step)}:   {start_command(step)}")
-    elif number(step) != max(now.part, 1):
-        print(f"Part {max(now.part, 1)} is done. On with part {number(step)}:   {start_command(step)}")
+        print(f"There is no {clone_path(work() / 'plugin.py')}. To begin part {part_of(step)}:   {start_command(step)}")
+    elif part_of(step) != max(now.part, 1):
+        print(f"Part {max(now.part, 1)} is done. On with part {part_of(step)}:   {start_command(step)}")
     else:
-        print(f"Next is step {step.id}, {step.title}. Work on {shown(work() / 'plugin.py')}.")
+        print(f"Next is step {step.id}, {step.title}. Work on {clone_path(work() / 'plugin.py')}.")
         print("Stuck?   ./workshop hint        Look whether it passes:   ./workshop check")
     return 0
 
 
 def start_command(step: Step) -> str:
-    return f"./workshop start {number(step)}"
+    return f"./workshop start {part_of(step)}"
 
 
-def wrong(error: CourseError, command: str) -> int:
+def wrong_usage(error: CourseError, command: str) -> int:
     """Print what was wrong in the usage, and a command that is right; return 2."""
     print(f"{error}\nFor example:   {command}", file=sys.stderr)
     return 2
@@ -97,12 +97,12 @@ def start(part: int | None = None) -> int:
     step = next_step(now)
     if part is None and step is None:
         return print_next(now)
-    chosen = part if part is not None else number(step) if step else 3
+    chosen = part if part is not None else part_of(step) if step else 3
     try:
         first = course.part(chosen).steps[0]
     except CourseError as error:
-        return wrong(error, "./workshop start 1")
-    if part is None and under_way(now, chosen):
+        return wrong_usage(error, "./workshop start 1")
+    if part is None and is_begun(now, chosen):
         return stay(chosen)
     begin(chosen, now)
     print_beginning(chosen, first)
@@ -114,14 +114,14 @@ def beginning(part: int) -> bytes:
     return (repository.clone_root() / f"part{part - 1}" / "plugin.py").read_bytes() if part > 1 else SKELETON.encode()
 
 
-def under_way(now: Progress, part: int) -> bool:
+def is_begun(now: Progress, part: int) -> bool:
     """Tell whether the learner has already changed the plugin of this part."""
     file = work() / "plugin.py"
     return now.part == part and file.is_file() and file.read_bytes() != beginning(part)
 
 
 def stay(part: int) -> int:
-    print(f"You are at work on part {part}: {shown(work() / 'plugin.py')} stays as it is.")
+    print(f"You are at work on part {part}: {clone_path(work() / 'plugin.py')} stays as it is.")
     print(f"To begin the part again, with your file kept aside:   ./workshop start {part}")
     print("To go on where you are:   ./workshop check")
     return 0
@@ -134,12 +134,12 @@ def begin(part: int, now: Progress) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.is_file() and file.read_bytes() == text:
-            print(f"{shown(file)} is as part {part} begins already.")
+            print(f"{clone_path(file)} is as part {part} begins already.")
         else:
             move_aside(file, part)
             with open(file, "xb") as fresh:
                 fresh.write(text)
-            print(f"Made {shown(file)} from {source}. Open it in your editor.")
+            print(f"Made {clone_path(file)} from {source}. Open it in your editor.")
     except OSError as error:
         raise cannot_write(error) from None
     earlier = [step for step in now.passed if int(step.split(".")[0]) < part]
@@ -153,9 +153,9 @@ def move_aside(file: Path, part: int) -> None:
     names = (file.with_name(f"plugin-{count}.py") for count in range(1, 10**6))
     aside = next(name for name in names if not os.path.lexists(name))
     file.rename(aside)
-    print(f"Your earlier file is now {shown(aside)}.")
+    print(f"Your earlier file is now {clone_path(aside)}.")
     if part > 1:
-        print(f"To go on with that one instead:   cp {shown(aside)} {shown(file)}")
+        print(f"To go on with that one instead:   cp {clone_path(aside)} {clone_path(file)}")
 
 
 def print_beginning(part: int, first: Step) -> None:
@@ -164,11 +164,11 @@ def print_beginning(part: int, first: Step) -> None:
     print(f"\n{about.heading}: {len(about.steps)} steps, {about.minutes} min.\n")
     print(f"The first check will FAIL, at step {first.id}. That is where part {part} begins, and not a")
     print("broken install: each step goes from FAIL to ok by what you write.\n")
-    print("\n".join(machine()))
+    print("\n".join(machine_lines()))
     print(f"\nStuck?   ./workshop hint        See step {first.id} fail:   ./workshop check")
 
 
-def machine() -> list[str]:
+def machine_lines() -> list[str]:
     """Return what this machine has, and what is skipped without it."""
     from importlib import metadata
 
@@ -178,7 +178,7 @@ def machine() -> list[str]:
     return [
         f"  Python          {python}",
         f"  Flask           {metadata.version('flask')}",
-        f"  Docker Engine   {engine()}",
+        f"  Docker Engine   {engine_state()}",
         f"  Rights          {rights}",
         "The checks of all three parts need no Docker and no root: nothing of them is",
         "skipped here. Only what goes through docker itself needs an engine, such as",
@@ -186,7 +186,7 @@ def machine() -> list[str]:
     ]
 
 
-def engine() -> str:
+def engine_state() -> str:
     """Return whether a Docker Engine can be reached: without a word to it, so that this takes no time."""
     if not shutil.which("docker"):
         return "no: there is no docker command here"
@@ -203,7 +203,7 @@ def hint(step: str | None = None) -> int:
     try:
         about = course.step(step) if step else next_step(now)
     except CourseError as error:
-        return wrong(error, "./workshop hint 1.1")
+        return wrong_usage(error, "./workshop hint 1.1")
     if about is None:
         return print_next(now)
     given = now.hints.get(about.id, 0)
@@ -221,7 +221,7 @@ def hint(step: str | None = None) -> int:
 def after_hint(about: Step, given: int, asked: str | None) -> None:
     """Print what comes after a hint: the check, and the next hint; after the last one the diff."""
     again = f"./workshop hint {about.id}" if asked else "./workshop hint"
-    part = number(about)
+    part = part_of(about)
     if given >= len(about.hints):
         print("That was the last hint once more. See how the course does it, beside yours:")
         print(f"    ./workshop diff {about.id}")
@@ -240,13 +240,13 @@ def diff(step: str | None = None) -> int:
     try:
         about = course.step(step) if step else None
     except CourseError as error:
-        return wrong(error, "./workshop diff 1.1")
-    part = number(about) if about else max(now.part, 1)
+        return wrong_usage(error, "./workshop diff 1.1")
+    part = part_of(about) if about else max(now.part, 1)
     if not (work() / "plugin.py").is_file():
-        print(f"There is no {shown(work() / 'plugin.py')} yet. Make it:   ./workshop start {part}")
+        print(f"There is no {clone_path(work() / 'plugin.py')} yet. Make it:   ./workshop start {part}")
         return 1
     try:
-        differences = list(of_step(about) if about else of_part(part))
+        differences = list(diff_of_step(about) if about else diff_of_part(part))
     except CourseError as error:
         print(f"{error}\nMend that first; it says more:   ./workshop check {part}")
         return 1
@@ -255,7 +255,7 @@ def diff(step: str | None = None) -> int:
     return 0
 
 
-def of_part(part: int) -> Iterator[str]:
+def diff_of_part(part: int) -> Iterator[str]:
     """Yield the differences of the whole files."""
     mine = (work() / "plugin.py").read_text(errors="replace")
     yield from unified(
@@ -263,10 +263,10 @@ def of_part(part: int) -> Iterator[str]:
     )
 
 
-def of_step(step: Step) -> Iterator[str]:
+def diff_of_step(step: Step) -> Iterator[str]:
     """Yield the differences of the functions of a step. Raises CourseError where the learner's file is no Python."""
     file = work() / "plugin.py"
-    mine = course.functions(file.read_text(errors="replace"), shown(file))
+    mine = course.functions(file.read_text(errors="replace"), clone_path(file))
     for reference in step.code:
         yield from unified(mine.get(reference.partition(":")[2], ""), course.snippet(reference), reference)
 
@@ -278,7 +278,7 @@ def unified(mine: str, theirs: str, reference: str) -> Iterator[str]:
         return
     if not mine:
         yield f"  There is no function {function} in yours. In {name} it is this:"
-    label = f"{shown(work() / 'plugin.py')}{f':{function}' if function else ''}"
+    label = f"{clone_path(work() / 'plugin.py')}{f':{function}' if function else ''}"
     yield from difflib.unified_diff(mine.splitlines(), theirs.splitlines(), label, reference, lineterm="")
 
 

@@ -33,7 +33,7 @@ def progress() -> Progress:
     except OSError as error:
         raise cannot_write(error) from None
     except (ValueError, TypeError, RecursionError):
-        print(f"{shown(path)} could not be read: the count of your steps begins afresh.")
+        print(f"{clone_path(path)} could not be read: the count of your steps begins afresh.")
         print("Your plugin is as it was. Count again what it passes of part 1, 2 or 3:")
         print("    ./workshop check 1\n")
         save(Progress())
@@ -64,8 +64,8 @@ def save(now: Progress) -> None:
 
 
 def cannot_write(error: OSError) -> repository.Lacking:
-    command = f'sudo chown -R "$(id -un)" {shown(work())} && chmod -R u+rwX {shown(work())}'
-    return repository.Lacking(f"{shown(work())} cannot be used: {error.strerror}. Make it yours:\n    {command}")
+    command = f'sudo chown -R "$(id -un)" {clone_path(work())} && chmod -R u+rwX {clone_path(work())}'
+    return repository.Lacking(f"{clone_path(work())} cannot be used: {error.strerror}. Make it yours:\n    {command}")
 
 
 def record(part: int, results: dict[str, bool]) -> None:
@@ -85,12 +85,12 @@ def next_step(now: Progress) -> Step | None:
     return next((step for step in steps if step.id not in now.passed), None)
 
 
-def number(step: Step) -> int:
+def part_of(step: Step) -> int:
     """Return the number of the part of a step."""
     return int(step.id.split(".")[0])
 
 
-def shown(path: Path) -> str:
+def clone_path(path: Path) -> str:
     """Return a path as somebody in the clone would type it."""
     root = repository.find_clone()
     return str(path.relative_to(root)) if root and path.is_relative_to(root) else str(path)

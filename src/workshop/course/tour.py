@@ -49,7 +49,7 @@ def practice_tour(home: Path) -> int:
     print("Docker's side is played here, so no Docker is needed. Each part also runs alone.")
     with private_folder() as folder:
         for part, stage in enumerate((greeting, activation, volumes), start=1):
-            with running(home, part, folder / "ddd.sock", folder / "root") as plugin:
+            with run_part(home, part, folder / "ddd.sock", folder / "root") as plugin:
                 stage(plugin)
     if not engine_trouble():
         print("\nThere is a Docker Engine here. To see the real one do it:   ./workshop tour --engine")
@@ -58,7 +58,7 @@ def practice_tour(home: Path) -> int:
 
 
 @contextmanager
-def running(home: Path, part: int, socket: Path, root: Path) -> Iterator[Plugin]:
+def run_part(home: Path, part: int, socket: Path, root: Path) -> Iterator[Plugin]:
     """Run the plugin of a part while its stage is shown."""
     say("head", f"\nPart {part}: python part{part}/plugin.py")
     plugin = Plugin(command_for(str(home / f"part{part}" / "plugin.py"), None), socket, root)
@@ -72,25 +72,25 @@ def greeting(plugin: Plugin) -> None:
     """Part 1: somebody answers on the socket."""
     say("you", "$ curl --unix-socket ddd.sock http://localhost/")
     show(plugin.call("", method="GET"), caller="curl")
-    unlocked("A server listens where Docker looks for plugins.", "less part1/plugin.py")
+    print_achievement("A server listens where Docker looks for plugins.", "less part1/plugin.py")
 
 
 def activation(plugin: Plugin) -> None:
     """Part 2: Docker activates the plugin, and is told what the plugin cannot do yet."""
-    daemon = Daemon(plugin.address(), told=show)
+    daemon = Daemon(plugin.address(), on_exchange=show)
     play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
-    unlocked("Docker can activate the plugin, and print what it says.", "diff part1/plugin.py part2/plugin.py")
+    print_achievement("Docker can activate the plugin, and print what it says.", "diff part1/plugin.py part2/plugin.py")
 
 
 def volumes(plugin: Plugin) -> None:
     """Part 3: the life of a volume."""
-    daemon = Daemon(plugin.address(), told=show, seed=1)
+    daemon = Daemon(plugin.address(), on_exchange=show, seed=1)
     play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
     play("volume inspect mango", lambda: json.dumps([daemon.volume_inspect("mango")], indent=4))
     play(f"run --rm -v mango:/data busybox {WRITE}", lambda: daemon.run("mango", write_note))
     play(f"run --rm -v mango:/data busybox {READ}", lambda: daemon.run("mango", read_note))
     play("volume rm mango", lambda: daemon.volume_rm("mango"))
-    unlocked("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+    print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
 
 
 def write_note(mountpoint: str) -> str:
@@ -137,12 +137,14 @@ def engine_tour(home: Path) -> int:
     say("head", "The same three plugins, and your Docker Engine. After each command: what the plugin was asked.")
     volume = f"mango-{secrets.token_hex(4)}"
     with private_folder() as folder:
-        with running(home, 1, socket, folder) as plugin:
+        with run_part(home, 1, socket, folder) as plugin:
             greeting(plugin)
-        with running(home, 2, socket, folder) as plugin:
+        with run_part(home, 2, socket, folder) as plugin:
             docker(plugin, f"volume create -d ddd {volume}", wanted=1)
-            unlocked("Docker has activated the plugin, and prints its error.", "diff part1/plugin.py part2/plugin.py")
-        with running(home, 3, socket, folder) as plugin:
+            print_achievement(
+                "Docker has activated the plugin, and prints its error.", "diff part1/plugin.py part2/plugin.py"
+            )
+        with run_part(home, 3, socket, folder) as plugin:
             engine_volumes(plugin, volume)
     print(REMEMBERED)
     print("\nNow see that all of this holds on this machine:   ./workshop test --require engine")
@@ -160,7 +162,7 @@ def engine_volumes(plugin: Plugin, volume: str) -> None:
     except DockerError:
         run_docker("volume", "rm", "-f", volume)
         raise
-    unlocked("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+    print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
 
 
 def docker(plugin: Plugin, line: str, wanted: int = 0) -> None:
@@ -199,7 +201,7 @@ def lines(colour: str, speaker: str, text: str) -> None:
         say(colour, f"  {speaker if number == 0 else '':8}  {line}")
 
 
-def unlocked(achievement: str, look: str) -> None:
+def print_achievement(achievement: str, look: str) -> None:
     """End a part."""
     say("head", f"\nAchievement unlocked! {achievement}")
     print(f"Read it:   {look}")

@@ -63,12 +63,12 @@ def attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attem
             read_answer(connection, result.exchange)
     except (OSError, http.client.HTTPException) as error:
         result.exchange.status, result.exchange.failure = 0, failure(error)
-        result.wrong = in_go(error, address, result.sent)
+        result.wrong = go_error(error, address, result.sent)
     result.exchange.seconds = time.perf_counter() - begun
     return result
 
 
-def in_go(error: Exception, address: Address, connected: bool) -> str:
+def go_error(error: Exception, address: Address, connected: bool) -> str:
     """Return what Go's http client says of an error."""
     where = f"unix {address.path}" if address.path else f"tcp {address.host}:{address.port}"
     match error:
@@ -77,7 +77,7 @@ def in_go(error: Exception, address: Address, connected: bool) -> str:
         case http.client.RemoteDisconnected():
             return "EOF"
         case http.client.BadStatusLine():
-            return f"malformed HTTP response {gojson.quoted_text(str(error))}"
+            return f"malformed HTTP response {gojson.quote_text(str(error))}"
         case ConnectionResetError() | BrokenPipeError() if connected:
             return f"read {where}: connection reset by peer"
         case OSError(strerror=str(words)) if not connected and error.errno:
@@ -87,27 +87,27 @@ def in_go(error: Exception, address: Address, connected: bool) -> str:
 
 
 @dataclass
-class Line:
+class Client:
     """How a daemon calls: as which engine, who is told of each exchange, and by which clock it waits."""
 
     shape: str
-    told: Callable[[Exchange], None]
+    on_exchange: Callable[[Exchange], None]
     clock: Clock
 
     def call(self, address: Address, endpoint: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the object that is answered. Raises DriverError, Broken where no answer comes after all attempts."""
-        answer = self.answered(address, endpoint, None if body is None else to_json(body))
+        answer = self.first_answer(address, endpoint, None if body is None else to_json(body))
         if answer.status != 200:
             raise DriverError(f"{endpoint}: {answer.err or answer.text}")
-        return decoded(answer)
+        return decode(answer)
 
-    def answered(self, address: Address, endpoint: str, body: bytes | None) -> Exchange:
+    def first_answer(self, address: Address, endpoint: str, body: bytes | None) -> Exchange:
         """Return the first answer, whatever it says: Docker repeats only what was not answered. Raises Broken."""
         begun, wait = self.clock.now(), 1.0
         while True:
             sent = request(endpoint, body, self.shape, host=host_header(address))
             made = attempt(address, endpoint, sent, LIMITS.get(endpoint, LIMIT))
-            self.told(made.exchange)
+            self.on_exchange(made.exchange)
             if made.exchange.status:
                 return made.exchange
             if self.clock.now() - begun + wait >= GIVE_UP:
@@ -132,7 +132,7 @@ def url(address: Address, shape: str) -> str:
     return f"{'https' if address.tls else 'http'}://{host_header(address)}"
 
 
-def decoded(answer: Exchange) -> dict[str, Any]:
+def decode(answer: Exchange) -> dict[str, Any]:
     """Return the object in an answer of status 200. Raises DriverError where there is none, or Err says something."""
     try:
         value = as_go_reads(gojson.decode(answer.text))
@@ -142,13 +142,13 @@ def decoded(answer: Exchange) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go value")
-    err = typed(value.get("Err"), str, ".Err of type string")
+    err = check_type(value.get("Err"), str, ".Err of type string")
     if err:
         raise DriverError(err)
     return value
 
 
-def typed(value: Any, wanted: type[Type], field: str) -> Type:
+def check_type(value: Any, wanted: type[Type], field: str) -> Type:
     """Return a value of an answer, an empty one for null. Raises DriverError where it is of another type.
 
     field is Go's name for where it is to go, as far as it is the same in all releases.

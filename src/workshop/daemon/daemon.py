@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.daemon.calls import Clock, DriverError, Line
+from workshop.daemon.calls import Client, Clock, DriverError
 from workshop.daemon.drivers import Volume
 from workshop.daemon.store import DockerError, NoSuchContainer, NoSuchVolume, Options, Record, Store, Unnamed
 from workshop.protocol.discovery import Places
@@ -80,7 +80,7 @@ class Container:
 class Daemon:
     """A daemon. plugins is where it looks for them, or the address of the one plugin it has, whatever its name.
 
-    told is called with every Exchange as it happens; seed repeats the IDs; folder is for the files of local volumes.
+    on_exchange gets every Exchange as it happens; seed repeats the IDs; folder is for the files of local volumes.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Daemon:
         plugins: Places | Address = Places(),  # noqa: B008 - it is frozen
         *,
         shape: Shape = "28",
-        told: Callable[[Exchange], None] = lambda _: None,
+        on_exchange: Callable[[Exchange], None] = lambda _: None,
         seed: int | None = None,
         clock: Clock | None = None,
         record: Record | None = None,
@@ -97,7 +97,7 @@ class Daemon:
         self.shape = shape
         self.record = record or Record()
         self.chance = random.Random(seed)
-        self.store = Store(plugins, Line(shape, told, clock or Clock()), self.record, folder)
+        self.store = Store(plugins, Client(shape, on_exchange, clock or Clock()), self.record, folder)
 
     # Volumes
 

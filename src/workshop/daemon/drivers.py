@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from workshop.daemon.calls import GIVE_UP, Broken, DriverError, Line, typed
+from workshop.daemon.calls import GIVE_UP, Broken, Client, DriverError, check_type
 from workshop.protocol.discovery import DiscoveryError, Found, NotFound
 from workshop.protocol.exchange import Address
 
@@ -34,11 +34,11 @@ def volume_of(told: Any, driver: str) -> Volume | None:
 
     Source: adapter.go (Get, List): CreatedAt is a time with its zone, or absent.
     """
-    told = typed(told, dict, ".Volume")
+    told = check_type(told, dict, ".Volume")
     if not told:
         return None
-    name, mountpoint = (typed(told.get(key), str, f".{key} of type string") for key in ("Name", "Mountpoint"))
-    status = typed(told.get("Status"), dict, ".Status of type map[string]interface {}")
+    name, mountpoint = (check_type(told.get(key), str, f".{key} of type string") for key in ("Name", "Mountpoint"))
+    status = check_type(told.get("Status"), dict, ".Status of type map[string]interface {}")
     volume = Volume(name, driver, mountpoint, status=status or None)
     created = told.get("CreatedAt")
     if created is not None:
@@ -52,22 +52,22 @@ def volume_of(told: Any, driver: str) -> Volume | None:
 class Plugin:
     """A driver behind an address. memory is what the daemon keeps of it until its next start: {"scope": ""}."""
 
-    def __init__(self, name: str, address: Address, line: Line, memory: MutableMapping[str, Any]) -> None:
+    def __init__(self, name: str, address: Address, client: Client, memory: MutableMapping[str, Any]) -> None:
         self.name = name
         self.address = address
-        self.line = line
+        self.client = client
         self.memory = memory
 
     def call(self, method: str, **body: Any) -> dict[str, Any]:
         """Call a method of the driver. Raises DriverError."""
-        return self.line.call(self.address, f"VolumeDriver.{method}", body)
+        return self.client.call(self.address, f"VolumeDriver.{method}", body)
 
     def scope(self) -> str:
         """Return "local" or "global". Capabilities is asked until it is answered well; what fails counts as local."""
         if not self.memory.get("scope"):
             try:
-                said = typed(self.call("Capabilities").get("Capabilities"), dict, ".Capabilities")
-                scope = typed(said.get("Scope"), str, ".Scope of type string").lower()
+                said = check_type(self.call("Capabilities").get("Capabilities"), dict, ".Capabilities")
+                scope = check_type(said.get("Scope"), str, ".Scope of type string").lower()
             except DriverError:
                 return "local"
             self.memory["scope"] = scope if scope in ("local", "global") else "local"
@@ -94,7 +94,7 @@ class Plugin:
     def mount(self, name: str, mount_id: str) -> str:
         """Return the folder of a volume for one that uses it under this ID. Raises DriverError."""
         told = self.call("Mount", Name=name, ID=mount_id).get("Mountpoint")
-        return typed(told, str, "volumeDriverProxyMountResponse.Mountpoint of type string")
+        return check_type(told, str, "volumeDriverProxyMountResponse.Mountpoint of type string")
 
     def unmount(self, name: str, mount_id: str) -> None:
         """End the use of a volume under this ID. Raises DriverError."""
@@ -102,8 +102,8 @@ class Plugin:
 
     def list(self) -> list[Volume]:
         """Return all volumes. Raises DriverError."""
-        told = typed(self.call("List").get("Volumes"), list, ".Volumes")
-        undated = [{**typed(each, dict, ".Volumes"), "CreatedAt": None} for each in told if each is not None]
+        told = check_type(self.call("List").get("Volumes"), list, ".Volumes")
+        undated = [{**check_type(each, dict, ".Volumes"), "CreatedAt": None} for each in told if each is not None]
         return [volume for each in undated if (volume := volume_of(each, self.name))]
 
 
@@ -117,13 +117,13 @@ class Drivers:
         self,
         locate: Callable[[str], Found],
         scan: Callable[[], list[str]],
-        line: Line,
+        client: Client,
         memory: Callable[[], MutableMapping[str, dict[str, Any]]],
         fixed: Address | None = None,
     ) -> None:
         self.locate = locate
         self.scan = scan
-        self.line = line
+        self.client = client
         self.memory = memory
         self.fixed = fixed
 
@@ -162,28 +162,28 @@ class Drivers:
 
     def plugin(self, name: str, kept: MutableMapping[str, Any]) -> Plugin:
         """Return the driver for what is kept of it."""
-        return Plugin(name, self.fixed or Found(kept["url"], kept["tls"]).address(), self.line, kept)
+        return Plugin(name, self.fixed or Found(kept["url"], kept["tls"]).address(), self.client, kept)
 
     def load(self, name: str, look_again: bool) -> dict[str, Any]:
         """Find and activate a plugin, and keep what it says. Raises DiscoveryError or DriverError."""
         if name in self.memory():
             return self.memory()[name]
-        found = self.located(name) if look_again else self.locate(name)
-        said = self.line.call(self.fixed or found.address(), "Plugin.Activate", None)
-        told = typed(said.get("Implements"), list, "Manifest.Implements of type []string")
-        implements = [typed(each, str, "Manifest.Implements of type string") for each in told]
+        found = self.search(name) if look_again else self.locate(name)
+        said = self.client.call(self.fixed or found.address(), "Plugin.Activate", None)
+        told = check_type(said.get("Implements"), list, "Manifest.Implements of type []string")
+        implements = [check_type(each, str, "Manifest.Implements of type string") for each in told]
         tls = None if found.tls is None else dict(found.tls)
         self.memory()[name] = {"url": found.url, "tls": tls, "implements": implements, "scope": "", "driver": False}
         return self.memory()[name]
 
-    def located(self, name: str) -> Found:
+    def search(self, name: str) -> Found:
         """Look for a plugin, and again for 15 s: it may be about to start. Raises DiscoveryError."""
-        begun, wait = self.line.clock.now(), 1.0
+        begun, wait = self.client.clock.now(), 1.0
         while True:
             try:
                 return self.locate(name)
             except DiscoveryError:
-                if self.line.clock.now() - begun + wait >= GIVE_UP:
+                if self.client.clock.now() - begun + wait >= GIVE_UP:
                     raise
-            self.line.clock.sleep(wait)
+            self.client.clock.sleep(wait)
             wait *= 2

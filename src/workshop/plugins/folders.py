@@ -60,8 +60,8 @@ def own_folder(prefix: str, place: str | None = None) -> Iterator[Path]:
 
 def take_away(folder: Path) -> None:
     """Remove a folder of ours, after an umount of what is mounted in it, or from it. What cannot be unmounted stays."""
-    unmount([*mounted_in(folder), *mounted_from(folder)])
-    if left := mounted_in(folder):
+    unmount([*mounts_below(folder), *mounted_from(folder)])
+    if left := mounts_below(folder):
         print(f"{folder} stays, because something is mounted in it. Look what it is:", file=sys.stderr)
         print("\n".join(f"    umount '{point}'" for point in left), file=sys.stderr)
     else:
@@ -86,7 +86,7 @@ def mounts(pid: str = "self") -> list[tuple[str, str]]:
     return [(root, point) for root, point in fields]
 
 
-def mounted_in(folder: Path, pid: str = "self") -> list[str]:
+def mounts_below(folder: Path, pid: str = "self") -> list[str]:
     """Return where something is mounted below a folder, the innermost first."""
     points = [point for _, point in mounts(pid) if point.startswith(f"{folder}/")]
     return sorted(points, key=len, reverse=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+def exit_status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
     """Return the exit status of a process as soon as it has ended, None for one that outlasts so many seconds."""
     if process.poll() is None:
         # Popen.wait would look every 50 ms; the kernel tells at once
@@ -20,7 +20,7 @@ def status_within(process: subprocess.Popen[bytes], seconds: float) -> int | Non
     return process.poll()
 
 
-def session(leader: int) -> list[str]:
+def session_processes(leader: int) -> list[str]:
     """Return the living processes of a session, which is the plugin and all that it started."""
     found = []
     for pid in filter(str.isdecimal, os.listdir("/proc")):
@@ -44,7 +44,7 @@ def with_environment(mark: str) -> list[int]:
     return found
 
 
-def sockets_of(pid: str) -> Iterator[str]:
+def open_sockets(pid: str) -> Iterator[str]:
     """Yield the kernel's numbers of the sockets that a process has open."""
     with contextlib.suppress(OSError):
         for number in os.listdir(f"/proc/{pid}/fd"):
@@ -53,7 +53,7 @@ def sockets_of(pid: str) -> Iterator[str]:
                 yield link[8:-1]
 
 
-def listening() -> dict[str, str]:
+def listening_sockets() -> dict[str, str]:
     """Return all listening sockets of this machine by the kernel's number: the path, or "TCP port N".
 
     Source: the kernel's Documentation/networking/proc_net_tcp, and proc(5) for /proc/net/unix.

@@ -20,7 +20,13 @@ from workshop import interpreter, interrupt
 from workshop.interrupt import at_end, deferred
 from workshop.plugins.errors import LACKING, NotReady, OurTrouble, WrongCommand
 from workshop.plugins.folders import DISKS, MEMORY, NO_ROOM, ROOM, place_with_room
-from workshop.plugins.kernel import listening, session, sockets_of, status_within, with_environment
+from workshop.plugins.kernel import (
+    exit_status_within,
+    listening_sockets,
+    open_sockets,
+    session_processes,
+    with_environment,
+)
 from workshop.protocol.exchange import Address, Exchange, exchange, request
 
 
@@ -95,7 +101,7 @@ class Plugin:
 
     def exit_status(self, wait: float = 0) -> int | None:
         """Return the plugin's exit status, None while it runs; one that is just dying gets so many seconds for it."""
-        return status_within(self.process, wait) if self.process else None
+        return exit_status_within(self.process, wait) if self.process else None
 
     def signal(self, number: int) -> int:
         """Send a signal to the plugin and all it started; return its exit status (negative: the signal that ended it).
@@ -110,11 +116,11 @@ class Plugin:
         patience = min(self.patience, 3.0) if interrupt.happened() else self.patience
         deadline = time.monotonic() + patience
         pass_on(process, number)
-        status_within(process, patience)
+        exit_status_within(process, patience)
         # what it started may live longer than the plugin itself
-        while session(process.pid) and time.monotonic() < deadline:
+        while session_processes(process.pid) and time.monotonic() < deadline:
             time.sleep(0.002)
-        if session(process.pid):
+        if session_processes(process.pid):
             pass_on(process, signal.SIGKILL)
         return process.wait(self.patience)
 
@@ -130,8 +136,8 @@ class Plugin:
         """Return what the plugin, or a program that it started, listens on: paths of sockets, and "TCP port N"."""
         if self.process is None:
             return []
-        inodes = {inode for pid in session(self.process.pid) for inode in sockets_of(pid)}
-        return [where for inode, where in listening().items() if inode in inodes]
+        inodes = {inode for pid in session_processes(self.process.pid) for inode in open_sockets(pid)}
+        return [where for inode, where in listening_sockets().items() if inode in inodes]
 
     def close(self) -> None:
         """End the plugin, and all that it has started; give up what it has printed. A second time it does nothing."""
@@ -139,17 +145,17 @@ class Plugin:
 
     def end(self) -> None:
         """End the plugin, and what it has started, also what has left its session; give up what it has printed."""
-        self.down()
+        self.shut_down()
         for pid in with_environment(self.mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.log.close()
 
-    def down(self) -> Plugin:
+    def shut_down(self) -> Plugin:
         """End the plugin if it runs, or if something runs that it has started."""
         with deferred():
             for process in {*self.launched, *filter(None, [self.process])}:
-                if session(process.pid):
+                if session_processes(process.pid):
                     self.end_session(process, signal.SIGTERM)
                 process.poll()
             # the number of one that has ended, with all that it started, may soon be another's
@@ -226,7 +232,7 @@ def command_for(plugin: str | None, run: str | None) -> list[str]:
     return words
 
 
-def stamp(file: Path) -> tuple[int, int, int] | None:
+def file_stamp(file: Path) -> tuple[int, int, int] | None:
     """Return what changes when a file is saved; None while an editor has it away."""
     try:
         found = file.stat()

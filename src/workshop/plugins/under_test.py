@@ -22,8 +22,8 @@ from unittest import SkipTest
 from workshop import interrupt
 from workshop.interrupt import deferred
 from workshop.plugins.errors import LACKING, NotReady, OurTrouble
-from workshop.plugins.folders import mounted_in, own_folder
-from workshop.plugins.kernel import status_within
+from workshop.plugins.folders import mounts_below, own_folder
+from workshop.plugins.kernel import exit_status_within
 from workshop.plugins.process import Plugin, accepts
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, Exchange
 
@@ -93,10 +93,10 @@ class PluginUnderTest(Plugin):
             return
         self.not_ours = NOT_SURVEYED
         with contextlib.suppress(AssertionError):
-            self.running()
+            self.ensure_running()
         if self.trouble or not accepts(self.socket):
             # the first check that wants it to run tells why
-            self.down()
+            self.shut_down()
             return
         first = self.names_left()
         self.strangers = first or set()
@@ -108,7 +108,7 @@ class PluginUnderTest(Plugin):
             self.not_ours = self.look_for_a_volume(first)
         self.clean_up()
         if self.command:
-            self.down()  # the first check has the first answers of a plugin that was just started
+            self.shut_down()  # the first check has the first answers of a plugin that was just started
 
     def look_for_a_volume(self, first: set[str] | None) -> str:
         """Make a volume, and return "" where its files are in DDD_ROOT and it is the only one; else what is so."""
@@ -124,7 +124,7 @@ class PluginUnderTest(Plugin):
         if first is None:
             # List may fail while there is nothing, or because the plugin has just started
             with contextlib.suppress(AssertionError):
-                self.down().running()
+                self.shut_down().running()
             if (then := self.names_left()) is not None:
                 first = self.strangers = then - {name}
         self.mounted.append((name, mount_id))
@@ -146,7 +146,7 @@ class PluginUnderTest(Plugin):
         assert self.root and self.process
         root, real = self.root.resolve(), Path(os.path.realpath(path))
         with contextlib.suppress(OSError):
-            points = {*mounted_in(root), *mounted_in(root, str(self.process.pid))}
+            points = {*mounts_below(root), *mounts_below(root, str(self.process.pid))}
             return real.is_relative_to(root) and not any(real.is_relative_to(point) for point in points)
         return False
 
@@ -167,7 +167,7 @@ class PluginUnderTest(Plugin):
     def settle(self) -> None:
         """Wait until a call without an answer is done, or given up: until the plugin's end, or its volume is there."""
         if self.unanswered is not None and self.command:
-            self.down()
+            self.shut_down()
         deadline = time.monotonic() + 2
         while self.unanswered and not self.command and time.monotonic() < deadline:
             if not knows_none(self.quietly("Get", {"Name": self.unanswered})):
@@ -215,29 +215,29 @@ class PluginUnderTest(Plugin):
                 elif answer.status or self.strangers or not self.command:
                     raise SkipTest(f"needs names that are nobody's, and Get of {name}, a random one, has no error")
 
-    def running(self) -> PluginUnderTest:
+    def ensure_running(self) -> PluginUnderTest:
         """Start the plugin unless it runs. A plugin that does not start fails the check with what it printed."""
         self.trouble = ""
         if self.command and (self.process is None or self.process.poll() is not None):
             try:
-                self.down().start()
+                self.shut_down().start()
             except NotReady as error:
                 self.trouble = str(error)
                 raise AssertionError(f"wanted a plugin that listens\n{error}\n{self.output()[-2000:]}") from None
         return self
 
-    def down(self) -> PluginUnderTest:
+    def shut_down(self) -> PluginUnderTest:
         """End the plugin if it runs, or if something runs that it has started."""
-        super().down()
+        super().shut_down()
         return self
 
     def begin_anew(self) -> PluginUnderTest:
         """Start the plugin as on the day of its installation: nothing is in its root."""
         self.needs_own_store()
-        self.down()
+        self.shut_down()
         assert self.root
         self.root = self.root.with_name(f"{self.root.name}-anew")
-        return self.running()
+        return self.ensure_running()
 
     def leave_a_stale_socket(self) -> None:
         """Leave what a kill -9 leaves: the file of a socket that nobody listens on."""
@@ -251,12 +251,12 @@ class PluginUnderTest(Plugin):
     def ready_for(self, check: Check) -> PluginUnderTest:
         """Start the plugin for a check, unless that starts and stops it by itself."""
         self.before = self.socket, self.root, self.patience
-        return self if needs_process(check) else self.running()
+        return self if needs_process(check) else self.ensure_running()
 
     def second(self) -> int | None:
         """Start the program once more, as it stands, and return its exit status; None for one that went on."""
         process = self.launch()
-        status = status_within(process, self.patience)
+        status = exit_status_within(process, self.patience)
         if status is None:
             self.end_session(process, signal.SIGKILL)
         return status
@@ -308,18 +308,18 @@ class PluginUnderTest(Plugin):
         """Call an endpoint and want success: 200 and a JSON object whose Err is empty, null or absent."""
         answer = self.call(endpoint, body)
         assert answer.ok, f'wanted 200 with {{"Err": ""}} for\n{answer}'
-        return self.advised(answer)
+        return self.look_over(answer)
 
-    def activated(self) -> Exchange:
+    def activate(self) -> Exchange:
         """Call Plugin.Activate and want a list of what is implemented. Docker does not look for an Err here."""
         answer = self.call("Plugin.Activate")
         implements = answer.json.get("Implements") if isinstance(answer.json, dict) else None
         wanted = f'wanted 200 with {{"Implements": ["VolumeDriver"]}} for\n{answer}'
         assert answer.status == 200 and isinstance(implements, list) and "VolumeDriver" in implements, wanted
         assert all(isinstance(each, str) for each in implements), wanted  # Docker could not decode it
-        return self.advised(answer)
+        return self.look_over(answer)
 
-    def advised(self, answer: Exchange) -> Exchange:
+    def look_over(self, answer: Exchange) -> Exchange:
         """Return an answer, after a look at what works, and could be better."""
         if MEDIA_TYPE not in answer.headers.get("content-type", ""):
             self.advise(f"The Content-Type of a plugin's answers is {MEDIA_TYPE}. Docker does not look at it.")
@@ -353,7 +353,7 @@ class PluginUnderTest(Plugin):
         """Unmount a volume as the end of a container does."""
         self.succeeds("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
 
-    def listed(self) -> list[str]:
+    def list_names(self) -> list[str]:
         """Return the names that List tells."""
         volumes = self.succeeds("VolumeDriver.List", {}).json.get("Volumes")
         assert isinstance(volumes, list), f'wanted {{"Volumes": […]}} in\n{self.exchanges[-1]}'
@@ -402,7 +402,7 @@ class PluginUnderTest(Plugin):
             if not self.goes_away and (names or owed):
                 with contextlib.suppress(AssertionError):
                     # one that is just being started does not listen yet
-                    (self if accepts(self.socket) else self.down()).running()
+                    (self if accepts(self.socket) else self.shut_down()).running()
             if accepts(self.socket):
                 for name, mount_id in owed:
                     self.quietly("Unmount", {"Name": name, "ID": mount_id})
@@ -471,11 +471,11 @@ class PluginUnderTest(Plugin):
                 raise OurTrouble(trouble) from None
             raise
 
-    def afresh(self) -> None:
+    def start_afresh(self) -> None:
         """After a check that did not end well, begin anew: what it has left must not count against the next one."""
         socket, root, self.patience = self.before
         if (socket, root) != (self.socket, self.root):
-            self.down()
+            self.shut_down()
             self.socket, self.root = socket, root
 
     def finding(self, error: OSError) -> Exception:
@@ -517,7 +517,7 @@ def makes_volumes(step: str) -> bool:
     return step.startswith("3.")
 
 
-def process(check: Check) -> Check:
+def restarts_plugin(check: Check) -> Check:
     """Mark a check that starts and stops the plugin by itself: it is skipped where the plugin is not ours to stop."""
     check.needs_process = True  # type: ignore[attr-defined]
     return check

@@ -60,7 +60,7 @@ class Found:
         # the files of TLSConfig are looked at even where nothing is to be secured
         context = tls_context(self.tls or {}) if secure or self.tls else None
         if scheme == "unix":
-            return unix(host or path)
+            return unix_address(host or path)
         if not host:
             raise DiscoveryError('Post "http:///Plugin.Activate": http: no Host in request URL')
         name, port = host_and_port(host)
@@ -81,18 +81,18 @@ def locate(name: str, places: Places) -> Found:
     The first file there is counts: one that is broken is an error, and none after it is tried. For a socket only
     sockets count, and links to them, whether or not somebody listens. Docker checks no name: ".." leads out.
     """
-    for path in both(places.sockets, f"{name}.sock", name):
+    for path in candidates(places.sockets, f"{name}.sock", name):
         if is_socket(path):
             return Found(f"unix://{path}", {"InsecureSkipVerify": True})
     for folder in places.specs:
         for ending, read in ((".spec", read_spec), (".json", read_json)):
-            for path in both(folder, f"{name}{ending}", name):
+            for path in candidates(folder, f"{name}{ending}", name):
                 if path.exists():
                     return read(path)
     raise NotFound(f'plugin "{name}" not found')
 
 
-def both(folder: Path, file: str, name: str) -> tuple[Path, Path]:
+def candidates(folder: Path, file: str, name: str) -> tuple[Path, Path]:
     """Return the two paths of a file: FOLDER/FILE and FOLDER/NAME/FILE."""
     return Path(os.path.normpath(f"{folder}/{file}")), Path(os.path.normpath(f"{folder}/{name}/{file}"))
 
@@ -126,9 +126,9 @@ def read_json(path: Path) -> Found:
     said = {} if said is None else said
     if not isinstance(said, dict):
         raise DiscoveryError(f"json: cannot unmarshal {gojson.kind(said)} into Go value of type plugins.Plugin")
-    url, tls = typed(said, "Addr", str, "string"), typed(said, "TLSConfig", dict, "tlsconfig.Options")
+    url, tls = check_type(said, "Addr", str, "string"), check_type(said, "TLSConfig", dict, "tlsconfig.Options")
     if tls is not None:
-        tls = {name: typed(tls, name, kind, go) for name, kind, go in TLS_FIELDS}
+        tls = {name: check_type(tls, name, kind, go) for name, kind, go in TLS_FIELDS}
         tls["InsecureSkipVerify"] = tls["InsecureSkipVerify"] or not tls["CAFile"]
     return Found(url or "", tls)
 
@@ -142,7 +142,7 @@ TLS_FIELDS = (
 )
 
 
-def typed(value: dict[str, Any], name: str, wanted: type, go: str) -> Any:
+def check_type(value: dict[str, Any], name: str, wanted: type, go: str) -> Any:
     """Return a field, None where it is absent. Raises DiscoveryError where its type is another."""
     found = gojson.field(value, name)
     if found is not None and not isinstance(found, wanted):
@@ -164,7 +164,7 @@ def parse(url: str) -> tuple[str, str, str]:
 
     Source: Go net/url url.go (parse, parseAuthority, parseHost); Docker looks at neither the query nor the fragment.
     """
-    wrong = f"parse {gojson.quoted_text(url)}: "
+    wrong = f"parse {gojson.quote_text(url)}: "
     before, _, fragment = url.partition("#")
     if re.search(r"[\x00-\x1f\x7f]", before):
         raise DiscoveryError(f"{wrong}net/url: invalid control character in URL")
@@ -203,12 +203,12 @@ def host_of(authority: str) -> str:
     else:
         port, checked = "".join(host.rpartition(":")[1:]) if ":" in host else "", host
     if not re.fullmatch(r"(:[0-9]*)?", port):
-        raise ValueError(f"invalid port {gojson.quoted_text(port)} after host")
+        raise ValueError(f"invalid port {gojson.quote_text(port)} after host")
     odd = re.search(r"%.{0,2}|[ \\^`{|}/]", checked)
     if odd:
         escape = odd[0].startswith("%")
-        told = f"invalid URL escape {gojson.quoted_text(odd[0])}"
-        raise ValueError(told if escape else f"invalid character {gojson.quoted_text(odd[0])} in host name")
+        told = f"invalid URL escape {gojson.quote_text(odd[0])}"
+        raise ValueError(told if escape else f"invalid character {gojson.quote_text(odd[0])} in host name")
     return host
 
 
@@ -216,7 +216,7 @@ def unescaped(text: str) -> str:
     """Return a text with its %XX replaced. Raises ValueError in Go's words."""
     for escape in re.findall(r"%.{0,2}", text, re.DOTALL):
         if not re.fullmatch(r"%[0-9A-Fa-f]{2}", escape):
-            raise ValueError(f"invalid URL escape {gojson.quoted_text(escape)}")
+            raise ValueError(f"invalid URL escape {gojson.quote_text(escape)}")
     return os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(text)))
 
 
@@ -226,10 +226,10 @@ def host_and_port(host: str) -> tuple[str, int]:
     return name.strip("[]"), int(port or 0)
 
 
-def unix(path: str) -> Address:
+def unix_address(path: str) -> Address:
     """Return the address of a socket. Raises DiscoveryError where the path does not fit into one, or is none."""
     if not path or "\0" in path:
-        raise DiscoveryError(f"{gojson.quoted_text(path)} is no path of a Unix socket")
+        raise DiscoveryError(f"{gojson.quote_text(path)} is no path of a Unix socket")
     if len(os.fsencode(path)) > LONGEST_PATH:
         raise DiscoveryError(f"Unix socket path {json.dumps(path)} is too long")
     return Address(path=path)

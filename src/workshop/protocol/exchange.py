@@ -186,7 +186,7 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
 
     Raises OSError or HTTPException when none comes whole.
     """
-    reader = io.BufferedReader(Patient(connection))
+    reader = io.BufferedReader(DeadlineReader(connection))
     response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: reader), method="POST")  # type: ignore[arg-type]
     try:
         response.begin()
@@ -198,7 +198,7 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
         response.close()
 
 
-class Patient(io.RawIOBase):
+class DeadlineReader(io.RawIOBase):
     """Reads from a connection until a deadline for all together: an answer may come drop by drop, and never end."""
 
     def __init__(self, connection: socket.socket) -> None:

@@ -30,12 +30,12 @@ def decode(text: str) -> Any:
     try:
         return json.JSONDecoder().raw_decode(start)[0]
     except json.JSONDecodeError as error:
-        raise ValueError(in_go(start, error.msg, error.pos)) from None
+        raise ValueError(go_message(start, error.msg, error.pos)) from None
     except RecursionError:
         raise ValueError("exceeded max depth") from None
 
 
-def in_go(text: str, message: str, position: int) -> str:
+def go_message(text: str, message: str, position: int) -> str:
     """Return what Go says where Python says message."""
     if message.startswith("Illegal trailing comma"):
         position += 1  # Python names the comma, Go what follows it
@@ -43,20 +43,20 @@ def in_go(text: str, message: str, position: int) -> str:
     if position >= len(text) or message.startswith("Unterminated string"):
         return "unexpected EOF"
     if message == "Expecting value" and text[position] in LITERALS:
-        return in_literal(LITERALS[text[position]], text[position:])
+        return literal_message(LITERALS[text[position]], text[position:])
     if message == "Expecting ',' delimiter":
         where = "after object key:value pair" if innermost(text[:position]) == "{" else "after array element"
     else:
         said = (words for start, words in WHERE.items() if message.startswith(start))
         where = next(said, "looking for beginning of value")
-    return f"invalid character {quoted(text[position])} {where}"
+    return f"invalid character {quote(text[position])} {where}"
 
 
-def in_literal(word: str, text: str) -> str:
+def literal_message(word: str, text: str) -> str:
     """Return what Go says of a word that begins like true, false or null: it names the letter that breaks it."""
     for expected, found in zip(word, text + " ", strict=False):
         if expected != found:
-            return f"invalid character {quoted(found)} in literal {word} (expecting {quoted(expected)})"
+            return f"invalid character {quote(found)} in literal {word} (expecting {quote(expected)})"
     return "unexpected EOF"
 
 
@@ -71,7 +71,7 @@ def innermost(text: str) -> str:
     return brackets[-1] if brackets else ""
 
 
-def quoted(character: str) -> str:
+def quote(character: str) -> str:
     """Return a character as Go quotes one."""
     return {"'": r"'\''", "\n": r"'\n'", "\t": r"'\t'", "\r": r"'\r'"}.get(character, f"'{character}'")
 
@@ -88,7 +88,7 @@ def kind(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-def quoted_text(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return a text as Go quotes one. Source: strconv.Quote; a surrogate stands for a byte that is not UTF-8."""
     return '"' + "".join(map(escaped, text)) + '"'
 

@@ -21,7 +21,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from workshop.trace.page import FOLDER
 
-KEPT = 32 * 1024 * 1024
+FEED_LIMIT = 32 * 1024 * 1024
 """How much of the conversation a page that comes late still gets, in bytes: the last of it."""
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = {
@@ -61,7 +61,7 @@ class Feed:
             event = f"id: {self.run}-{self.last}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"
             self.events.append((self.last, event))
             self.size += len(event)
-            while self.size > KEPT and len(self.events) > 1:
+            while self.size > FEED_LIMIT and len(self.events) > 1:
                 self.size -= len(self.events.popleft()[1])
             self.changed.notify_all()
 
@@ -80,7 +80,7 @@ class Feed:
             first = self.events[0][0]
             return list(itertools.islice(self.events, max(0, number + 1 - first), None))
 
-    def seen(self, event: str) -> int:
+    def last_seen(self, event: str) -> int:
         """Return the number of an event, "RUN-NUMBER"; -1 where it is none of this trace."""
         run, _, number = event.partition("-")
         return int(number) if run == self.run and number.isdecimal() else -1
@@ -98,7 +98,7 @@ class Feed:
             yield "".join(text for _, text in news) or ": still here\n\n"
 
 
-class Web:
+class PageServer:
     """Serves the page on 127.0.0.1, while a `with` statement lasts. Raises OSError where the port is taken.
 
     url is the address with its token; only who started the trace sees it.
@@ -111,11 +111,13 @@ class Web:
         with socket.create_server(("127.0.0.1", port)) as listener:
             self.port = int(listener.getsockname()[1])
             app = application(feed, self.port, token)
-            self.server = make_server("127.0.0.1", self.port, app, True, request_handler=Handler, fd=listener.fileno())
+            self.server = make_server(
+                "127.0.0.1", self.port, app, True, request_handler=PageHandler, fd=listener.fileno()
+            )
         self.url = f"http://127.0.0.1:{self.port}/?token={token}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=[0.05], name="web")
 
-    def __enter__(self) -> Web:
+    def __enter__(self) -> PageServer:
         self.thread.start()
         return self
 
@@ -126,7 +128,7 @@ class Web:
         self.server.server_close()
 
 
-class Handler(WSGIRequestHandler):
+class PageHandler(WSGIRequestHandler):
     """Answers one request on each connection, and prints nothing: what it would print has the token in it."""
 
     protocol_version = "HTTP/1.0"
@@ -165,7 +167,7 @@ def application(feed: Feed, port: int, token: str) -> Flask:
     @app.get("/events")
     def events() -> Response:
         # the browser names the last event itself when a line breaks; the page does, when it begins anew
-        seen = feed.seen(request.headers.get("Last-Event-ID") or request.args.get("after", ""))
+        seen = feed.last_seen(request.headers.get("Last-Event-ID") or request.args.get("after", ""))
         return Response(feed.stream(seen), content_type="text/event-stream")
 
     @app.after_request

@@ -6,7 +6,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "static"
 
 
-def embedded(recording: str, name: str = "") -> str:
+def element(recording: str, name: str = "") -> str:
     """Return the element with a recording inside, as it stands in a page that may be opened from file://.
 
     recording is the text of a file of traces/. The page loads conversation.js once.

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from workshop.trace.conversation import Clock, Conversation, Told
+from workshop.trace.conversation import Clock, Conversation, OnCall
 
 GRACE = 2.0
 """How long a call that is under way may take to end when the trace ends, in seconds."""
@@ -21,9 +21,9 @@ class Proxy:
     more than a piece of 64 KiB is held for each direction.
     """
 
-    def __init__(self, told: Told, clock: Clock, reach: Callable[[], socket.socket] | None = None) -> None:
-        self.told, self.clock = told, clock
-        self.reach: Callable[[], socket.socket] = reach or nobody
+    def __init__(self, on_call: OnCall, clock: Clock, reach: Callable[[], socket.socket] | None = None) -> None:
+        self.on_call, self.clock = on_call, clock
+        self.reach: Callable[[], socket.socket] = reach or no_plugin
         self.ended = threading.Event()
         self.lock = threading.Lock()
         self.open: dict[threading.Thread, tuple[list[socket.socket], Conversation]] = {}
@@ -45,8 +45,8 @@ class Proxy:
                 # no file descriptor is left, or this is the end
                 self.ended.wait(0.05)
                 continue
-            at_once(caller)
-            ends, conversation = [caller], Conversation(self.clock, self.told)
+            disable_delay(caller)
+            ends, conversation = [caller], Conversation(self.clock, self.on_call)
             thread = threading.Thread(target=self.connect, args=[ends, conversation])
             with self.lock:
                 self.open[thread] = (ends, conversation)
@@ -63,7 +63,7 @@ class Proxy:
                 with plugin:
                     ends.append(plugin)
                     plugin.settimeout(None)
-                    at_once(plugin)
+                    disable_delay(plugin)
                     join(caller, plugin, conversation)
                 conversation.close("the trace ended before the answer came" if self.ended.is_set() else "")
         with self.lock:
@@ -101,7 +101,7 @@ class Proxy:
             return list(self.open.values())
 
 
-def nobody() -> socket.socket:
+def no_plugin() -> socket.socket:
     """Raise OSError: there is no plugin yet."""
     raise ConnectionRefusedError
 
@@ -142,7 +142,7 @@ def hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def at_once(connection: socket.socket) -> None:
+def disable_delay(connection: socket.socket) -> None:
     """Over TCP, send small pieces without waiting for more."""
     if connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -10,15 +10,15 @@ import time
 from pathlib import Path
 
 from workshop.plugins.errors import NotReady
-from workshop.plugins.process import Plugin, stamp
-from workshop.terminal import printed, shown_path
+from workshop.plugins.process import Plugin, file_stamp
+from workshop.terminal import last_lines, short_path
 from workshop.trace.place import Note
 
 HOLD = 5.0
 """How long a call waits for a plugin that is just being started, in seconds."""
 
 
-class Keeper:
+class Supervisor:
     """Keeps a plugin running on a private socket: starts it again when one of its files changes, and when it dies."""
 
     def __init__(self, plugin: Plugin, note: Note) -> None:
@@ -26,9 +26,9 @@ class Keeper:
         self.files = [Path(word) for word in plugin.command if os.path.isfile(word)]
         self.running, self.ended = threading.Event(), threading.Event()
         self.seen: list[object] = []
-        self.thread = threading.Thread(target=self.keep, name="keeper")
+        self.thread = threading.Thread(target=self.supervise, name="supervisor")
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> Supervisor:
         self.thread.start()
         return self
 
@@ -40,7 +40,7 @@ class Keeper:
         self.thread.join()
         self.plugin.close()
 
-    def reach(self) -> socket.socket:
+    def connect(self) -> socket.socket:
         """Return a connection with the plugin; one that is just being started is waited for. Raises OSError."""
         limit = time.monotonic() + HOLD
         while True:
@@ -51,35 +51,35 @@ class Keeper:
                 if time.monotonic() > limit or self.ended.wait(0.02):
                     raise
 
-    def keep(self) -> None:
+    def supervise(self) -> None:
         """Start the plugin again and again, until the end; one that lives for a moment only, more and more slowly."""
         pause = 0.0
         while not self.ended.wait(pause):
             begun = time.monotonic()
-            changed = self.life()
+            changed = self.run_once()
             short = time.monotonic() - begun < 5 and not changed
             pause = min(max(2 * pause, 0.25), 10) if short else 0.0
 
-    def life(self) -> bool:
+    def run_once(self) -> bool:
         """Run the plugin until it ends or a file changes; return whether a file has changed."""
-        self.seen = [stamp(file) for file in self.files]
+        self.seen = [file_stamp(file) for file in self.files]
         before = len(self.plugin.output())
         try:
             self.plugin.socket.unlink(missing_ok=True)
             self.plugin.start()
         except NotReady as reason:
-            return self.failed(str(reason), before)
+            return self.report_no_start(str(reason), before)
         except OSError as error:
             why = f"The plugin cannot be started: {error.strerror}. See whether its command runs without trace."
-            return self.failed(why, before)
+            return self.report_no_start(why, before)
         self.running.set()
         self.note(f"The plugin runs: {' '.join(map(short_word, self.plugin.command))}")
         while not self.changed() and self.plugin.exit_status() is None and not self.ended.wait(0.1):
             pass
         self.running.clear()
-        return self.gone(before)
+        return self.report_end(before)
 
-    def failed(self, reason: str, before: int) -> bool:
+    def report_no_start(self, reason: str, before: int) -> bool:
         """Tell why a plugin does not start; wait until a file changes, as far as there is one."""
         if self.ended.is_set():
             return False
@@ -91,13 +91,13 @@ class Keeper:
             pass
         return bool(self.files)
 
-    def gone(self, before: int) -> bool:
+    def report_end(self, before: int) -> bool:
         """Tell why a plugin runs no more; return whether a file has changed."""
         if self.ended.is_set():
             return False
         status = self.plugin.exit_status()
         if status is None:
-            self.note(f"{', '.join(shown_path(file) for file in self.files)} changed: the plugin is started again.")
+            self.note(f"{', '.join(short_path(file) for file in self.files)} changed: the plugin is started again.")
             self.stop()
             return True
         self.note(f"The plugin ended with status {status}, and is started again. {self.last_lines(before)}")
@@ -110,15 +110,15 @@ class Keeper:
 
     def changed(self) -> bool:
         """Tell whether a file of the plugin is another one than at its start, and whole."""
-        now = [stamp(file) for file in self.files]
+        now = [file_stamp(file) for file in self.files]
         return now != self.seen and None not in now
 
     def last_lines(self, before: int) -> str:
         """Return what the plugin has printed last, each line on its own."""
-        lines = printed(self.plugin.output()[before:], self.files[-1] if self.files else None)
+        lines = last_lines(self.plugin.output()[before:], self.files[-1] if self.files else None)
         return "\n".join(["Its last lines:", *lines]) if lines else "It printed nothing."
 
 
 def short_word(word: str) -> str:
     """Return a word of a command as somebody would type it."""
-    return "python" if word == sys.executable else shown_path(Path(word)) if os.path.isfile(word) else word
+    return "python" if word == sys.executable else short_path(Path(word)) if os.path.isfile(word) else word

@@ -20,15 +20,15 @@ from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin, command_for
 from workshop.protocol.exchange import Address
 from workshop.repository import tool
-from workshop.terminal import say
+from workshop.terminal import in_colour
 from workshop.trace.conversation import Clock
 from workshop.trace.errors import Refused, Usage
 from workshop.trace.mask import Mask
-from workshop.trace.place import Note, aside_of, in_place_of, public
+from workshop.trace.place import Note, aside_of, in_place_of, publish
 from workshop.trace.proxy import Proxy
-from workshop.trace.recording import Call, header, read, recording
-from workshop.trace.screen import Screen, Teller, noted
-from workshop.trace.supervisor import HOLD, Keeper
+from workshop.trace.recording import Call, header, open_recording, read
+from workshop.trace.screen import Screen, Teller, wrap_sentences
+from workshop.trace.supervisor import HOLD, Supervisor
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Each of these ends a trace."""
@@ -52,17 +52,17 @@ class Options:
 def main(options: Options) -> int:
     """Trace until Ctrl-C or SIGTERM; return 0, 1 (it cannot be done here now) or 2 (what was typed is wrong)."""
     try:
-        options = checked(options)
+        options = check_options(options)
         with End() as end:
             trace(options, end)
     except (Usage, Refused, WrongCommand) as wrong:
-        print("\n".join(noted(str(wrong))), file=sys.stderr)
+        print("\n".join(wrap_sentences(str(wrong))), file=sys.stderr)
         return 1 if isinstance(wrong, Refused) else 2
     return 0
 
 
 class End:
-    """The end of a trace: a signal brings it, or come().
+    """The end of a trace: a signal brings it, or set().
 
     A byte in a pipe, and no lock: a signal may come while another one is handled, and would wait for it for ever.
     """
@@ -81,7 +81,7 @@ class End:
         os.close(self.reader)
         os.close(self.writer)
 
-    def come(self) -> None:
+    def set(self) -> None:
         """Bring the end, from any thread."""
         with contextlib.suppress(BlockingIOError):  # a full pipe has brought it
             os.write(self.writer, b"\0")
@@ -91,7 +91,7 @@ class End:
         os.read(self.reader, 1)
 
 
-def checked(options: Options) -> Options:
+def check_options(options: Options) -> Options:
     """Return the options with the learner's own plugin where none is named. Raises Usage and WrongCommand."""
     given = [f"--{name}" for name in ("plugin", "run", "socket", "tcp") if getattr(options, name)]
     if len(given) > 1:
@@ -124,9 +124,9 @@ def trace(options: Options, end: End) -> None:
     clock = Clock()
     with contextlib.ExitStack() as stack:
         title = f"trace of {options.plugin or options.run or options.socket or options.to}"
-        record = stack.enter_context(recording(options.record, title))
+        record = stack.enter_context(open_recording(options.record, title))
         screen = Screen(lambda call: clock_time(clock.began + call.at))
-        teller = Teller(screen, record, Mask() if options.mask else None, end.come)
+        teller = Teller(screen, record, Mask() if options.mask else None, end.set)
         if options.web:
             stack.enter_context(web_page(options, teller, title, clock))
         stack.enter_context(teller)
@@ -155,20 +155,20 @@ def start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: N
         proxy.serve(passing.enter_context(in_place_of(path, note)))
         return f"This trace stands in for the plugin at {path}. Do not restart the plugin meanwhile."
     path = Path(os.path.abspath(os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"))
-    keeper = passing.enter_context(kept(options, note))
+    supervisor = passing.enter_context(supervise(options, note))
     passing.callback(proxy.close)
-    proxy.reach = keeper.reach
-    proxy.serve(passing.enter_context(public(path)))
+    proxy.reach = supervisor.connect
+    proxy.serve(passing.enter_context(publish(path)))
     return f"The daemon's side is at {path}, and stays there while you edit the plugin."
 
 
 @contextlib.contextmanager
-def kept(options: Options, note: Note) -> Iterator[Keeper]:
+def supervise(options: Options, note: Note) -> Iterator[Supervisor]:
     """Give a Keeper of the plugin that was named, on a private socket."""
     root = Path(os.environ.get("DDD_ROOT") or "/var/lib/ddd")
     command = command_for(options.plugin, options.run)
-    with private_folder() as folder, Keeper(Plugin(command, folder / "ddd.sock", root), note) as keeper:
-        yield keeper
+    with private_folder() as folder, Supervisor(Plugin(command, folder / "ddd.sock", root), note) as supervisor:
+        yield supervisor
 
 
 def tcp_listener(text: str) -> socket.socket:
@@ -208,7 +208,7 @@ def web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iter
 
     teller.listeners.append(listen)
     try:
-        server = live.Web(feed, options.port)
+        server = live.PageServer(feed, options.port)
     except OSError as error:
         raise Refused(f"The page cannot have port {options.port}: {error.strerror}. Leave it to us:   "
                       f"{tool()} trace --web") from None  # fmt: skip
@@ -228,10 +228,10 @@ def show(path: str | Path) -> int:
     try:
         first, calls = read(path)
     except Usage as wrong:
-        print("\n".join(noted(str(wrong))), file=sys.stderr)
+        print("\n".join(wrap_sentences(str(wrong))), file=sys.stderr)
         return 2
     about = ", ".join(filter(None, [first.get("title"), first.get("engine"), first.get("recorded")]))
-    print("\n".join(noted(say("head", about))))
+    print("\n".join(wrap_sentences(in_colour("head", about))))
     screen = Screen(lambda call: f"{call.at:.3f} s")
     for call in sorted(calls, key=lambda call: (call.at, call.n)):
         print("\n".join(screen.call(call)))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 
-from workshop.checker.causes.table import cause, simple
+from workshop.checker.causes.table import cause, simple_cause
 from workshop.checker.evidence import Evidence
 
 # An answer that is a page, or no JSON
 
 
-simple(
+simple_cause(
     "reads an empty body",
-    lambda e: e.last.status in (400, 415) and not e.last.sent and e.asked("Activate"),
+    lambda e: e.last.status in (400, 415) and not e.last.sent and e.is_call_of("Activate"),
     (
         "Docker sends Plugin.Activate with an empty body and no Content-Type. request.get_json() refuses that, with "
         "force=True too. Activate needs nothing from the body: do not read it."
     ),
 )
-simple(
+simple_cause(
     "get_json without force",
     lambda e: e.last.status == 415,
     (
@@ -48,14 +48,14 @@ def exception_in_a_handler(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "greets one method only",
     lambda e: e.step == "1.2" and e.last.status == 405,
     "The greeting has to come for GET, which curl sends, and for POST, which Docker sends: methods=[…].",
 )
 
 
-simple(
+simple_cause(
     "nothing at /",
     lambda e: e.step == "1.2" and e.last.status == 404,
     (
@@ -91,7 +91,7 @@ def wrong_method(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "error page in HTML",
     lambda e: e.html,
     (
@@ -108,12 +108,12 @@ def status_other_than_200(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "bare text",
     lambda e: e.last.status == 200 and e.last.json is None and (e.step[0] != "1"),
     "The answer is text, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
 )
-simple(
+simple_cause(
     "JSON, but no object",
     lambda e: e.last.status and e.last.json is not None and (not isinstance(e.last.json, dict)),
     "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.",
@@ -123,7 +123,7 @@ simple(
 # Err
 
 
-simple(
+simple_cause(
     "Err is no text",
     lambda e: not isinstance(e.last.object.get("Err"), str | None),
     "Err has to be a text: Docker cannot decode the whole answer otherwise.",
@@ -138,17 +138,17 @@ def err_misspelt(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "Err null",
     lambda e: "Err" in e.last.object and e.last.object["Err"] is None and (e.last.status not in (0, 200)),
     "Err is null, so there is no sentence to print. Say in it what is wrong, and what to do.",
 )
-simple(
+simple_cause(
     "Err missing",
     lambda e: e.last.status not in (0, 200) and isinstance(e.last.json, dict) and (not e.last.err),
     'The answer is an error, but has no Err: docker prints the raw JSON. Send {"Err": "a sentence"}.',
 )
-simple(
+simple_cause(
     "error under status 200",
     lambda e: e.last.status == 200 and e.last.err and ("error status" in e.demand),
     (
@@ -156,7 +156,7 @@ simple(
         " for success, and never reads Err. Send it with a status such as 400 or 404."
     ),
 )
-simple(
+simple_cause(
     "success with an Err",
     lambda e: e.last.status == 200 and e.last.err,
     'Whatever stands in Err is an error to Docker. For success it is empty: {"Err": ""}.',

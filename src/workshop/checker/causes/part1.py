@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from workshop.checker.causes.table import cause, simple
+from workshop.checker.causes.table import cause, simple_cause
 from workshop.checker.evidence import Evidence
 
 # Part 1
 
 
-simple(
+simple_cause(
     "socket open to all",
     lambda e: e.step == "1.3",
     (
@@ -40,7 +40,7 @@ def raises_when_asked_to_end(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "does not end when asked",
     lambda e: e.step == "1.5" and "exit status" in e.demand,
     (
@@ -48,7 +48,7 @@ simple(
         "had the time to clean up. Turn both into sys.exit() with signal.signal."
     ),
 )
-simple(
+simple_cause(
     "leaves its socket",
     lambda e: e.step == "1.5",
     (
@@ -56,7 +56,7 @@ simple(
         "`docker volume ls`. Unlink the socket at the end (finally: …)."
     ),
 )
-simple(
+simple_cause(
     "goes on without a socket",
     lambda e: e.step in ("1.7", "1.8") and "still runs" in e.demand,
     (
@@ -75,7 +75,7 @@ def gives_way_with_the_wrong_status(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "takes a living socket",
     lambda e: e.step == "1.7" and "sentence" not in e.demand,
     (
@@ -83,12 +83,12 @@ simple(
         "to connect before you remove a socket; when somebody answers, end with a sentence."
     ),
 )
-simple(
+simple_cause(
     "replaces a file",
     lambda e: e.step == "1.8" and "sentence" not in e.demand,
     "There was a file in the socket's place that is not a socket, and the plugin did not leave it alone.",
 )
-simple(
+simple_cause(
     "a traceback instead of a sentence",
     lambda e: e.step in ("1.7", "1.8"),
     "It ended, but with a traceback. Say in one sentence what is in the way: sys.exit('…') prints it.",

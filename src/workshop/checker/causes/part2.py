@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.checker.causes.table import cause, simple
+from workshop.checker.causes.table import cause, simple_cause
 from workshop.checker.evidence import Evidence
 
 # Part 2
@@ -19,12 +19,12 @@ def implements_misspelt(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "Implements is no list",
     lambda e: e.step == "2.1" and (not isinstance(e.last.object.get("Implements"), list)),
     'Docker wants a list under "Implements": ["VolumeDriver"]. It cannot decode anything else.',
 )
-simple(
+simple_cause(
     "wrong subsystem",
     lambda e: e.step == "2.1",
     (
@@ -32,7 +32,7 @@ simple(
         'implement the requested driver", and remembers that until it is restarted.'
     ),
 )
-simple(
+simple_cause(
     "another answer for another caller",
     lambda e: e.step == "2.2",
     ("What a caller sends with Plugin.Activate does not matter: {} or nothing, with or without a Content-Type."),

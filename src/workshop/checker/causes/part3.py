@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from workshop.checker.causes.table import cause, simple
+from workshop.checker.causes.table import cause, simple_cause
 from workshop.checker.evidence import Evidence
 
 # Part 3
 
 
-simple(
+simple_cause(
     "Opts null refused",
-    lambda e: e.asked("Create") and e.refused and ('"Opts":null' in e.last.sent),
+    lambda e: e.is_call_of("Create") and e.refused and ('"Opts":null' in e.last.sent),
     'No options is {} from docker 20.10 and null from docker 28. Take both: body.get("Opts") or {}.',
 )
-simple(
+simple_cause(
     "Create again refused",
-    lambda e: e.step == "3.4" and e.asked("Create") and e.refused,
+    lambda e: e.step == "3.4" and e.is_call_of("Create") and e.refused,
     ("A Create of a volume that is there is harmless: Docker may send it twice. Answer success, change nothing."),
 )
-simple(
+simple_cause(
     "Get knows only mounted volumes",
     lambda e: e.step == "3.2" and e.refused and ("mount" in e.last.err.lower()),
     "Docker asks Get before every Mount: a volume that exists has to be known, mounted or not.",
 )
-simple(
+simple_cause(
     "Get forgets",
     lambda e: e.step == "3.2" and e.refused,
     ("Create said yes, and Get says there is no such volume. To Docker the volume is gone, with its labels."),
 )
-simple(
+simple_cause(
     "no Volume in Get",
     lambda e: e.step == "3.2" and (not isinstance(e.last.object.get("Volume"), dict)),
     ('Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Else it does not exist.'),
 )
-simple(
+simple_cause(
     "CreatedAt in a wrong format",
     lambda e: e.step == "3.2" and "CreatedAt" in e.demand,
     (
@@ -41,12 +41,12 @@ simple(
         "is lost, and the volume does not exist. Leave it out, or use datetime.now(UTC).isoformat()."
     ),
 )
-simple(
+simple_cause(
     "another Name from Get",
     lambda e: e.step == "3.2",
     "Docker goes on with the Name that Get answers: without it, it mounts and removes something else.",
 )
-simple(
+simple_cause(
     "Get knows everything",
     lambda e: e.step == "3.3",
     (
@@ -54,9 +54,9 @@ simple(
         "new volume of the machine: `docker run -v any:/data` asks all plugins."
     ),
 )
-simple(
+simple_cause(
     "List null",
-    lambda e: e.asked("List") and "Volumes" in e.last.object and (e.last.object["Volumes"] is None),
+    lambda e: e.is_call_of("List") and "Volumes" in e.last.object and (e.last.object["Volumes"] is None),
     "Volumes is null. Without volumes the list is empty: [].",
 )
 
@@ -64,17 +64,17 @@ simple(
 @cause("null in List")
 def null_in_list(e: Evidence) -> str | None:
     volumes = e.last.object.get("Volumes")
-    if e.asked("List") and isinstance(volumes, list) and None in volumes:
+    if e.is_call_of("List") and isinstance(volumes, list) and None in volumes:
         return "There is a null among the volumes: this crashes the Docker daemon."
     return None
 
 
-simple(
+simple_cause(
     "no names in List",
-    lambda e: e.asked("List") and "for each volume" in e.demand,
+    lambda e: e.is_call_of("List") and "for each volume" in e.demand,
     'Each volume of List is an object with its name: {"Name": "mango"}.',
 )
-simple(
+simple_cause(
     "volumes lost by eight at once",
     lambda e: e.step == "3.18",
     (
@@ -82,13 +82,13 @@ simple(
         "finish what it reads and writes before the next (a lock), or make each change in one move (rename)."
     ),
 )
-simple(
+simple_cause(
     "no List of nothing",
-    lambda e: e.step == "3.19" and e.asked("List") and (e.refused or "first start" in e.demand),
+    lambda e: e.step == "3.19" and e.is_call_of("List") and (e.refused or "first start" in e.demand),
     "On its first start a plugin has no volumes, and List answers the empty list: this is what `docker volume ls` asks "
     "right after the installation.",
 )
-simple(
+simple_cause(
     "volumes lost by a restart",
     lambda e: e.step == "3.19",
     (
@@ -96,20 +96,20 @@ simple(
         "again: what a plugin keeps in memory alone is lost. Look on the disk, under DDD_ROOT."
     ),
 )
-simple(
+simple_cause(
     "mounts lost by a kill",
-    lambda e: e.step == "3.20" and e.last.ok and e.asked("Remove"),
+    lambda e: e.step == "3.20" and e.last.ok and e.is_call_of("Remove"),
     (
         "After the kill the plugin no longer knew that a container has the volume, and removed it under its "
         "feet. Write down each Mount before you answer it."
     ),
 )
-simple(
+simple_cause(
     "volumes lost by a kill",
     lambda e: e.step == "3.20",
     "What was answered before the kill is not there after it: write to the disk before the answer.",
 )
-simple(
+simple_cause(
     "List is not the truth",
     lambda e: e.step == "3.5",
     "List has to name each volume that Create has made, once. It is what `docker volume ls` shows.",
@@ -118,7 +118,7 @@ simple(
 
 @cause("Mountpoint empty or missing")
 def mountpoint_empty_or_missing(e: Evidence) -> str | None:
-    if e.asked("Mount") and e.last.ok and not e.last.object.get("Mountpoint"):
+    if e.is_call_of("Mount") and e.last.ok and not e.last.object.get("Mountpoint"):
         keys = [key for key in e.last.object if key != "Err"]
         other = f" The answer has {keys[0]!r} instead." if keys else ""
         return (
@@ -128,66 +128,66 @@ def mountpoint_empty_or_missing(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "Mountpoint relative",
-    lambda e: e.asked("Mount") and e.last.ok and (not str(e.last.object["Mountpoint"]).startswith("/")),
+    lambda e: e.is_call_of("Mount") and e.last.ok and (not str(e.last.object["Mountpoint"]).startswith("/")),
     ("The Mountpoint is relative. Docker's idea of the current folder is not yours: answer an absolute path."),
 )
-simple(
+simple_cause(
     "Mountpoint is not there",
     lambda e: "a folder at the Mountpoint" in e.demand and e.step not in ("3.8", "3.9"),
     "No folder is there: Docker cannot mount what does not exist. Make it at Create.",
 )
-simple(
+simple_cause(
     "the same ID twice refused",
-    lambda e: e.step == "3.12" and e.asked("Mount") and e.refused,
+    lambda e: e.step == "3.12" and e.is_call_of("Mount") and e.refused,
     "`docker cp` mounts again with the ID of the running container. Refuse that, and docker cp fails.",
 )
-simple(
+simple_cause(
     "another folder for another container",
-    lambda e: e.step in ("3.9", "3.12") and e.asked("Mount") and e.last.ok,
+    lambda e: e.step in ("3.9", "3.12") and e.is_call_of("Mount") and e.last.ok,
     "Two containers that share a volume share one folder: answer the same Mountpoint to each.",
 )
-simple(
+simple_cause(
     "Path is not Mount's folder",
     lambda e: e.step == "3.7",
     "Path says where the volume is mounted, so it has to say what Mount said. Podman asks it.",
 )
-simple(
+simple_cause(
     "files lost at Unmount",
     lambda e: e.step in ("3.8", "3.9") and e.last.ok,
     "Unmount says that one container has let go. It deletes nothing: only Remove does.",
 )
-simple(
+simple_cause(
     "Remove does not remove",
     lambda e: e.step == "3.10" and e.last.ok,
     "Remove said yes, and the volume is still known: Docker would show and use it again.",
 )
-simple(
+simple_cause(
     "lets go too early",
-    lambda e: e.step == "3.12" and e.asked("Remove") and e.last.ok,
+    lambda e: e.step == "3.12" and e.is_call_of("Remove") and e.last.ok,
     (
         "`docker cp` sent Mount and Unmount with the container's own ID, and after that Unmount the plugin "
         "took the volume for free, with the container still writing. Count the Mounts of each ID; a set of "
         "IDs is not enough."
     ),
 )
-simple(
+simple_cause(
     "removes what is in use",
-    lambda e: e.step == "3.11" and e.asked("Remove") and e.last.ok,
+    lambda e: e.step == "3.11" and e.is_call_of("Remove") and e.last.ok,
     "The volume went away while a container had it: that container loses its files. Remember who mounts.",
 )
-simple(
+simple_cause(
     "never lets go",
-    lambda e: e.step in ("3.11", "3.12") and e.asked("Remove") and e.refused,
+    lambda e: e.step in ("3.11", "3.12") and e.is_call_of("Remove") and e.refused,
     "All have unmounted, and Remove is still refused: nobody can get rid of this volume.",
 )
-simple(
+simple_cause(
     "says yes to the unknown",
     lambda e: e.step == "3.13",
     ("There is no such volume, so this has to be an error: Docker would go on with something that is not there."),
 )
-simple(
+simple_cause(
     "a name that leaves the root",
     lambda e: e.step == "3.14",
     (
@@ -196,12 +196,12 @@ simple(
         "(re.fullmatch)."
     ),
 )
-simple(
+simple_cause(
     "an ID that leaves the root",
     lambda e: e.step == "3.15",
     "The mount's ID became part of a path, and made a file outside. Check it as you check the name.",
 )
-simple(
+simple_cause(
     "an empty body will do",
     lambda e: e.step == "3.16",
     (
@@ -209,12 +209,12 @@ simple(
         "the body: answered with success, it would go on with a volume that was never made."
     ),
 )
-simple(
+simple_cause(
     "unknown scope",
     lambda e: e.step == "3.17",
     'The scope is "local" (volumes of this machine) or "global" (of the whole cluster).',
 )
-simple(
+simple_cause(
     "refused",
     lambda e: e.refused and e.last.err,
     "The plugin refused what it has to do. Its own reason stands in Err, above.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from workshop.checker.causes.table import cause, simple
+from workshop.checker.causes.table import cause, simple_cause
 from workshop.checker.evidence import Evidence
 
 # It does not start
@@ -31,7 +31,7 @@ def missing_module(e: Evidence) -> str | None:
     return f"The plugin imports {found[1]}, which this Python does not have." if e.trouble and found else None
 
 
-simple(
+simple_cause(
     "old server holds the place",
     lambda e: (
         e.trouble and re.search("address already in use", e.log, re.IGNORECASE) and (e.step not in ("1.6", "1.7"))
@@ -41,7 +41,7 @@ simple(
         "socket. End that one, and let the plugin listen where DDD_SOCKET says."
     ),
 )
-simple(
+simple_cause(
     "stale socket stops it",
     lambda e: e.trouble and e.step == "1.6" and (not e.error or re.search("in use|refused", e.error)),
     (
@@ -51,7 +51,7 @@ simple(
 )
 
 
-simple(
+simple_cause(
     "a path taken for a host",
     # a word of more than 63 letters is no name of a machine at all
     lambda e: e.trouble and re.search(rf"^({NO_SUCH_HOST})$|'idna' codec.*label", e.log, re.MULTILINE),
@@ -113,7 +113,7 @@ def a_socket_in_another_place(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "does not listen",
     lambda e: e.trouble,
     ("The plugin runs, but does not listen on any socket. Docker tries for 15 s to reach one, and gives up."),
@@ -127,7 +127,7 @@ def no_socket(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "nobody behind the socket",
     lambda e: e.last.failure == "nobody listens on the socket" and e.ended is None,
     (
@@ -147,7 +147,7 @@ def crash_at_a_call(e: Evidence) -> str | None:
     return None
 
 
-simple(
+simple_cause(
     "one caller at a time",
     lambda e: e.step == "1.4" and e.last.failure == "no answer in time",
     (
@@ -155,7 +155,7 @@ simple(
         "and calls on several at once: answer each in a thread of its own (threaded=True)."
     ),
 )
-simple(
+simple_cause(
     "hangs",
     lambda e: e.last.failure == "no answer in time",
     (
@@ -163,7 +163,7 @@ simple(
         " Plugin.Activate without end: every docker command that asks this plugin hangs with it."
     ),
 )
-simple(
+simple_cause(
     "closed without an answer",
     lambda e: e.last.failure.startswith("the connection was closed"),
     "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.",

@@ -20,6 +20,6 @@ def cause(key: str) -> Callable[[Cause], Cause]:
     return put
 
 
-def simple(key: str, fits: Callable[[Evidence], object], why: str) -> None:
+def simple_cause(key: str, fits: Callable[[Evidence], object], why: str) -> None:
     """Put a cause at the end of the table whose explanation is always the same."""
     CAUSES[key] = lambda evidence: why if fits(evidence) else None

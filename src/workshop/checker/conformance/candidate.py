@@ -16,7 +16,7 @@ from unittest import SkipTest
 
 from workshop import interrupt
 from workshop.checker.conformance.case import CLIENTS, Case
-from workshop.plugins.kernel import session
+from workshop.plugins.kernel import session_processes
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import NO_OPTIONS, Exchange, failure, read_answer, request
 
@@ -66,7 +66,7 @@ class Candidate(PluginUnderTest):
         self.hangs = self.hangs or answer.failure == "no answer in time"
         return answer
 
-    def ready(self, case: Case) -> Candidate:
+    def prepare(self, case: Case) -> Candidate:
         """Make ready for a case, or skip it with the reason."""
         self.shape = "podman" if self.profile == "podman" else "28"
         self.exchanges.clear()
@@ -78,7 +78,7 @@ class Candidate(PluginUnderTest):
             self.needs_process()
         if case.destructive:
             self.needs_own_store()
-        self.running()
+        self.ensure_running()
         return self
 
     def needs_process(self) -> None:
@@ -86,17 +86,17 @@ class Candidate(PluginUnderTest):
         if not self.command:
             raise SkipTest("more than a socket: give --plugin or --run")
 
-    def afresh(self) -> None:
+    def start_afresh(self) -> None:
         """After a failure, begin anew where that can be: what one rule has cost must not count against the next."""
-        super().afresh()
+        super().start_afresh()
         if self.command and self.root:
-            self.down()
+            self.shut_down()
             self.starts += 1
             self.root = self.root.with_name(f"root-{self.starts}")
 
     # what the client makes of an answer
 
-    def took(self, answer: Exchange) -> bool:
+    def takes(self, answer: Exchange) -> bool:
         """Tell whether the client takes an answer for success.
 
         Docker: status 200, and a JSON object (null is as good as {}) without an Err. Podman: any 200, whatever Err
@@ -110,12 +110,12 @@ class Candidate(PluginUnderTest):
 
     def fails(self, answer: Exchange) -> bool:
         """Tell whether the client takes an answer for an error, in whatever form."""
-        return bool(answer.status) and not self.took(answer)
+        return bool(answer.status) and not self.takes(answer)
 
     def succeeds(self, endpoint: str, body: Body | None = None) -> Exchange:
         """Call an endpoint, and want what the client takes for success."""
         answer = self.call(endpoint, body)
-        assert self.took(answer), f"wanted success for\n{answer}"
+        assert self.takes(answer), f"wanted success for\n{answer}"
         return answer
 
     def refuses(self, endpoint: str, body: Body | bytes | None = None) -> Exchange:
@@ -124,19 +124,19 @@ class Candidate(PluginUnderTest):
         assert self.fails(answer), f"wanted an error for\n{answer}"
         return answer
 
-    def not_taken(self, endpoint: str, body: Body | bytes | None = None) -> Exchange:
+    def does_not_take(self, endpoint: str, body: Body | bytes | None = None) -> Exchange:
         """Call an endpoint, and want anything but success: no answer will do."""
         answer = self.call(endpoint, body)
-        assert not self.took(answer), f"wanted anything but success for\n{answer}"
+        assert not self.takes(answer), f"wanted anything but success for\n{answer}"
         return answer
 
-    def advised(self, answer: Exchange) -> Exchange:
+    def look_over(self, answer: Exchange) -> Exchange:
         """Return an answer: what could be better about it is a case of its own."""
         return answer
 
     # volumes
 
-    def own(self, name: str) -> str:
+    def claim(self, name: str) -> str:
         """Return a name that a case has chosen; its volume is removed after the case. It holds a random part."""
         self.made.append(name)
         return name
@@ -159,19 +159,19 @@ class Candidate(PluginUnderTest):
         """Return the volume that Get tells of, None where it says in any form that there is none."""
         answer = self.call("VolumeDriver.Get", {"Name": name})
         assert answer.status, f"wanted an answer for\n{answer}"
-        volume = answer.object.get("Volume") if self.took(answer) else None
+        volume = answer.object.get("Volume") if self.takes(answer) else None
         return volume if isinstance(volume, dict) else None
 
-    def there(self, name: str) -> dict[str, Any]:
+    def knows(self, name: str) -> dict[str, Any]:
         """Want a volume to be known, and return what Get tells of it."""
         volume = self.get(name)
         assert volume is not None, f"wanted the volume {name} from\n{self.exchanges[-1]}"
         return volume
 
-    def gone(self, name: str) -> None:
+    def forgets(self, name: str) -> None:
         """Want a volume to be unknown, to Get and to List."""
         assert self.get(name) is None, f"wanted no volume {name} from\n{self.exchanges[-1]}"
-        assert name not in self.listed(), f"wanted no volume {name} in\n{self.exchanges[-1]}"
+        assert name not in self.list_names(), f"wanted no volume {name} in\n{self.exchanges[-1]}"
 
     def volumes(self) -> list[Any]:
         """Return what List tells, as it stands there."""
@@ -184,7 +184,7 @@ class Candidate(PluginUnderTest):
         """Return the objects in what List tells: what is none is a case of its own."""
         return [each for each in self.volumes() if isinstance(each, dict)]
 
-    def listed(self) -> list[str]:
+    def list_names(self) -> list[str]:
         """Return the names that List tells."""
         return [str(each.get("Name")) for each in self.entries()]
 
@@ -208,14 +208,14 @@ class Candidate(PluginUnderTest):
         mount_id = mount_id or self.mount_id()
         return mount_id, self.mount(name, mount_id)
 
-    def unmounts(self, name: str, mount_id: str) -> Exchange:
+    def unmount_anyway(self, name: str, mount_id: str) -> Exchange:
         """Unmount a volume, whatever comes of it: Docker writes an error into its log, and no more."""
         return self.call("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
 
-    def kept(self, name: str) -> None:
+    def refuses_removal(self, name: str) -> None:
         """Want Remove to be refused, because somebody has the volume."""
         answer = self.call("VolumeDriver.Remove", {"Name": name})
-        if self.took(answer) and self.always_removes():
+        if self.takes(answer) and self.always_removes():
             raise SkipTest("cannot be seen: see remove.in-use")
         assert self.fails(answer), f"wanted Remove to be refused while the volume is mounted\n{answer}"
 
@@ -224,14 +224,14 @@ class Candidate(PluginUnderTest):
         if self.removes_in_use is None:
             name = self.create()
             self.hold(name)
-            self.removes_in_use = self.took(self.call("VolumeDriver.Remove", {"Name": name}))
+            self.removes_in_use = self.takes(self.call("VolumeDriver.Remove", {"Name": name}))
             del self.exchanges[-3:]
         return self.removes_in_use
 
-    def released(self, name: str) -> None:
+    def allows_removal(self, name: str) -> None:
         """Want Remove to succeed, because nobody has the volume any more."""
         answer = self.call("VolumeDriver.Remove", {"Name": name})
-        assert self.took(answer), f"wanted Remove to succeed when all have unmounted\n{answer}"
+        assert self.takes(answer), f"wanted Remove to succeed when all have unmounted\n{answer}"
 
     def files(self, name: str) -> Path:
         """Mount a volume, and return its folder to write into; skip where that is not to be seen from here."""
@@ -273,7 +273,7 @@ class Candidate(PluginUnderTest):
 
     def processes(self) -> list[str]:
         """Return the pids of the plugin, and of what it started."""
-        return session(self.process.pid) if self.process else []
+        return session_processes(self.process.pid) if self.process else []
 
     def restart(self, kill: bool = False, knows: str = "") -> None:
         """End the plugin, with SIGTERM or as a power cut does, and start it again.
@@ -281,7 +281,7 @@ class Candidate(PluginUnderTest):
         A case that is about more than the volume itself names the one that has to be known after it.
         """
         self.kill() if kill else self.stop()
-        self.running()
+        self.ensure_running()
         if knows and self.get(knows) is None:
             raise SkipTest("cannot be seen: see restart.keeps-volumes")
 

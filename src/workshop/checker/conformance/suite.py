@@ -16,7 +16,7 @@ from workshop.checker.diagnose import Diagnosis, diagnose
 from workshop.checker.evidence import Evidence, gather_evidence
 from workshop.checker.result import Result
 from workshop.plugins.errors import OurTrouble
-from workshop.terminal import say
+from workshop.terminal import in_colour
 
 WORST_FIRST = ("FAIL", "error", "warn", "note", "ok", "skip")
 # a plugin that never gets as far as this has nothing to be asked
@@ -39,7 +39,7 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
     begun, printed, patience = time.perf_counter(), plugin.printed(), plugin.patience
     try:
         with plugin.judged():
-            case.test(plugin.ready(case))
+            case.test(plugin.prepare(case))
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
@@ -54,7 +54,7 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
         plugin.clean_up()
     report.look_for_the_others(plugin, result)
     if result.outcome in ("FAIL", "warn", "error"):
-        plugin.afresh()
+        plugin.start_afresh()
     if result.level == "record" and result.outcome == "ok":
         result.outcome, result.reason = "note", "; ".join(plugin.notes)
     result.seconds = time.perf_counter() - begun
@@ -64,21 +64,21 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
 def fail(result: Result, plugin: Candidate, case: Case, evidence: Evidence) -> None:
     """Put into a result that its case does not hold: how bad that is, and why."""
     result.outcome = {"must": "FAIL", "should": "warn"}.get(case.levels[plugin.profile], "note")
-    result.reason = f"wanted {report.wanted(evidence.wanted)}" if result.outcome == "note" else ""
-    result.evidence, result.diagnosis = evidence, why(case, evidence)
+    result.reason = f"wanted {report.demand(evidence.wanted)}" if result.outcome == "note" else ""
+    result.evidence, result.diagnosis = evidence, diagnose_case(case, evidence)
 
 
-def why(case: Case, evidence: Evidence) -> Diagnosis:
+def diagnose_case(case: Case, evidence: Evidence) -> Diagnosis:
     """Return why it matters: of no answer at all, or a page, what the tool makes of that; else what the rule says."""
     found = diagnose(evidence) if evidence.trouble or evidence.last.failure or evidence.html else None
     return found if found and found.key else Diagnosis(case.id, case.why)
 
 
-def told(results: Iterator[Result]) -> Iterator[tuple[Result, str]]:
+def render(results: Iterator[Result]) -> Iterator[tuple[Result, str]]:
     """Yield each result with the text to print by then: a group's, with what is wrong first, after its last case."""
     for group, members in groupby(results, key=lambda result: result.step.partition(".")[0]):
         done = list(members)
-        lines = [say("head", group)]
+        lines = [in_colour("head", group)]
         for result in sorted(done, key=lambda result: WORST_FIRST.index(result.outcome)):
             lines += lines_of(result)
         yield from ((result, "") for result in done[:-1])
@@ -90,11 +90,11 @@ def lines_of(result: Result) -> list[str]:
     text = result.reason if result.outcome in ("note", "skip", "error") else result.title
     line = f"  {result.outcome:5} {result.step:28} {terminal.printable(text)}"
     if result.outcome in ("FAIL", "warn") or not (result.evidence and result.diagnosis):
-        line = terminal.shortened(line, terminal.WIDTH)
-    lines = [line.replace(result.outcome, say(result.outcome, result.outcome), 1)]
+        line = terminal.shorten(line, terminal.WIDTH)
+    lines = [line.replace(result.outcome, in_colour(result.outcome, result.outcome), 1)]
     if result.outcome in ("FAIL", "warn") and result.evidence and result.diagnosis:
         rule = f"{result.title} ({result.level})"
-        lines += [*terminal.wrapped("  rule      ", rule), *report.failure_lines(result.evidence, result.diagnosis)]
+        lines += [*terminal.wrap("  rule      ", rule), *report.failure_lines(result.evidence, result.diagnosis)]
     return lines
 
 
@@ -109,5 +109,5 @@ def summary(results: Sequence[Result]) -> list[str]:
     for kind, words in (("FAIL", "broken"), ("warn", "advice"), ("error", "our fault")):
         named = [result.step for result in results if result.outcome == kind]
         if named:
-            lines += terminal.wrapped(f"  {words:10}", ", ".join(named))
+            lines += terminal.wrap(f"  {words:10}", ", ".join(named))
     return lines

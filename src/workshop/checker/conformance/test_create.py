@@ -18,8 +18,8 @@ def test_create_makes_a_volume(plugin: Candidate) -> None:
     Docker does not ask again whether it is.
     """
     name = plugin.create()
-    plugin.there(name)
-    assert name in plugin.listed(), f"wanted {name} in\n{plugin.exchanges[-1]}"
+    plugin.knows(name)
+    assert name in plugin.list_names(), f"wanted {name} in\n{plugin.exchanges[-1]}"
 
 
 @case("must", podman="none")
@@ -62,9 +62,9 @@ def test_create_again_keeps_all(plugin: Candidate) -> None:
     assert note.exists() and note.read_text() == "from before", (
         f"wanted the file of before after\n{plugin.exchanges[-1]}"
     )
-    assert plugin.listed().count(name) == 1, f"wanted {name} once in\n{plugin.exchanges[-1]}"
+    assert plugin.list_names().count(name) == 1, f"wanted {name} once in\n{plugin.exchanges[-1]}"
     if not plugin.always_removes():
-        plugin.kept(name)
+        plugin.refuses_removal(name)
 
 
 @case("should")
@@ -84,7 +84,7 @@ def test_create_refused_makes_nothing(plugin: Candidate) -> None:
     """
     name = plugin.name()
     if plugin.fails(plugin.call("VolumeDriver.Create", {"Name": name, "Opts": SOME_OPTIONS})):
-        plugin.gone(name)
+        plugin.forgets(name)
 
 
 @case("should")
@@ -96,7 +96,7 @@ def test_create_after_remove(plugin: Candidate) -> None:
     name = plugin.create()
     plugin.remove(name)
     plugin.create(name)
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("should")
@@ -111,4 +111,4 @@ def test_create_ten_lives(plugin: Candidate) -> None:
         plugin.folder(plugin.mount(name, mount_id))
         plugin.unmount(name, mount_id)
         plugin.remove(name)
-        plugin.gone(name)
+        plugin.forgets(name)

@@ -14,9 +14,9 @@ def test_create_without_body(plugin: Candidate) -> None:
 
     Docker sends a call that broke again, without its body (moby issue 39331), and would go on without the volume.
     """
-    before = sorted(plugin.listed())
-    plugin.not_taken("VolumeDriver.Create", b"")
-    assert sorted(plugin.listed()) == before, f"wanted the volumes of before in\n{plugin.exchanges[-1]}"
+    before = sorted(plugin.list_names())
+    plugin.does_not_take("VolumeDriver.Create", b"")
+    assert sorted(plugin.list_names()) == before, f"wanted the volumes of before in\n{plugin.exchanges[-1]}"
 
 
 @case("must", podman="none")
@@ -25,7 +25,7 @@ def test_mount_without_body(plugin: Candidate) -> None:
 
     Docker would start the container with what stands in Mountpoint, and with a folder of its own where nothing does.
     """
-    plugin.not_taken("VolumeDriver.Mount", b"")
+    plugin.does_not_take("VolumeDriver.Mount", b"")
 
 
 @case("should", podman="none")
@@ -34,7 +34,7 @@ def test_unmount_without_body(plugin: Candidate) -> None:
 
     Docker would take it for done, while the volume stays mounted for ever.
     """
-    plugin.not_taken("VolumeDriver.Unmount", b"")
+    plugin.does_not_take("VolumeDriver.Unmount", b"")
 
 
 @case("must", podman="none", destructive=True)
@@ -44,8 +44,8 @@ def test_remove_without_body(plugin: Candidate) -> None:
     Without a name, a careless plugin removes the folder of all volumes.
     """
     name = plugin.create()
-    plugin.not_taken("VolumeDriver.Remove", b"")
-    plugin.there(name)
+    plugin.does_not_take("VolumeDriver.Remove", b"")
+    plugin.knows(name)
 
 
 @case("must", podman="none")
@@ -55,7 +55,7 @@ def test_get_without_body(plugin: Candidate) -> None:
     Docker would go on with a volume that it did not ask for.
     """
     answer = plugin.call("VolumeDriver.Get", b"")
-    volume = answer.object.get("Volume") if plugin.took(answer) else None
+    volume = answer.object.get("Volume") if plugin.takes(answer) else None
     assert not volume, f"wanted no volume for\n{answer}"
 
 
@@ -68,4 +68,4 @@ def test_get_without_body_is_no_no(plugin: Candidate) -> None:
     """
     answer = plugin.call("VolumeDriver.Get", b"")
     assert not answer.status, f"wanted the connection closed without an answer for\n{answer}"
-    plugin.activated()
+    plugin.activate()

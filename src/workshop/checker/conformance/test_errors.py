@@ -68,7 +68,7 @@ def test_errors_not_json(plugin: Candidate) -> None:
     for endpoint in (*plugin.creating(), "Mount", "Unmount", "Path"):
         name = plugin.name().encode()
         for body in (b"x", b'{"Name":"%b' % name, b"Name=%b&ID=1" % name, b'{"Name":"%b\xff","ID":"1"}' % name):
-            plugin.not_taken(f"VolumeDriver.{endpoint}", body)
+            plugin.does_not_take(f"VolumeDriver.{endpoint}", body)
 
 
 @case("should")
@@ -79,7 +79,7 @@ def test_errors_wrong_shape(plugin: Candidate) -> None:
     """
     for endpoint in (*plugin.creating(), "Mount", "Unmount", "Path"):
         for body in (b"[]\n", b'"%b"\n' % plugin.name().encode(), b"1\n"):
-            plugin.not_taken(f"VolumeDriver.{endpoint}", body)
+            plugin.does_not_take(f"VolumeDriver.{endpoint}", body)
 
 
 @case("should", destructive=True)
@@ -91,7 +91,7 @@ def test_errors_nameless(plugin: Candidate) -> None:
     before = len(plugin.volumes())
     for endpoint in ("Create", "Mount", "Path"):
         for body in ({}, *({"Name": name} for name in NO_NAME)):
-            plugin.not_taken(f"VolumeDriver.{endpoint}", {**body, "ID": plugin.mount_id()})
+            plugin.does_not_take(f"VolumeDriver.{endpoint}", {**body, "ID": plugin.mount_id()})
     assert len(plugin.volumes()) == before, f"wanted the {before} volumes of before in\n{plugin.exchanges[-1]}"
 
 
@@ -119,7 +119,7 @@ def test_errors_live_on(plugin: Candidate) -> None:
     for body in (b"", b"[]\n", b"x", b"{}\n", b'{"Name":7,"ID":[]}\n', b'{"Name":"\xff"}'):
         for endpoint in ("Mount", "Unmount", "Path"):
             plugin.call(f"VolumeDriver.{endpoint}", body)
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("should")
@@ -129,9 +129,9 @@ def test_errors_deep_json(plugin: Candidate) -> None:
     Many JSON readers call themselves for each bracket, until their stack is full.
     """
     name = plugin.create()
-    plugin.not_taken("VolumeDriver.Mount", b"[" * 100_000)
+    plugin.does_not_take("VolumeDriver.Mount", b"[" * 100_000)
     plugin.exchanges.pop()  # nobody wants to read it
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("should", process=True)
@@ -144,7 +144,7 @@ def test_errors_big_body(plugin: Candidate) -> None:
     plugin.call("VolumeDriver.Create", b'{"Name":"' + b"x" * 64 * MIB + b'"}')
     plugin.exchanges.pop()
     grown = peak(plugin) - before
-    plugin.activated()
+    plugin.activate()
     assert grown < 48 * MIB, f"wanted less memory for a body of 64 MiB than {grown // MIB} MiB"
 
 

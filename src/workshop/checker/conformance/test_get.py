@@ -18,7 +18,7 @@ def test_get_name(plugin: Candidate) -> None:
     Docker goes on with the name that it gets: another one sends Mount to another volume.
     """
     name = plugin.create()
-    assert plugin.there(name).get("Name") == name, f"wanted the Name {name} in\n{plugin.exchanges[-1]}"
+    assert plugin.knows(name).get("Name") == name, f"wanted the Name {name} in\n{plugin.exchanges[-1]}"
 
 
 @case("must")
@@ -46,7 +46,7 @@ def test_get_before_mount(plugin: Candidate) -> None:
     Docker asks before each Mount; on a no it does not send the Mount.
     """
     name = plugin.create()
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("must")
@@ -57,7 +57,7 @@ def test_get_while_mounted(plugin: Candidate) -> None:
     """
     name = plugin.create()
     plugin.hold(name)
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("must")
@@ -67,7 +67,7 @@ def test_get_created_at(plugin: Candidate) -> None:
     Docker cannot decode any other, an empty text neither: to it, the volume does not exist
     (docker/go-plugins-helpers issue 108).
     """
-    volume = plugin.there(plugin.create())
+    volume = plugin.knows(plugin.create())
     assert is_time(volume.get("CreatedAt")), f"wanted CreatedAt as 2026-11-23T12:00:00Z in\n{plugin.exchanges[-1]}"
 
 
@@ -89,7 +89,7 @@ def test_get_status(plugin: Candidate) -> None:
 
     Docker cannot decode anything else: to it, the volume does not exist.
     """
-    volume = plugin.there(plugin.create())
+    volume = plugin.knows(plugin.create())
     assert isinstance(volume.get("Status"), dict | None), f"wanted Status as {{…}} in\n{plugin.exchanges[-1]}"
 
 
@@ -99,7 +99,7 @@ def test_get_mountpoint(plugin: Candidate) -> None:
 
     Docker cannot decode anything else. It shows what stands there in `docker volume inspect`.
     """
-    volume = plugin.there(plugin.create())
+    volume = plugin.knows(plugin.create())
     assert isinstance(volume.get("Mountpoint"), str | None), f"wanted Mountpoint as text in\n{plugin.exchanges[-1]}"
 
 
@@ -111,7 +111,7 @@ def test_get_true_mountpoint(plugin: Candidate) -> None:
     """
     name = plugin.create()
     _, mountpoint = plugin.hold(name)
-    told = plugin.there(name).get("Mountpoint")
+    told = plugin.knows(name).get("Mountpoint")
     assert told in (None, "", mountpoint), f"wanted {mountpoint} in\n{plugin.exchanges[-1]}"
 
 
@@ -122,8 +122,8 @@ def test_get_twice(plugin: Candidate) -> None:
     CreatedAt is when the volume was made, not when somebody asked.
     """
     name = plugin.create()
-    first = plugin.there(name)
-    second = plugin.there(name)
+    first = plugin.knows(name)
+    second = plugin.knows(name)
     said = [{key: value for key, value in told.items() if key != "Status"} for told in (first, second)]
     assert said[0] == said[1], f"wanted {said[0]} again from\n{plugin.exchanges[-1]}"
 
@@ -134,7 +134,7 @@ def test_get_tells(plugin: Candidate) -> None:
 
     CreatedAt and Status are shown by `docker volume inspect`.
     """
-    volume = plugin.there(plugin.create())
+    volume = plugin.knows(plugin.create())
     plugin.note(", ".join(sorted(key for key, value in volume.items() if value and key != "Name")) or "nothing")
 
 
@@ -158,4 +158,4 @@ def test_get_root_away(plugin: Candidate) -> None:
     assert not plugin.fails(answer), (
         f"wanted the connection closed without an answer, while the root is away, for\n{answer}"
     )
-    plugin.there(name)
+    plugin.knows(name)

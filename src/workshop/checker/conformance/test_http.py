@@ -23,7 +23,7 @@ def test_activate_names_volume_driver(plugin: Candidate) -> None:
     In any other spelling Docker says that the plugin does not implement the requested driver, and remembers that until
     it is restarted (moby pkg/plugins/plugins.go, activateWithLock).
     """
-    plugin.activated()
+    plugin.activate()
 
 
 @case("must")
@@ -33,10 +33,10 @@ def test_activate_again(plugin: Candidate) -> None:
     Docker activates once in each run of the daemon, and Podman before each command; the volumes live on.
     """
     name = plugin.create()
-    first = plugin.activated().json
-    answer = plugin.activated()
+    first = plugin.activate().json
+    answer = plugin.activate()
     assert answer.json == first, f"wanted {first} again from\n{answer}"
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("should")
@@ -45,7 +45,7 @@ def test_activate_with_a_body(plugin: Candidate) -> None:
 
     No client of today sends one. curl -d '{}', with which its author tries a plugin, does.
     """
-    wanted = plugin.activated().json
+    wanted = plugin.activate().json
     answer = plugin.call("Plugin.Activate", {}, content_type=JSON_TYPE)
     assert answer.json == wanted, f"wanted {wanted} for\n{answer}"
 
@@ -62,7 +62,7 @@ def test_http_empty_host(plugin: Candidate) -> None:
     name = plugin.name()
     for endpoint in ("Create", "Get"):
         answer = plugin.call(f"VolumeDriver.{endpoint}", {"Name": name, "Opts": {}}, shape="20.10")
-        assert plugin.took(answer), f"wanted success with an empty Host for\n{answer}"
+        assert plugin.takes(answer), f"wanted success with an empty Host for\n{answer}"
 
 
 @case("must", podman="none")
@@ -72,7 +72,7 @@ def test_http_no_content_type(plugin: Candidate) -> None:
     Docker names none (moby pkg/plugins/transport/http.go, NewRequest).
     """
     name = plugin.create()
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("should", podman="must")
@@ -84,8 +84,8 @@ def test_http_podman_content_type(plugin: Candidate) -> None:
     for content_type in (PODMAN_TYPE, JSON_TYPE, "application/x-www-form-urlencoded"):
         name = plugin.name()
         answer = plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}, content_type=content_type)
-        assert plugin.took(answer), f"wanted success with Content-Type {content_type} for\n{answer}"
-        plugin.there(name)
+        assert plugin.takes(answer), f"wanted success with Content-Type {content_type} for\n{answer}"
+        plugin.knows(name)
 
 
 @case("must")
@@ -122,7 +122,7 @@ def test_http_silent_caller(plugin: Candidate) -> None:
     Docker keeps idle connections open, and opens others beside them; Plugin.Activate waits for ever.
     """
     with plugin.connection():
-        plugin.activated()
+        plugin.activate()
         plugin.create()
 
 
@@ -139,7 +139,7 @@ def test_http_half_a_call(plugin: Candidate) -> None:
             connection.sendall(part)
             # the plugin may come to the first of these before it comes to the half
             for _ in range(5):
-                plugin.there(name)
+                plugin.knows(name)
 
 
 @case("must")
@@ -156,7 +156,7 @@ def test_http_cut_call(plugin: Candidate) -> None:
         with contextlib.suppress(TimeoutError):
             while connection.recv(4096):
                 pass
-    plugin.gone(name)
+    plugin.forgets(name)
 
 
 @case("must", process=True)
@@ -177,7 +177,7 @@ def test_http_descriptors(plugin: Candidate) -> None:
 def live(plugin: Candidate) -> None:
     """Let a volume come, be used, and go; and ask for one that is not there."""
     name, mount_id = plugin.create(), plugin.mount_id()
-    plugin.there(name)
+    plugin.knows(name)
     plugin.mount(name, mount_id)
     plugin.unmount(name, mount_id)
     plugin.remove(name)
@@ -195,8 +195,8 @@ def test_http_unknown_endpoint(plugin: Candidate) -> None:
 
     The next version of the protocol asks for it, and must not be told that all went well (moby issue 21758).
     """
-    plugin.not_taken("VolumeDriver.Bake", {"Name": plugin.name()})
-    plugin.activated()
+    plugin.does_not_take("VolumeDriver.Bake", {"Name": plugin.name()})
+    plugin.activate()
 
 
 @case("should")

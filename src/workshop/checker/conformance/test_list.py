@@ -23,7 +23,7 @@ def test_list_of_nothing(plugin: Candidate) -> None:
     try:
         found = plugin.volumes()
     finally:
-        plugin.down()
+        plugin.shut_down()
         plugin.root = here
     assert not found, f"wanted no volumes in\n{plugin.exchanges[-1]}"
 
@@ -36,7 +36,7 @@ def test_list_without_body(plugin: Candidate) -> None:
     """
     name = plugin.create()
     answer = plugin.call("VolumeDriver.List", b"")
-    found = answer.object.get("Volumes") if plugin.took(answer) else None
+    found = answer.object.get("Volumes") if plugin.takes(answer) else None
     names = [each.get("Name") for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     assert name in names, f"wanted {name} in\n{answer}"
 
@@ -50,7 +50,7 @@ def test_list_is_the_truth(plugin: Candidate) -> None:
     names = [plugin.create() for _ in range(5)]
     plugin.remove(names[2])
     wanted = sorted({*names} - {names[2]})
-    listed = sorted(name for name in plugin.listed() if name in names)
+    listed = sorted(name for name in plugin.list_names() if name in names)
     assert listed == wanted, f"wanted each of {wanted} once in\n{plugin.exchanges[-1]}"
 
 
@@ -86,7 +86,7 @@ def test_list_mountpoint(plugin: Candidate) -> None:
     `docker volume ls --format` shows it.
     """
     name = plugin.create()
-    wanted = plugin.there(name).get("Mountpoint")
+    wanted = plugin.knows(name).get("Mountpoint")
     told = next((each.get("Mountpoint") for each in plugin.entries() if each.get("Name") == name), None)
     assert not (told and wanted) or told == wanted, f"wanted {wanted} in\n{plugin.exchanges[-1]}"
 
@@ -101,7 +101,7 @@ def test_list_of_many(plugin: Candidate) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(plugin.create, names))
     plugin.exchanges.clear()
-    missing = sorted(set(names) - set(plugin.listed()))
+    missing = sorted(set(names) - set(plugin.list_names()))
     assert not missing, f"wanted {len(names)} volumes; {len(missing)} are missing, {missing[0]} among them"
 
 

@@ -18,7 +18,7 @@ def at_once(plugin: Candidate, call: Callable[[str], Exchange], words: Iterable[
     """Make a call for each word, all at the same time; of the exchanges, only what went wrong is kept to be read."""
     with ThreadPoolExecutor(CALLERS) as pool:
         answers = list(pool.map(call, words))
-    plugin.exchanges[:] = [answer for answer in answers if not plugin.took(answer)][:3]
+    plugin.exchanges[:] = [answer for answer in answers if not plugin.takes(answer)][:3]
     return answers
 
 
@@ -30,9 +30,9 @@ def test_many_create(plugin: Candidate) -> None:
     """
     names = [plugin.name() for _ in range(50)]
     answers = at_once(plugin, lambda name: create(plugin, name), names)
-    wrong = [answer for answer in answers if not plugin.took(answer)]
+    wrong = [answer for answer in answers if not plugin.takes(answer)]
     assert not wrong, f"wanted success for all {len(names)}, got {len(wrong)} others\n{wrong[0]}"
-    missing = sorted(set(names) - set(plugin.listed()))
+    missing = sorted(set(names) - set(plugin.list_names()))
     assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
 
 
@@ -49,8 +49,8 @@ def test_many_create_one_name(plugin: Candidate) -> None:
     """
     name = plugin.name()
     answers = at_once(plugin, lambda name: create(plugin, name), [name] * 20)
-    assert any(plugin.took(answer) for answer in answers), f"wanted success for one of 20, got\n{answers[0]}"
-    assert plugin.listed().count(name) == 1, f"wanted {name} once in\n{plugin.exchanges[-1]}"
+    assert any(plugin.takes(answer) for answer in answers), f"wanted success for one of 20, got\n{answers[0]}"
+    assert plugin.list_names().count(name) == 1, f"wanted {name} once in\n{plugin.exchanges[-1]}"
     plugin.folder(plugin.hold(name)[1])
 
 
@@ -62,13 +62,13 @@ def test_many_mounts(plugin: Candidate) -> None:
     """
     name, ids = plugin.create(), [plugin.new_id() for _ in range(40)]
     answers = at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), ids)
-    wrong = [answer for answer in answers if not plugin.took(answer)]
+    wrong = [answer for answer in answers if not plugin.takes(answer)]
     assert not wrong, f"wanted success for all {len(ids)}, got {len(wrong)} others\n{wrong[0]}"
     folders = {str(answer.object.get("Mountpoint")) for answer in answers}
     assert len(folders) == 1, f"wanted one Mountpoint for all, got {sorted(folders)}"
-    plugin.kept(name)
-    at_once(plugin, lambda each: plugin.unmounts(name, each), ids)
-    plugin.released(name)
+    plugin.refuses_removal(name)
+    at_once(plugin, lambda each: plugin.unmount_anyway(name, each), ids)
+    plugin.allows_removal(name)
 
 
 @case("must", podman="none")
@@ -82,9 +82,9 @@ def test_many_mounts_of_one_id(plugin: Candidate) -> None:
     for _ in range(19):
         plugin.unmount(name, mount_id)
     plugin.exchanges[:-1] = []
-    plugin.kept(name)
+    plugin.refuses_removal(name)
     plugin.unmount(name, mount_id)
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("must")
@@ -100,7 +100,7 @@ def test_many_mount_against_remove(plugin: Candidate) -> None:
         plugin.exchanges.clear()
         with ThreadPoolExecutor(2) as pool:
             answers = list(pool.map(lambda each: plugin.call(f"VolumeDriver.{each}", body), (first, second)))  # noqa: B023
-        both = all(plugin.took(answer) for answer in answers)
+        both = all(plugin.takes(answer) for answer in answers)
         assert not both, f"wanted Mount or Remove to be refused, not both to succeed\n{answers[1]}"
 
 
@@ -121,7 +121,7 @@ def test_many_get_beside_others(plugin: Candidate) -> None:
     words = [word for name in others for word in (name, stays, stays)]
     for answer in at_once(plugin, turn, words):
         if answer.endpoint.endswith("Get"):
-            assert plugin.took(answer), f"wanted the volume {stays} at every instant, from\n{answer}"
+            assert plugin.takes(answer), f"wanted the volume {stays} at every instant, from\n{answer}"
 
 
 @case("must")
@@ -141,7 +141,7 @@ def test_many_list_beside_others(plugin: Candidate) -> None:
     words = [word for name in others for word in (name, stays, stays)]
     for answer in at_once(plugin, turn, words):
         if answer.endpoint.endswith("List"):
-            assert plugin.took(answer) and stays in answer.text, f"wanted {stays} at every instant, in\n{answer}"
+            assert plugin.takes(answer) and stays in answer.text, f"wanted {stays} at every instant, in\n{answer}"
 
 
 @case("must")
@@ -155,4 +155,4 @@ def test_many_connections(plugin: Candidate) -> None:
             answer = plugin.on(stack.enter_context(plugin.connection()), "Plugin.Activate")
             plugin.exchanges[:-1] = []
             assert answer.status, f"wanted an answer beside other connections for\n{answer}"
-        plugin.activated()
+        plugin.activate()

@@ -113,7 +113,7 @@ def test_mount_unknown_makes_nothing(plugin: Candidate) -> None:
     """
     name = plugin.name()
     plugin.call("VolumeDriver.Mount", {"Name": name, "ID": plugin.mount_id()})
-    plugin.gone(name)
+    plugin.forgets(name)
 
 
 @case("must", podman="none")
@@ -137,12 +137,12 @@ def test_mount_refused_counts_nothing(plugin: Candidate) -> None:
     name = plugin.create()
     for wrong in ({}, {"ID": ""}, {"ID": 7}, {"ID": "../x"}, {"ID": "x" * 300}):
         answer = plugin.call("VolumeDriver.Mount", {"Name": name, **wrong})
-        if plugin.took(answer):
-            plugin.unmounts(name, str(wrong.get("ID", ""))) if "ID" in wrong else plugin.call(
+        if plugin.takes(answer):
+            plugin.unmount_anyway(name, str(wrong.get("ID", ""))) if "ID" in wrong else plugin.call(
                 "VolumeDriver.Unmount", {"Name": name}
             )
             plugin.call("VolumeDriver.Unmount", {"Name": name, **wrong})
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("must", podman="should")
@@ -155,9 +155,9 @@ def test_mount_many(plugin: Candidate) -> None:
     ids = [plugin.hold(name, plugin.new_id())[0] for _ in range(20)]
     for mount_id in ids[:-1]:
         plugin.unmount(name, mount_id)
-    plugin.kept(name)
+    plugin.refuses_removal(name)
     plugin.unmount(name, ids[-1])
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("should", podman="must")
@@ -170,8 +170,8 @@ def test_mount_one_id_for_all(plugin: Candidate) -> None:
     plugin.hold(first, mount_id)
     plugin.hold(second, mount_id)
     plugin.unmount(first, mount_id)
-    plugin.released(first)
-    plugin.kept(second)
+    plugin.allows_removal(first)
+    plugin.refuses_removal(second)
 
 
 @case("record")

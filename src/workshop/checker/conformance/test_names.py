@@ -11,15 +11,15 @@ def lives(plugin: Candidate, name: str) -> None:
     answer = plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})
     assert answer.status, f"wanted an answer for\n{answer}"
     if plugin.fails(answer):
-        plugin.gone(name)
+        plugin.forgets(name)
         return
-    told = plugin.there(name).get("Name")
+    told = plugin.knows(name).get("Name")
     assert told == name, f"wanted the volume under the name that was asked for, from\n{plugin.exchanges[-1]}"
-    assert name in plugin.listed(), f"wanted the name as it was given in\n{plugin.exchanges[-1]}"
+    assert name in plugin.list_names(), f"wanted the name as it was given in\n{plugin.exchanges[-1]}"
     mount_id, _ = plugin.hold(name)
     plugin.unmount(name, mount_id)
     plugin.remove(name)
-    plugin.gone(name)
+    plugin.forgets(name)
 
 
 # names
@@ -31,9 +31,9 @@ def test_names_usual(plugin: Candidate) -> None:
 
     These are the names that Docker's own driver takes, and people are used to.
     """
-    name = plugin.own(f"Vol.1_1-{plugin.name()}")
+    name = plugin.claim(f"Vol.1_1-{plugin.name()}")
     plugin.create(name)
-    assert plugin.there(name).get("Name") == name, f"wanted the same Name in\n{plugin.exchanges[-1]}"
+    assert plugin.knows(name).get("Name") == name, f"wanted the same Name in\n{plugin.exchanges[-1]}"
 
 
 @case("must")
@@ -42,9 +42,9 @@ def test_names_of_64_digits(plugin: Candidate) -> None:
 
     `docker run -v /data --volume-driver=…` makes such a name for each volume that its user does not name.
     """
-    name = plugin.own(plugin.new_id())
+    name = plugin.claim(plugin.new_id())
     plugin.create(name)
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("should", destructive=True)
@@ -53,9 +53,9 @@ def test_names_of_two_letters(plugin: Candidate) -> None:
 
     Docker's own driver takes it, too.
     """
-    name = plugin.own("ab")
+    name = plugin.claim("ab")
     plugin.create(name)
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("must")
@@ -65,9 +65,9 @@ def test_names_do_not_meet(plugin: Candidate) -> None:
     Two containers would write into each other's files, and one Remove would take both.
     """
     stem = plugin.name()
-    names = [plugin.own(f"{stem}{end}") for end in ("-b", "_b", ".b", "-B", "--b")]
-    had = [name for name in names if plugin.took(plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}))]
-    listed = sorted(name for name in plugin.listed() if name.startswith(stem) and name != stem)
+    names = [plugin.claim(f"{stem}{end}") for end in ("-b", "_b", ".b", "-B", "--b")]
+    had = [name for name in names if plugin.takes(plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}))]
+    listed = sorted(name for name in plugin.list_names() if name.startswith(stem) and name != stem)
     assert listed == sorted(had), f"wanted {sorted(had)} in\n{plugin.exchanges[-1]}"
     folders = {plugin.hold(name)[1] for name in had}
     assert len(folders) == len(had), f"wanted {len(had)} different Mountpoints, got {sorted(folders)}"
@@ -80,9 +80,9 @@ def test_names_long(plugin: Candidate) -> None:
     A file system takes 255 bytes. A name that is cut short is another volume's.
     """
     stem = plugin.name()
-    lives(plugin, plugin.own(stem.ljust(255, "x")))
-    lives(plugin, plugin.own(stem.ljust(300, "x")))
-    lives(plugin, plugin.own(stem.ljust(4096, "x")))
+    lives(plugin, plugin.claim(stem.ljust(255, "x")))
+    lives(plugin, plugin.claim(stem.ljust(300, "x")))
+    lives(plugin, plugin.claim(stem.ljust(4096, "x")))
 
 
 @case("should")
@@ -91,7 +91,7 @@ def test_names_not_ascii(plugin: Candidate) -> None:
 
     Docker passes on what was typed, without a look at it.
     """
-    lives(plugin, plugin.own(f"größe-{plugin.name()}"))
+    lives(plugin, plugin.claim(f"größe-{plugin.name()}"))
 
 
 @case("should")
@@ -102,5 +102,5 @@ def test_names_with_blanks(plugin: Candidate) -> None:
     """
     stem = plugin.name()
     for name in (f"{stem} ", f" {stem}", f"{stem}\n"):
-        lives(plugin, plugin.own(name))
-    plugin.gone(stem)
+        lives(plugin, plugin.claim(name))
+    plugin.forgets(stem)

@@ -86,7 +86,7 @@ def test_options_no_object(plugin: Candidate) -> None:
     No client sends them. Taken as "no options", what somebody meant by them is lost.
     """
     for options in (["size=1"], "size=1", 7, [["size", "1"]]):
-        plugin.not_taken("VolumeDriver.Create", {"Name": plugin.name(), "Opts": options})
+        plugin.does_not_take("VolumeDriver.Create", {"Name": plugin.name(), "Opts": options})
 
 
 @case("should")
@@ -109,5 +109,5 @@ def test_options_secret_logged(plugin: Candidate) -> None:
     It may be a password, and logs go to many places.
     """
     plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {"password": SECRET}})
-    plugin.activated()
+    plugin.activate()
     assert SECRET not in plugin.output(), "wanted no value of an option in what the plugin prints"

@@ -18,7 +18,7 @@ def test_remove_removes(plugin: Candidate) -> None:
     """
     name = plugin.create()
     plugin.remove(name)
-    plugin.gone(name)
+    plugin.forgets(name)
 
 
 @case("must")
@@ -28,14 +28,14 @@ def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
     Also the one whose name begins in the same way (vieux/docker-volume-sshfs issue 81: all of a server was wiped).
     """
     name = plugin.name()
-    other = plugin.own(f"{name}-2")
+    other = plugin.claim(f"{name}-2")
     plugin.create(name)
     plugin.create(other)
     note = plugin.files(other) / "note"
     note.write_text("mine")
     plugin.remove(name)
     assert note.exists(), f"wanted {note} to be there after\n{plugin.exchanges[-1]}"
-    plugin.there(other)
+    plugin.knows(other)
 
 
 @case("must", destructive=True)
@@ -52,7 +52,7 @@ def test_remove_nameless(plugin: Candidate) -> None:
     for wrong in names:
         plugin.call("VolumeDriver.Remove", {"Name": wrong})
     assert note.exists(), "wanted the volumes of before, with their files"
-    plugin.there(name)
+    plugin.knows(name)
 
 
 @case("should", destructive=True)
@@ -62,8 +62,8 @@ def test_remove_by_another_case(plugin: Candidate) -> None:
     To Docker it is another volume.
     """
     name = plugin.create()
-    plugin.call("VolumeDriver.Remove", {"Name": plugin.own(name.upper())})
-    plugin.there(name)
+    plugin.call("VolumeDriver.Remove", {"Name": plugin.claim(name.upper())})
+    plugin.knows(name)
 
 
 @case("record", destructive=True)
@@ -73,7 +73,7 @@ def test_remove_unknown(plugin: Candidate) -> None:
     Docker asks Get first, so that this is rare.
     """
     answer = plugin.call("VolumeDriver.Remove", {"Name": plugin.name()})
-    plugin.note("success" if plugin.took(answer) else f"status {answer.status}")
+    plugin.note("success" if plugin.takes(answer) else f"status {answer.status}")
 
 
 @case("record")

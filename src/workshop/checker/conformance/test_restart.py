@@ -23,8 +23,8 @@ def test_restart_keeps_volumes(plugin: Candidate) -> None:
     (plugin.folder(plugin.mount(name, mount_id)) / "note").write_text("from before")
     plugin.unmount(name, mount_id)
     plugin.restart()
-    plugin.there(name)
-    assert name in plugin.listed(), f"wanted {name} in\n{plugin.exchanges[-1]}"
+    plugin.knows(name)
+    assert name in plugin.list_names(), f"wanted {name} in\n{plugin.exchanges[-1]}"
     assert (Path(plugin.mount(name, mount_id)) / "note").exists(), "wanted the files of before the restart"
 
 
@@ -35,9 +35,9 @@ def test_restart_changes_nothing(plugin: Candidate) -> None:
     CreatedAt is when the volume was made, not when the plugin was started.
     """
     name = plugin.create()
-    before = {key: value for key, value in plugin.there(name).items() if key != "Status"}
+    before = {key: value for key, value in plugin.knows(name).items() if key != "Status"}
     plugin.restart(knows=name)
-    after = {key: value for key, value in plugin.there(name).items() if key != "Status"}
+    after = {key: value for key, value in plugin.knows(name).items() if key != "Status"}
     assert after == before, f"wanted {before} as before, from\n{plugin.exchanges[-1]}"
 
 
@@ -50,7 +50,7 @@ def test_restart_brings_nothing_back(plugin: Candidate) -> None:
     name = plugin.create()
     plugin.remove(name)
     plugin.restart()
-    plugin.gone(name)
+    plugin.forgets(name)
 
 
 @case("must", process=True)
@@ -61,7 +61,7 @@ def test_restart_after_a_kill(plugin: Candidate) -> None:
     """
     names = [plugin.create() for _ in range(6)]
     plugin.restart(kill=True)
-    missing = sorted(set(names) - set(plugin.listed()))
+    missing = sorted(set(names) - set(plugin.list_names()))
     assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
 
 
@@ -74,7 +74,7 @@ def test_restart_in_the_middle(plugin: Candidate) -> None:
     names, answered, enough = [plugin.name() for _ in range(80)], [], threading.Event()
 
     def create(name: str) -> None:
-        if plugin.took(plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})):
+        if plugin.takes(plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})):
             answered.append(name)
         if len(answered) > 12:
             enough.set()
@@ -85,8 +85,8 @@ def test_restart_in_the_middle(plugin: Candidate) -> None:
         plugin.kill()
         pool.shutdown(cancel_futures=True)
     plugin.exchanges.clear()
-    plugin.running()
-    listed = set(plugin.listed())
+    plugin.ensure_running()
+    listed = set(plugin.list_names())
     missing = sorted(set(answered) - listed)
     assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
     for name in answered[-2:] + sorted(listed & set(names) - set(answered)):
@@ -102,9 +102,9 @@ def test_restart_while_mounted(plugin: Candidate) -> None:
     name = plugin.create()
     mount_id, _ = plugin.hold(name)
     plugin.restart(kill=True, knows=name)
-    plugin.kept(name)
+    plugin.refuses_removal(name)
     plugin.unmount(name, mount_id)
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("must", podman="none", process=True)
@@ -118,9 +118,9 @@ def test_restart_keeps_counts(plugin: Candidate) -> None:
     plugin.hold(name, mount_id)
     plugin.restart(knows=name)
     plugin.unmount(name, mount_id)
-    plugin.kept(name)
+    plugin.refuses_removal(name)
     plugin.unmount(name, mount_id)
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("must", process=True)
@@ -147,7 +147,7 @@ def test_restart_with_damage(plugin: Candidate) -> None:
     """
     names = [plugin.create() for _ in range(3)]
     plugin.hold(names[0])
-    outside = [Path(plugin.there(name).get("Mountpoint") or "/nowhere") for name in names]
+    outside = [Path(plugin.knows(name).get("Mountpoint") or "/nowhere") for name in names]
     plugin.stop()
     assert plugin.root
     whole = {path: path.read_bytes() for path in own_files(plugin.root, outside)}
@@ -158,15 +158,15 @@ def test_restart_with_damage(plugin: Candidate) -> None:
     try:
         plugin.start()
         answer = plugin.call("VolumeDriver.List", {})
-        missing = [name for name in names if plugin.took(answer) and name not in answer.text]
+        missing = [name for name in names if plugin.takes(answer) and name not in answer.text]
     except Exception:  # it refused to start: so be it
         missing = []
     finally:
-        plugin.down()
+        plugin.shut_down()
         for path, content in whole.items():
             if path.parent.is_dir():
                 path.write_bytes(content)
-        plugin.running()
+        plugin.ensure_running()
     assert not missing, f"wanted {missing}, or no List at all, after its files were cut in half, in\n{answer}"
 
 

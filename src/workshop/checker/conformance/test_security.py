@@ -23,12 +23,12 @@ def canary(plugin: Candidate) -> Path:
     return file
 
 
-def climbing(path: Path) -> str:
+def climbing_name(path: Path) -> str:
     """Return a name that leads to a path from any folder, if it is joined to one."""
     return "../" * 20 + str(path).lstrip("/")
 
 
-def alive(plugin: Candidate, file: Path) -> None:
+def canary_lives(plugin: Candidate, file: Path) -> None:
     """Want the canary's folder as it was."""
     found = sorted(path.name for path in file.parent.iterdir()) if file.parent.is_dir() else []
     assert found == ["canary"], f"wanted {file.parent} to hold the canary alone, not {found or 'nothing'}"
@@ -42,9 +42,13 @@ def test_security_create_outside(plugin: Candidate) -> None:
     Docker checks no name: what a user types, and what the API is sent, comes as it is.
     """
     file = canary(plugin)
-    for name in (str(file.parent / "new"), climbing(file.parent / "new"), f"x/{climbing(file.parent / 'new')}"):
-        plugin.call("VolumeDriver.Create", {"Name": plugin.own(name), "Opts": {}})
-        alive(plugin, file)
+    for name in (
+        str(file.parent / "new"),
+        climbing_name(file.parent / "new"),
+        f"x/{climbing_name(file.parent / 'new')}",
+    ):
+        plugin.call("VolumeDriver.Create", {"Name": plugin.claim(name), "Opts": {}})
+        canary_lives(plugin, file)
 
 
 @case("must", destructive=True)
@@ -54,9 +58,9 @@ def test_security_remove_outside(plugin: Candidate) -> None:
     One word to a careless plugin, and the machine is empty.
     """
     file = canary(plugin)
-    for name in (str(file), str(file.parent), climbing(file), climbing(file.parent)):
+    for name in (str(file), str(file.parent), climbing_name(file), climbing_name(file.parent)):
         plugin.call("VolumeDriver.Remove", {"Name": name})
-        alive(plugin, file)
+        canary_lives(plugin, file)
 
 
 @case("must")
@@ -66,13 +70,13 @@ def test_security_mount_outside(plugin: Candidate) -> None:
     A container would get any folder of the machine, /etc for example.
     """
     file = canary(plugin)
-    for name in (str(file.parent), climbing(file.parent)):
+    for name in (str(file.parent), climbing_name(file.parent)):
         answer = plugin.call("VolumeDriver.Mount", {"Name": name, "ID": plugin.mount_id()})
-        told = answer.object.get("Mountpoint") if plugin.took(answer) else None
+        told = answer.object.get("Mountpoint") if plugin.takes(answer) else None
         path = os.path.realpath(told) if isinstance(told, str) and "\0" not in told else ""
         outside = path.startswith(os.path.realpath(file.parent))
         assert not outside, f"wanted no Mountpoint outside the root from\n{answer}"
-        alive(plugin, file)
+        canary_lives(plugin, file)
 
 
 @case("should")
@@ -83,8 +87,8 @@ def test_security_get_outside(plugin: Candidate) -> None:
     """
     file = canary(plugin)
     for endpoint in ("Get", "Path"):
-        for name in (str(file.parent), climbing(file.parent)):
-            plugin.not_taken(f"VolumeDriver.{endpoint}", {"Name": name})
+        for name in (str(file.parent), climbing_name(file.parent)):
+            plugin.does_not_take(f"VolumeDriver.{endpoint}", {"Name": name})
 
 
 @case("must", destructive=True)
@@ -97,9 +101,9 @@ def test_security_dots(plugin: Candidate) -> None:
     note = plugin.files(name) / "note"
     note.write_text("mine")
     for dots in (".", "..", "./", "../..", f"../{name}/.."):
-        plugin.call("VolumeDriver.Create", {"Name": plugin.own(dots), "Opts": {}})
+        plugin.call("VolumeDriver.Create", {"Name": plugin.claim(dots), "Opts": {}})
         answer = plugin.call("VolumeDriver.Mount", {"Name": dots, "ID": plugin.mount_id()})
-        told = answer.object.get("Mountpoint") if plugin.took(answer) else None
+        told = answer.object.get("Mountpoint") if plugin.takes(answer) else None
         above = isinstance(told, str) and told and note.resolve().is_relative_to(os.path.realpath(told))
         assert not above, f"wanted no Mountpoint above the one of another volume, {note.parent}, from\n{answer}"
         plugin.call("VolumeDriver.Remove", {"Name": dots})
@@ -115,7 +119,7 @@ def test_security_aliases(plugin: Candidate) -> None:
     name = plugin.create()
     for alias in (f"./{name}", f"x/../{name}", f"{name}/", f"{name}/.", f"{name}\x00", f"%2e/{name}"):
         assert plugin.get(alias) is None, f"wanted no volume from\n{plugin.exchanges[-1]}"
-        plugin.not_taken("VolumeDriver.Mount", {"Name": alias, "ID": plugin.mount_id()})
+        plugin.does_not_take("VolumeDriver.Mount", {"Name": alias, "ID": plugin.mount_id()})
 
 
 @case("should")
@@ -125,9 +129,9 @@ def test_security_percent(plugin: Candidate) -> None:
     What is decoded twice is checked once too little.
     """
     file = canary(plugin)
-    name = climbing(file.parent / "new").replace(".", "%2e").replace("/", "%2f")
-    plugin.call("VolumeDriver.Create", {"Name": plugin.own(name), "Opts": {}})
-    alive(plugin, file)
+    name = climbing_name(file.parent / "new").replace(".", "%2e").replace("/", "%2f")
+    plugin.call("VolumeDriver.Create", {"Name": plugin.claim(name), "Opts": {}})
+    canary_lives(plugin, file)
 
 
 @case("must")
@@ -137,10 +141,10 @@ def test_security_ids(plugin: Candidate) -> None:
     IDs come from a client, as names do; plugins that keep a file for each mount join them to a path.
     """
     file, name = canary(plugin), plugin.create()
-    for mount_id in (str(file), climbing(file), str(file.parent / "new"), climbing(file.parent / "new")):
+    for mount_id in (str(file), climbing_name(file), str(file.parent / "new"), climbing_name(file.parent / "new")):
         for endpoint in ("Mount", "Unmount"):
             plugin.call(f"VolumeDriver.{endpoint}", {"Name": name, "ID": mount_id})
-            alive(plugin, file)
+            canary_lives(plugin, file)
 
 
 @case("should")
@@ -152,11 +156,11 @@ def test_security_long_id(plugin: Candidate) -> None:
     name, long = plugin.create(), "x" * 65536
     answer = plugin.call("VolumeDriver.Mount", {"Name": name, "ID": long})
     assert answer.status, f"wanted an answer for a long ID, got {answer.failure}"
-    plugin.unmounts(name, long)
+    plugin.unmount_anyway(name, long)
     plugin.exchanges.clear()
     mount_id, _ = plugin.hold(name)
     plugin.unmount(name, mount_id)
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("must")
@@ -169,12 +173,12 @@ def test_security_no_shell(plugin: Candidate) -> None:
     for command in (f"$(touch {file.parent}/ran)", f"`touch {file.parent}/ran`", f"x;touch {file.parent}/ran;"):
         quoted = f"{name}'{command}'"
         for word in (command, quoted):
-            plugin.call("VolumeDriver.Create", {"Name": plugin.own(word), "Opts": {}})
+            plugin.call("VolumeDriver.Create", {"Name": plugin.claim(word), "Opts": {}})
             plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {"size": word}})
             plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {word: "1"}})
             plugin.call("VolumeDriver.Mount", {"Name": name, "ID": word})
             plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": word})
-        alive(plugin, file)
+        canary_lives(plugin, file)
 
 
 @case("must")
@@ -189,11 +193,11 @@ def test_security_link_in_a_volume(plugin: Candidate) -> None:
     (folder / "way-to-it").symlink_to(file)
     plugin.unmount(name, mount_id)
     plugin.remove(name)
-    settled(plugin, "way-*")
-    alive(plugin, file)
+    wait_until_removed(plugin, "way-*")
+    canary_lives(plugin, file)
 
 
-def settled(plugin: Candidate, trace: str) -> None:
+def wait_until_removed(plugin: Candidate, trace: str) -> None:
     """Wait for a plugin that deletes in the background, until nothing of this name is in its root, if we see that."""
     deadline = time.monotonic() + min(plugin.patience, 3.0)
     while plugin.root and time.monotonic() < deadline:
@@ -204,7 +208,7 @@ def settled(plugin: Candidate, trace: str) -> None:
         time.sleep(0.005)
 
 
-def stays(folder: Path) -> None:
+def skip_without_folder(folder: Path) -> None:
     """Skip where the folder is there only while somebody has it mounted."""
     if not folder.is_dir():
         raise SkipTest("looks at the folder of a volume that nobody has mounted: this plugin has none")
@@ -219,12 +223,12 @@ def test_security_folder_swapped(plugin: Candidate) -> None:
     file, name, mount_id = canary(plugin), plugin.create(), plugin.mount_id()
     folder = plugin.folder(plugin.mount(name, mount_id))
     plugin.unmount(name, mount_id)
-    stays(folder)
+    skip_without_folder(folder)
     shutil.rmtree(folder)
     folder.symlink_to(file.parent)
-    if plugin.took(plugin.call("VolumeDriver.Remove", {"Name": name})):
-        settled(plugin, folder.name)
-    alive(plugin, file)
+    if plugin.takes(plugin.call("VolumeDriver.Remove", {"Name": name})):
+        wait_until_removed(plugin, folder.name)
+    canary_lives(plugin, file)
     if folder.is_symlink():
         folder.unlink()
         folder.mkdir()
@@ -240,7 +244,7 @@ def test_security_mount_in_a_volume(plugin: Candidate) -> None:
     file, name, mount_id = canary(plugin), plugin.create(), plugin.mount_id()
     folder = plugin.folder(plugin.mount(name, mount_id))
     plugin.unmount(name, mount_id)
-    stays(folder)
+    skip_without_folder(folder)
     inside = folder / "disk-in-it"
     inside.mkdir()
     if not shutil.which("mount"):
@@ -250,9 +254,9 @@ def test_security_mount_in_a_volume(plugin: Candidate) -> None:
     if subprocess.run(mount, capture_output=True, start_new_session=True).returncode:
         raise SkipTest("mounts a folder inside a volume: run it as root")
     try:
-        if plugin.took(plugin.call("VolumeDriver.Remove", {"Name": name})):
-            settled(plugin, inside.name)
-        alive(plugin, file)
+        if plugin.takes(plugin.call("VolumeDriver.Remove", {"Name": name})):
+            wait_until_removed(plugin, inside.name)
+        canary_lives(plugin, file)
     finally:
         unmount(mounted_from(file.parent))  # wherever a plugin has moved it meanwhile
 

@@ -58,8 +58,8 @@ def test_socket_stale(plugin: Candidate) -> None:
     Nobody is there to remove it. Until then each `docker volume ls` waits 15 s.
     """
     plugin.leave_a_stale_socket()
-    plugin.running()
-    plugin.activated()
+    plugin.ensure_running()
+    plugin.activate()
 
 
 @case("should", process=True)
@@ -78,7 +78,7 @@ def test_socket_living(plugin: Candidate) -> None:
         "wanted the first one's socket to stay"
     )
     assert status, f"wanted the second one to end with a status that is not 0, not {status}"
-    plugin.activated()
+    plugin.activate()
 
 
 @case("should", process=True)
@@ -87,13 +87,13 @@ def test_socket_not_a_file(plugin: Candidate) -> None:
 
     It belongs to somebody.
     """
-    plugin.down().socket.unlink(missing_ok=True)
+    plugin.shut_down().socket.unlink(missing_ok=True)
     plugin.socket.write_text("a letter to grandmother")
     plugin.patience = min(plugin.patience, 5.0)
     plugin.second()
     letter = plugin.socket.read_text() if plugin.socket.is_file() else None
     plugin.socket.unlink(missing_ok=True)
-    plugin.running()
+    plugin.ensure_running()
     assert letter == "a letter to grandmother", "wanted the file to stay as it was"
 
 
@@ -103,10 +103,10 @@ def test_socket_stop(plugin: Candidate) -> None:
 
     systemd and docker send it, and kill after a while what does not listen.
     """
-    plugin.activated()
+    plugin.activate()
     status = plugin.stop()
     assert status != -signal.SIGKILL, "wanted the plugin to end at SIGTERM within its time: it had to be killed"
-    plugin.running()
+    plugin.ensure_running()
 
 
 @case("should", process=True)
@@ -115,10 +115,10 @@ def test_socket_taken_away(plugin: Candidate) -> None:
 
     Docker waits 15 s for one behind which nobody is (moby issue 22653).
     """
-    plugin.activated()
+    plugin.activate()
     plugin.stop()
     left = plugin.socket.exists()
-    plugin.running()
+    plugin.ensure_running()
     assert not left, f"wanted no file at {plugin.socket} after SIGTERM"
 
 
@@ -128,16 +128,16 @@ def test_socket_folder(plugin: Candidate) -> None:
 
     /run/docker/plugins does not exist until somebody makes it; Docker does not.
     """
-    plugin.down()
+    plugin.shut_down()
     here = plugin.socket
     plugin.socket = here.parent / "plugins" / here.name
     try:
-        plugin.running()
-        plugin.activated()
+        plugin.ensure_running()
+        plugin.activate()
     finally:
-        plugin.down()
+        plugin.shut_down()
         plugin.socket = here
-        plugin.running()
+        plugin.ensure_running()
 
 
 @case("record", process=True)
@@ -146,8 +146,8 @@ def test_socket_start(plugin: Candidate) -> None:
 
     Docker waits 15 s for a plugin that is about to start.
     """
-    plugin.down()
+    plugin.shut_down()
     begun = time.perf_counter()
-    plugin.running()
-    plugin.activated()
+    plugin.ensure_running()
+    plugin.activate()
     plugin.note(f"after {int(time.perf_counter() - begun)} whole seconds")

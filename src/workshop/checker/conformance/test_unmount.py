@@ -27,8 +27,8 @@ def test_unmount_lets_go(plugin: Candidate) -> None:
     """
     name = plugin.create()
     mount_id, _ = plugin.hold(name)
-    plugin.unmounts(name, mount_id)
-    plugin.released(name)
+    plugin.unmount_anyway(name, mount_id)
+    plugin.allows_removal(name)
 
 
 @case("must")
@@ -70,7 +70,7 @@ def test_unmount_first_of_two(plugin: Candidate) -> None:
     note.write_text("mine")
     plugin.unmount(name, first)
     assert note.exists(), f"wanted {note} to stay for the second container"
-    plugin.kept(name)
+    plugin.refuses_removal(name)
     assert note.exists(), f"wanted {note} to be there after a Remove that was refused"
 
 
@@ -82,8 +82,8 @@ def test_unmount_foreign_id(plugin: Candidate) -> None:
     """
     name = plugin.create()
     plugin.hold(name)
-    plugin.unmounts(name, plugin.new_id())
-    plugin.kept(name)
+    plugin.unmount_anyway(name, plugin.new_id())
+    plugin.refuses_removal(name)
 
 
 @case("must", podman="none")
@@ -94,8 +94,8 @@ def test_unmount_foreign_volume(plugin: Candidate) -> None:
     """
     first, second, mount_id = plugin.create(), plugin.create(), plugin.mount_id()
     plugin.hold(first, mount_id)
-    plugin.unmounts(second, mount_id)
-    plugin.kept(first)
+    plugin.unmount_anyway(second, mount_id)
+    plugin.refuses_removal(first)
 
 
 @case("must", podman="should")
@@ -108,10 +108,10 @@ def test_unmount_repeated(plugin: Candidate) -> None:
     first, _ = plugin.hold(name, plugin.new_id())
     second, _ = plugin.hold(name, plugin.new_id())
     for _ in range(3):
-        plugin.unmounts(name, first)
-    plugin.kept(name)
+        plugin.unmount_anyway(name, first)
+    plugin.refuses_removal(name)
     plugin.unmount(name, second)
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("must", podman="should")
@@ -123,9 +123,9 @@ def test_unmount_never_below_zero(plugin: Candidate) -> None:
     name = plugin.create()
     mount_id, _ = plugin.hold(name)
     for _ in range(3):
-        plugin.unmounts(name, mount_id)
+        plugin.unmount_anyway(name, mount_id)
     plugin.hold(name, mount_id)
-    plugin.kept(name)
+    plugin.refuses_removal(name)
 
 
 @case("must", podman="none")
@@ -139,9 +139,9 @@ def test_unmount_docker_cp(plugin: Candidate) -> None:
     mount_id, _ = plugin.hold(name)
     plugin.hold(name, mount_id)
     plugin.unmount(name, mount_id)
-    plugin.kept(name)
+    plugin.refuses_removal(name)
     plugin.unmount(name, mount_id)
-    plugin.released(name)
+    plugin.allows_removal(name)
 
 
 @case("should")
@@ -151,8 +151,8 @@ def test_unmount_unknown_makes_nothing(plugin: Candidate) -> None:
     It can come after a Remove by somebody else.
     """
     name = plugin.name()
-    plugin.unmounts(name, plugin.mount_id())
-    plugin.gone(name)
+    plugin.unmount_anyway(name, plugin.mount_id())
+    plugin.forgets(name)
 
 
 # Remove, while somebody has the volume
@@ -169,4 +169,4 @@ def test_remove_in_use(plugin: Candidate) -> None:
     note.write_text("mine")
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
     assert note.exists(), f"wanted {note} to be there after a Remove that was refused"
-    plugin.there(name)
+    plugin.knows(name)

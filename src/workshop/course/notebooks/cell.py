@@ -29,7 +29,7 @@ PRE = (
 
 
 @dataclass
-class Shown:
+class Cell:
     """What a cell shows: a title, a table, and what stands below it; as text, and as HTML for a notebook."""
 
     title: str = ""
@@ -56,28 +56,28 @@ class Shown:
         return f'<div class="lab">{spaced}</div>'
 
 
-class Answer(Shown):
+class Answer(Cell):
     """An exchange, to look at (status, text, json, err) and to be shown."""
 
     def __init__(self, exchange: Exchange, place: Path, below: list[str]) -> None:
-        super().__init__(rows=[shown(exchange, place)], below=below)
+        super().__init__(rows=[row_of(exchange, place)], below=below)
         self.exchange, self.place = exchange, place
         self.status, self.text, self.json, self.err = exchange.status, exchange.text, exchange.json, exchange.err
 
-    def whole(self) -> Shown:
+    def whole(self) -> Cell:
         """Return the exchange with every header."""
         head = self.exchange.request.partition(b"\r\n\r\n")[0].decode().replace("\r\n", "\n")
         headers = {name: SECRETIVE.get(name, value) for name, value in self.exchange.headers.items()}
         lines = [f"HTTP/1.1 {self.exchange.status} {self.exchange.reason}"]
         lines += [f"{name.title()}: {value}" for name, value in headers.items()]
-        body = masked(self.exchange.text.strip(), self.place)
-        return Shown(rows=[(f"{head}\n\n{self.exchange.sent or '(empty body)'}", "\n".join([*lines, "", body]))])
+        body = mask(self.exchange.text.strip(), self.place)
+        return Cell(rows=[(f"{head}\n\n{self.exchange.sent or '(empty body)'}", "\n".join([*lines, "", body]))])
 
 
-def shown(exchange: Exchange, place: Path) -> tuple[str, str]:
+def row_of(exchange: Exchange, place: Path) -> tuple[str, str]:
     """Return an exchange as a row: what was asked, what came."""
     method = exchange.request.partition(b" ")[0].decode()
-    reason, body = exchange.reason or exchange.failure, masked(exchange.text, place)
+    reason, body = exchange.reason or exchange.failure, mask(exchange.text, place)
     return side_by_side(method, f"/{exchange.endpoint}", exchange.sent, exchange.status, reason, body)
 
 
@@ -85,10 +85,10 @@ def side_by_side(
     method: str, path: str, sent: str | None, status: int, reason: str, body: str | None
 ) -> tuple[str, str]:
     asked = f"{method} {path}\n{(sent or '').strip() or '(empty body)'}"
-    return masked(asked), masked(f"{status} {reason}\n{(body or '').strip()}" if status else f"({reason})")
+    return mask(asked), mask(f"{status} {reason}\n{(body or '').strip()}" if status else f"({reason})")
 
 
-def masked(text: str, place: Path | None = None) -> str:
+def mask(text: str, place: Path | None = None) -> str:
     """Return a text without what is different in every run."""
     text = text.replace(str(place), "/lab") if place else text
     for pattern, instead in VARYING:
@@ -101,7 +101,7 @@ def branches(folder: Path, indent: str = "") -> Iterator[str]:
     entries = sorted(folder.iterdir())
     for number, entry in enumerate(entries, start=1):
         last = number == len(entries)
-        yield f"{indent}{'└── ' if last else '├── '}{masked(entry.name)}{about(entry)}"
+        yield f"{indent}{'└── ' if last else '├── '}{mask(entry.name)}{about(entry)}"
         if entry.is_dir():
             yield from branches(entry, indent + ("    " if last else "│   "))
 
@@ -118,13 +118,13 @@ def about(entry: Path) -> str:
 
 def beside(left: str, right: str) -> list[str]:
     """Return two texts as the lines of two columns."""
-    columns = [folded(left), folded(right)]
+    columns = [fold(left), fold(right)]
     height = max(map(len, columns))
     one, two = (column + [""] * (height - len(column)) for column in columns)
     return [f"{a:{WIDTH}} │ {b}".rstrip() for a, b in zip(one, two, strict=True)]
 
 
-def folded(text: str) -> list[str]:
+def fold(text: str) -> list[str]:
     return [each for line in text.splitlines() for each in textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]]
 
 

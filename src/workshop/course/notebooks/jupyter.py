@@ -35,7 +35,7 @@ def copies() -> Path:
     """Return the folder with the learner's copies. One that is there already stays as it is."""
     folder = repository.work() / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
-    for path in notebook_pages.stored():
+    for path in notebook_pages.notebook_files():
         if not (folder / path.name).exists():
             shutil.copyfile(path, folder / path.name)
     return folder
@@ -54,7 +54,7 @@ def serve(part: int | None) -> NoReturn:
     """Become JupyterLab with the learner's copies, on 127.0.0.1 only; say where. Ctrl-C ends it."""
     folder, port, token = copies(), free_port(8888), secrets.token_hex(16)
     place = f"/lab/tree/part{part}.ipynb" if part else "/lab"
-    print(f"The notebooks in {progress.shown(folder)} are yours to change. One that you remove is copied anew.")
+    print(f"The notebooks in {progress.clone_path(folder)} are yours to change. One that you remove is copied anew.")
     print(f"JupyterLab is at   http://127.0.0.1:{port}{place}?token={token}")
     print("in a few seconds. Ctrl-C ends it, and every plugin that it has started.", flush=True)
     command = [sys.executable, "-P", "-m", "jupyterlab", *OPTIONS, f"--port={port}"]

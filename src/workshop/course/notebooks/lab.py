@@ -20,7 +20,7 @@ from typing import Any
 
 from workshop import repository
 from workshop.course import course
-from workshop.course.notebooks.cell import Answer, Shown, branches, masked, shown, side_by_side
+from workshop.course.notebooks.cell import Answer, Cell, branches, mask, row_of, side_by_side
 from workshop.daemon.daemon import Daemon, DockerError
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import PluginUnderTest
@@ -44,16 +44,16 @@ class Bench:
         self.folder = self.end.enter_context(private_folder())
         file = repository.clone_root() / part / "plugin.py"
         if old:
-            file = changed(file, old, new, self.folder / "plugin.py")
+            file = edited_copy(file, old, new, self.folder / "plugin.py")
         command = [sys.executable, "-c", ENDS_WITH_US, str(file)]
         self.plugin = PluginUnderTest(command, self.folder / "ddd.sock", self.folder / "root")
         self.end.callback(self.plugin.close)
         self.socket = self.plugin.socket
         self.calls: list[Exchange] = []
-        self.daemon = Daemon(self.plugin.address(), told=self.calls.append, seed=1)
+        self.daemon = Daemon(self.plugin.address(), on_exchange=self.calls.append, seed=1)
 
     def __repr__(self) -> str:
-        return f"{self.part}/plugin.py listens at {masked(str(self.socket), self.folder)}"
+        return f"{self.part}/plugin.py listens at {mask(str(self.socket), self.folder)}"
 
     def post(self, path: str, body: dict[str, Any] | None = None, content_type: str = "") -> Answer:
         """Ask as Docker does: with JSON or an empty body, and without a Content-Type. curl and others name one."""
@@ -65,9 +65,9 @@ class Bench:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None, content_type: str) -> Answer:
         answer = self.plugin.call(path.removeprefix("/"), body, method=method, content_type=content_type)
-        return Answer(answer, self.folder, self.drawn())
+        return Answer(answer, self.folder, self.draw_volumes())
 
-    def docker(self, command: str) -> Shown:
+    def docker(self, command: str) -> Cell:
         """Do what Docker does at a command such as "docker volume create -d ddd mango": calls, and what it prints.
 
         The command is volume create, inspect or rm; the driver is this plugin.
@@ -80,47 +80,47 @@ class Bench:
             said = answer if isinstance(answer, str) else json.dumps([answer], indent=4)
         except DockerError as error:
             said = f"Error response from daemon: {error}"
-        rows = [shown(call, self.folder) for call in self.calls]
-        return Shown(f"$ {command}", rows, [f"docker prints:\n{masked(said, self.folder)}", *self.drawn()])
+        rows = [row_of(call, self.folder) for call in self.calls]
+        return Cell(f"$ {command}", rows, [f"docker prints:\n{mask(said, self.folder)}", *self.draw_volumes()])
 
-    def find(self, name: str) -> Shown:
+    def find(self, name: str) -> Cell:
         """Look for a plugin by its name as Docker does, with this folder for all those in which Docker looks."""
         try:
             said = f"{name} is at {find(name, Places(self.folder, (self.folder,)))}"
         except DiscoveryError as error:
             said = f"Docker says: {error}"
-        return Shown(masked(said, self.folder))
+        return Cell(mask(said, self.folder))
 
-    def volumes(self) -> Shown:
+    def volumes(self) -> Cell:
         """Draw the folder with the volumes."""
-        return Shown(below=self.drawn())
+        return Cell(below=self.draw_volumes())
 
-    def drawn(self) -> list[str]:
+    def draw_volumes(self) -> list[str]:
         root = self.folder / "root" / "volumes"
         return ["\n".join(["root/volumes", *branches(root)])] if root.is_dir() else []
 
-    def stop(self) -> Shown:
+    def stop(self) -> Cell:
         """End the plugin as an operator does, with SIGTERM."""
-        return self.ended("SIGTERM", self.plugin.stop())
+        return self.end_cell("SIGTERM", self.plugin.stop())
 
-    def kill(self) -> Shown:
+    def kill(self) -> Cell:
         """End the plugin as a power cut does, with SIGKILL."""
-        return self.ended("SIGKILL", self.plugin.kill())
+        return self.end_cell("SIGKILL", self.plugin.kill())
 
-    def ended(self, signal: str, status: int) -> Shown:
+    def end_cell(self, signal: str, status: int) -> Cell:
         left = "is still there" if os.path.lexists(self.socket) else "is gone"
-        return Shown(f"{signal}: {self.part}/plugin.py ended with status {status}. Its socket {left}.")
+        return Cell(f"{signal}: {self.part}/plugin.py ended with status {status}. Its socket {left}.")
 
     def again(self) -> Bench:
         """Start the plugin unless it runs, as it was, where it was. Raises AssertionError with what it printed."""
-        self.plugin.running()
+        self.plugin.ensure_running()
         return self
 
-    def second(self) -> Shown:
+    def second(self) -> Cell:
         """Start the same program once more, on the same socket, and tell what it says."""
         status = self.plugin.second()
-        said = masked(self.plugin.output().strip().rpartition("\n")[2], self.folder)
-        return Shown(f"It ended with status {status}, and said:\n{said}")
+        said = mask(self.plugin.output().strip().rpartition("\n")[2], self.folder)
+        return Cell(f"It ended with status {status}, and said:\n{said}")
 
 
 BENCHES: list[Bench] = []
@@ -137,29 +137,29 @@ def start(part: str, old: str = "", new: str = "") -> Bench:
 
 
 @atexit.register
-def close() -> Shown:
+def close() -> Cell:
     """End every plugin that was started, and remove their folders."""
     while BENCHES:
         BENCHES.pop().end.close()
-    return Shown("The plugins have ended, and their folders are gone.")
+    return Cell("The plugins have ended, and their folders are gone.")
 
 
-def conversation(name: str) -> Shown:
+def conversation(name: str) -> Cell:
     """Show what a real Docker Engine and the plugin said: "20.10/run" is traces/20.10/run.jsonl. Raises CourseError."""
     first, calls = recording.read(course.conversation(name))
     rows = [
         side_by_side(call.method, call.path, call.request.text(), call.status, call.reason, call.answer.text())
         for call in sorted(calls, key=lambda call: (call.at, call.n))
     ]
-    return Shown(f"$ {first['title']}\n({first['engine']}, recorded on {first['recorded']})", rows)
+    return Cell(f"$ {first['title']}\n({first['engine']}, recorded on {first['recorded']})", rows)
 
 
-def exercise(solved: bool, pointer: str) -> Shown:
+def exercise(solved: bool, pointer: str) -> Cell:
     """Say whether an exercise is solved, and where to look if it is not."""
-    return Shown("Solved." if solved is True else f"Not yet. {pointer}")
+    return Cell("Solved." if solved is True else f"Not yet. {pointer}")
 
 
-def changed(file: Path, old: str, new: str, target: Path) -> Path:
+def edited_copy(file: Path, old: str, new: str, target: Path) -> Path:
     """Return a copy of a plugin in which one text is another. Raises ValueError."""
     text = file.read_text()
     if text.count(old) != 1:

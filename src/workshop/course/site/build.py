@@ -27,7 +27,7 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 
 def build(folder: Path) -> None:
     """Build the site into a folder. Raises CourseError with what mkdocs says where that fails."""
-    done = subprocess.run([*mkdocs("build"), "--strict", "--quiet", "--site-dir", str(folder)], **surroundings())
+    done = subprocess.run([*mkdocs("build"), "--strict", "--quiet", "--site-dir", str(folder)], **process_options())
     if done.returncode:
         raise CourseError(done.stdout.strip())
 
@@ -68,7 +68,9 @@ def serve() -> int:
     port = free_port()
     print(f"The course is at http://127.0.0.1:{port}/ as soon as it is built. Ctrl-C ends it.", flush=True)
     with suppress(KeyboardInterrupt):
-        return subprocess.call([*mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"], **surroundings(False))
+        return subprocess.call(
+            [*mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"], **process_options(False)
+        )
     return 0
 
 
@@ -86,7 +88,7 @@ def mkdocs(verb: str) -> list[str]:
     return [sys.executable, "-P", "-m", "mkdocs", verb, "--config-file", str(repository.clone_root() / "mkdocs.yml")]
 
 
-def surroundings(capture: bool = True) -> dict[str, Any]:
+def process_options(capture: bool = True) -> dict[str, Any]:
     """Return how mkdocs is run: without an advertisement of Material's, and with what it says kept if wanted."""
     kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if capture else {}
     return {"cwd": repository.clone_root(), "env": interpreter.environment() | {"NO_MKDOCS_2_WARNING": "1"}, **kept}

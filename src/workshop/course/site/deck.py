@@ -33,7 +33,7 @@ def anchor(slide: Slide, number: int) -> str:
 
 def page(path: Path) -> str:
     """Return the deck of a slides file as HTML. Raises CourseError."""
-    title, minutes = course.whole_title(path), course.front_matter(path)[1]
+    title, minutes = course.full_title(path), course.front_matter(path)[1]
     slides = [(anchor(slide, n), slide) for n, slide in enumerate(course.slides(path), start=1)]
     return Template((HERE / "template.html").read_text()).substitute(
         title=html.escape(title),

@@ -45,11 +45,11 @@ def on_files(files: Any, config: Any) -> Any:
         log.info(old)
     course.parts.cache_clear()  # `mkdocs serve` builds again after a change
     File = import_module("mkdocs.structure.files").File
-    with told():
+    with mkdocs_errors():
         for path in slide_files():
             files.append(File.generated(config, f"{path.stem}.md", content=page(path)))
             files.append(File.generated(config, f"decks/{path.stem}.html", content=deck.page(path)))
-        for path in notebook_pages.stored():
+        for path in notebook_pages.notebook_files():
             files.append(File.generated(config, f"{path.stem}-notebook.md", content=notebook_pages.page(path)))
     files.append(File.generated(config, SCRIPT, abs_src_path=str(web.FOLDER / "conversation.js")))
     return files
@@ -57,14 +57,14 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in the agenda, and lead a link to the README to the page that says the same: the site ends at docs/."""
-    with told():
+    with mkdocs_errors():
         text = deck.consoles(markdown).replace("](../README.md)", "](index.md)")
-        return text.replace("<!-- agenda -->", agenda())
+        return text.replace("<!-- agenda -->", agenda_table())
 
 
 def on_page_content(text: str, page: Any, **_: Any) -> str:
     """Give every picture its text."""
-    with told():
+    with mkdocs_errors():
         return deck.pictures(text, page.file.src_uri)
 
 
@@ -79,7 +79,7 @@ def on_post_page(output: str, **_: Any) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def mkdocs_errors() -> Iterator[None]:
     """Tell what is wrong with the course as mkdocs tells errors: a sentence, no traceback."""
     try:
         yield
@@ -104,7 +104,7 @@ def outdated(folder: Path) -> str:
     return f"Older than their slides: {', '.join(old)}. Print them anew:   {repository.tool()} slides --pdf"
 
 
-def agenda() -> str:
+def agenda_table() -> str:
     """Return the day as a table in Markdown: when, what, and its slides. Raises CourseError."""
     plan = day.day(day.minutes_of(day.START))
     taught, breaks = day.total(plan)

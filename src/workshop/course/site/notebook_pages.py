@@ -11,7 +11,7 @@ from workshop import repository
 from workshop.course.course import CourseError
 
 
-def stored() -> list[Path]:
+def notebook_files() -> list[Path]:
     """Return the notebooks of the course, in the order of the parts."""
     return sorted((repository.clone_root() / "notebooks").glob("part*.ipynb"))
 
@@ -37,10 +37,10 @@ def block(cell: dict[str, Any], path: Path) -> str:
         raise CourseError(
             f"{path}: the cell {cell['id']} has printed, or failed. Run it again: ./workshop check --accept"
         )
-    return "\n\n".join([f"```python\n{source}\n```", *(shown(output["data"]) for output in cell["outputs"])])
+    return "\n\n".join([f"```python\n{source}\n```", *(output_html(output["data"]) for output in cell["outputs"])])
 
 
-def shown(data: dict[str, list[str]]) -> str:
+def output_html(data: dict[str, list[str]]) -> str:
     """Return an output as HTML: in one line, because an empty line would end it for Markdown."""
     text = "".join(data["text/plain"])
     rich = "".join(data.get("text/html", [])) or f"<pre>{html.escape(text, quote=False)}</pre>"

@@ -39,21 +39,21 @@ def changed(name: str) -> float:
 
 def page(path: Path) -> str:
     """Return the page of a slides file as Markdown. Raises CourseError."""
-    title, minutes = course.whole_title(path), course.front_matter(path)[1]
+    title, minutes = course.full_title(path), course.front_matter(path)[1]
     slides = list(enumerate(course.slides(path), start=1))
     name = path.stem
     blocks = [f"---\ntitle: {title}\n---"]
-    blocks += [part_of_page(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
+    blocks += [section(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
     number = course.part_of(path)
     laboratory = f"[Try it in the laboratory]({name}-notebook.md){{ .md-button }} " if number else ""
     slides_button = f"[Show the slides](decks/{name}.html){{ .md-button }} "
     blocks.insert(2, f"{slides_button}{laboratory}**{minutes} minutes**\n{{: .begin }}")
     if number:
-        blocks += [checks(number), *comparison(number), whole(number)]
+        blocks += [table_of_checks(number), *comparison(number), whole_file(number)]
     return "\n\n".join(blocks) + "\n"
 
 
-def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
+def section(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
     title = heading(slide)
     part = f"Part {name[4:]}" if first and name.startswith("part") else ""
@@ -61,8 +61,8 @@ def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
     level = "#" if first else "##"
     meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = HEADING.sub("", slide.text, count=1)
-    more = with_conversations(with_code(slide.more), slide.where)
-    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, with_code(text), more]
+    more = insert_conversations(insert_code(slide.more), slide.where)
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, insert_code(text), more]
     return "\n\n".join([*filter(None, map(str.strip, parts)), *hints(slide)])
 
 
@@ -70,12 +70,12 @@ def minutes_text(minutes: int) -> str:
     return f"{minutes} minute{'s' * (minutes != 1)}"
 
 
-def with_code(text: str) -> str:
+def insert_code(text: str) -> str:
     """Return text with the code itself in the place of each line !CODE. Raises CourseError."""
-    return deck.CODE.sub(lambda found: fenced(found[1], course.snippet(found[1])), text)
+    return deck.CODE.sub(lambda found: fence(found[1], course.snippet(found[1])), text)
 
 
-def with_conversations(text: str, where: str) -> str:
+def insert_conversations(text: str, where: str) -> str:
     """Return text with what Docker and the plugin said in the place of each line !TRACE. Raises CourseError."""
     return TRACE.sub(lambda found: conversation(found[1], where), text)
 
@@ -86,13 +86,13 @@ def conversation(name: str, where: str) -> str:
         recording = course.conversation(name).read_text()
     except CourseError as error:
         raise CourseError(f"{where}: {error}") from None
-    return f'<div class="conversation">\n{web.embedded(recording)}</div>'
+    return f'<div class="conversation">\n{web.element(recording)}</div>'
 
 
-def checks(number: int) -> str:
+def table_of_checks(number: int) -> str:
     """Return the steps of a part, with what each check looks at, as a table in Markdown. Raises CourseError."""
     rows = ["| step | what is checked |", "|---|---|"]
-    for step, check in steps.steps(number).items():
+    for step, check in steps.checks_of_part(number).items():
         said = " ".join((check.__doc__ or "").split()).replace("|", "\\|")
         rows.append(f"| [{step} {course.step(step).title}](#step-{step.replace('.', '-')}) | {said} |")
     head = "## The steps, and the checks that say they are done { #checks }"
@@ -100,7 +100,7 @@ def checks(number: int) -> str:
     return "\n\n".join([head, said, "\n".join(rows)])
 
 
-def fenced(title: str, source: str) -> str:
+def fence(title: str, source: str) -> str:
     return f'\n````python title="{title.replace(":", " · ")}"\n{source.rstrip()}\n````\n'
 
 
@@ -120,11 +120,11 @@ def plain(text: str) -> str:
             source = re.sub(r"^ {4}", "", "\n\n".join(blocks).rstrip(), flags=re.MULTILINE)
             found.append(code_block("".join(listing.lines(source))))
         else:
-            found += [f"<p>{with_code_marked(block.strip())}</p>" for block in blocks]
+            found += [f"<p>{mark_code(block.strip())}</p>" for block in blocks]
     return "\n".join(found)
 
 
-def with_code_marked(text: str) -> str:
+def mark_code(text: str) -> str:
     """Return a paragraph of a hint as HTML: two spaces set code off in it, up to two more or a comma."""
     first, *rest = re.split(r"(?m)(?<=\S)  (\S[^(\n]*?|\S.*?\))(  |(?=[,;] |[,;:.]?$))", text)
     pieces = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
@@ -152,7 +152,7 @@ def comparison(number: int) -> list[str]:
     return [head, said, "\n".join(rows)]
 
 
-def whole(number: int) -> str:
+def whole_file(number: int) -> str:
     """Return the part's file, folded away."""
     source = (repository.clone_root() / f"part{number}" / "plugin.py").read_text()
     block = code_block("".join(listing.lines(source)))

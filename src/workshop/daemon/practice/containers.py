@@ -60,9 +60,9 @@ class Machine:
         """End a container's command."""
         machine.end(container.pid, container.started, patience)
 
-    def lives(self, container: Container) -> bool:
+    def is_running(self, container: Container) -> bool:
         """Tell whether a container's command runs."""
-        return machine.lives(container.pid, container.started)
+        return machine.is_running(container.pid, container.started)
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
@@ -109,13 +109,13 @@ def begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Po
                 daemon.container_stop(container, 127)
             if container.remove:
                 daemon.container_rm(container, volumes=True)
-            raise not_started(error) from None
-        container.pid, container.started = process.pid, machine.started(process.pid)
+            raise start_error(error) from None
+        container.pid, container.started = process.pid, machine.start_time(process.pid)
         daemon.keep(container)
     return process
 
 
-def not_started(error: BaseException) -> BaseException:
+def start_error(error: BaseException) -> BaseException:
     """Return what docker makes of a command that could not be started; 127 stands for one that is not there."""
     runc = "OCI runtime create failed: runc create failed: unable to start container process"
     match error:
@@ -155,7 +155,7 @@ def start(practice: Practice, names: list[str]) -> None:
     def again(name: str) -> None:
         container = practice.daemon.container(name)
         if status(practice, container) != "running":
-            stopped(practice, container, 0)
+            stop_container(practice, container, 0)
             practice.machine.detached(practice, container)
 
     failed = each(practice, names, again, end=False)
@@ -174,7 +174,7 @@ SECONDS = click.IntRange(0, 10**6)
 @click.pass_obj
 def stop(practice: Practice, patience: float, names: list[str]) -> None:
     """End containers."""
-    each(practice, names, lambda name: stopped(practice, practice.daemon.container(name), patience))
+    each(practice, names, lambda name: stop_container(practice, practice.daemon.container(name), patience))
 
 
 @click.command("kill")
@@ -190,18 +190,18 @@ def kill(practice: Practice, names: list[str]) -> None:
             raise DockerError(f"Cannot kill container: {name}: {error}") from None
         if container.status != "running":
             raise DockerError(f"Cannot kill container: {name}: Container {container.id} is not running")
-        stopped(practice, container, 0)
+        stop_container(practice, container, 0)
 
     each(practice, names, end)
 
 
 def status(practice: Practice, container: Container) -> str:
     """Return how a container is: one whose command has ended unseen, as in a reboot, is "exited"."""
-    unseen = container.status in ("running", "stopping") and not practice.machine.lives(container)
+    unseen = container.status in ("running", "stopping") and not practice.machine.is_running(container)
     return "exited" if unseen else container.status
 
 
-def stopped(practice: Practice, container: Container, patience: float) -> None:
+def stop_container(practice: Practice, container: Container, patience: float) -> None:
     """End a container's command, and unmount its volumes."""
     daemon = practice.daemon
     if container.status != "running":
@@ -235,14 +235,14 @@ def rm(practice: Practice, force: bool, volumes: bool, names: list[str]) -> None
             say(practice, Missing(str(error)))
             raise Unsaid from None
         if status(practice, container) == "running" and not force:
-            raise DockerError(running(container, name, practice.daemon.shape))
-        stopped(practice, container, 0)
+            raise DockerError(running_error(container, name, practice.daemon.shape))
+        stop_container(practice, container, 0)
         practice.daemon.container_rm(container, volumes)
 
     each(practice, names, forget)
 
 
-def running(container: Container, name: str, shape: Shape) -> str:
+def running_error(container: Container, name: str, shape: Shape) -> str:
     """Return why docker does not remove a container that runs."""
     if shape == "20.10":
         first = f"You cannot remove a running container {container.id}."

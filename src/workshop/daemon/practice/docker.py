@@ -39,7 +39,7 @@ def play(arguments: list[str], practice: Practice | None) -> int:
         return failed.status
     except (click.NoSuchOption, click.BadParameter, click.UsageError) as wrong:
         program = wrong.ctx.command_path if wrong.ctx else "./workshop docker"
-        print(f"{unknown(wrong)}\nWhat the practice daemon knows of it:\n    {program} --help", file=sys.stderr)
+        print(f"{unknown_option(wrong)}\nWhat the practice daemon knows of it:\n    {program} --help", file=sys.stderr)
         return 125
     except WrongFlag as wrong:
         print(wrong, file=sys.stderr)
@@ -52,7 +52,7 @@ def play(arguments: list[str], practice: Practice | None) -> int:
     return 0
 
 
-def unknown(wrong: click.UsageError) -> str:
+def unknown_option(wrong: click.UsageError) -> str:
     """Return what docker says of an option that it does not know."""
     if isinstance(wrong, click.NoSuchOption):
         name = wrong.option_name
@@ -74,7 +74,7 @@ def docker(context: click.Context, trace: bool, host: bool, engine: Shape, resta
         daemon = Daemon(
             Places() if host else own,
             shape=engine,
-            told=show if trace else lambda _: None,
+            on_exchange=show if trace else lambda _: None,
             clock=PatientClock(),
             record=DiskRecord(folder),
             folder=folder / "volumes",
@@ -97,7 +97,7 @@ def labels(texts: Iterable[str]) -> dict[str, str]:
         key = text.partition("=")[0].lstrip()
         if not key or re.search(r"\s", key):
             why = f"label '{key}' contains whitespaces" if key else f"invalid label '{text}': empty name"
-            raise WrongFlag(f'invalid argument {gojson.quoted_text(text)} for "--label" flag: {why}')
+            raise WrongFlag(f'invalid argument {gojson.quote_text(text)} for "--label" flag: {why}')
     return pairs(texts)
 
 
@@ -129,7 +129,7 @@ def checked(template: str) -> str:
     return template
 
 
-def filled(template: str, values: dict[str, Any]) -> str:
+def fill(template: str, values: dict[str, Any]) -> str:
     """Return a checked --format with its fields filled in."""
 
     def value(match: re.Match[str]) -> str:
@@ -184,7 +184,7 @@ def volume_inspect(practice: Practice, template: str, names: list[str]) -> None:
     if template == "json" and practice.daemon.shape != "20.10":
         print(as_json(found))
     elif template:
-        print("\n".join(filled(template, one) for one in found))
+        print("\n".join(fill(template, one) for one in found))
     else:
         print(with_escapes(json.dumps(found, indent=4, ensure_ascii=False, sort_keys=True)))
     for wrong in errors:
@@ -203,7 +203,7 @@ def by_filters(texts: Iterable[str]) -> dict[str, list[str]]:
         key, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
             why = "bad format of filter (expected name=value)"
-            raise WrongFlag(f'invalid argument {gojson.quoted_text(text)} for "-f, --filter" flag: {why}')
+            raise WrongFlag(f'invalid argument {gojson.quote_text(text)} for "-f, --filter" flag: {why}')
         if key.lower() in ("dangling", "label"):
             raise WrongFlag(FILTERS)
         if key.lower() not in ("driver", "name"):

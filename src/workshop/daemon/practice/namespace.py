@@ -37,7 +37,7 @@ def layout(bound: Sequence[Bound]) -> list[Step]:
     """Return the steps that put volumes at their place, from an empty root on."""
     places = [os.path.normpath(each.destination) for each in bound]
     folders = sorted({nearest(place) for place in places if not os.path.isdir(place)})
-    steps = [("bind", "/", "/"), *(step for folder in folders for step in laid_out(folder))]
+    steps = [("bind", "/", "/"), *(step for folder in folders for step in overlay_steps(folder))]
     kinds = ["read" if each.read_only else "bind" for each in bound]
     sources = [os.path.realpath(each.source) for each in bound]
     # the volume of /data before the one of /data/inner
@@ -50,7 +50,7 @@ def nearest(place: str) -> str:
     return os.path.realpath(folder) if os.path.isdir(folder) else nearest(folder)
 
 
-def laid_out(folder: str) -> Iterator[Step]:
+def overlay_steps(folder: str) -> Iterator[Step]:
     """Yield the steps that put an empty folder over one of the machine's, and what is in that one into it."""
     yield ("tmpfs", "", folder)
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -114,7 +114,7 @@ def by_unshare(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
 WAYS = {"bwrap": by_bubblewrap, "unshare": by_unshare}
 
 
-def way() -> str:
+def choose_way() -> str:
     """Return "bwrap" or "unshare": what works here. Raises Unable."""
     for program, words in WAYS.items():
         trial = words([("bind", "/", "/"), ("tmpfs", "", "/mnt")], ["true"])
@@ -134,7 +134,7 @@ def start(command: Sequence[str], bound: Sequence[Bound], detached: bool = False
     if not shutil.which(command[0]):
         raise NoCommand(command[0])
     stream = subprocess.DEVNULL if detached else None
-    return subprocess.Popen(WAYS[way()](layout(bound), command), stdin=stream, stdout=stream, stderr=stream)
+    return subprocess.Popen(WAYS[choose_way()](layout(bound), command), stdin=stream, stdout=stream, stderr=stream)
 
 
 def check(bound: Bound) -> None:
@@ -157,7 +157,7 @@ def wait(process: subprocess.Popen[bytes]) -> int:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     for number in before:
         if before[number] != signal.SIG_IGN:
-            signal.signal(number, lambda *_: end(process.pid, started(process.pid)))
+            signal.signal(number, lambda *_: end(process.pid, start_time(process.pid)))
     try:
         while process.poll() is None:
             with contextlib.suppress(KeyboardInterrupt):
@@ -168,7 +168,7 @@ def wait(process: subprocess.Popen[bytes]) -> int:
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def started(pid: int) -> str:
+def start_time(pid: int) -> str:
     """Return when a process started, in ticks of the kernel's clock, and since which boot; "" for one that has ended.
 
     The kernel gives a pid again, but not with the same start. Source: proc(5), field 22 of /proc/PID/stat.
@@ -181,27 +181,27 @@ def started(pid: int) -> str:
     return "" if fields[0] in "ZX" else f"{fields[19]} {boot}"
 
 
-def lives(pid: int, start: str) -> bool:
+def is_running(pid: int, start: str) -> bool:
     """Tell whether the process of this pid and this start runs."""
-    return bool(start) and started(pid) == start
+    return bool(start) and start_time(pid) == start
 
 
 def end(pid: int, start: str, patience: float = 10.0) -> None:
     """End a process and all it started: by SIGTERM, and after so many seconds by SIGKILL, as docker stop does."""
     # as long as one of them lives, the kernel has the volume mounted
-    everyone = [(each, started(each)) for each in (pid, *children(pid))] if lives(pid, start) else []
+    everyone = [(each, start_time(each)) for each in (pid, *children(pid))] if is_running(pid, start) else []
     limit = time.monotonic() + patience
-    tell(pid, start, signal.SIGTERM if patience else signal.SIGKILL)
-    while any(lives(*each) for each in everyone) and time.monotonic() < limit:
+    send_signal(pid, start, signal.SIGTERM if patience else signal.SIGKILL)
+    while any(is_running(*each) for each in everyone) and time.monotonic() < limit:
         time.sleep(0.02)
-    tell(pid, start, signal.SIGKILL)
-    while any(lives(*each) for each in everyone):
+    send_signal(pid, start, signal.SIGKILL)
+    while any(is_running(*each) for each in everyone):
         time.sleep(0.02)
 
 
-def tell(pid: int, start: str, number: int) -> None:
+def send_signal(pid: int, start: str, number: int) -> None:
     """Send a signal to a process and all it started; the youngest gets it first."""
-    for each in [*reversed(children(pid)), pid] if lives(pid, start) else []:
+    for each in [*reversed(children(pid)), pid] if is_running(pid, start) else []:
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, number)
 

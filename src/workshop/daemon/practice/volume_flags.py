@@ -86,7 +86,7 @@ def by_mount_flag(text: str) -> Mount:
     kind = "volume"
 
     def wrong(why: str) -> WrongFlag:
-        return WrongFlag(f'invalid argument {gojson.quoted_text(text)} for "--mount" flag: {why}')
+        return WrongFlag(f'invalid argument {gojson.quote_text(text)} for "--mount" flag: {why}')
 
     if not text:
         raise wrong("EOF")
