@@ -18,7 +18,7 @@ from workshop import interpreter, repository
 MARKS = ("slow", "engine", "browser")
 
 
-def part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     """Return the number of a part. Reports speak of steps: whoever types one learns what is taken."""
     found = re.fullmatch(r"(?:part)?([1-3])", value or "")
     if value is not None and not found:
@@ -109,7 +109,7 @@ def _name_left_out(marks: list[str]) -> None:
 
 
 @cli.command()
-@click.argument("part", required=False, callback=part_number)
+@click.argument("part", required=False, callback=_part_number)
 @click.option("--plugin", metavar="FILE", help="Check this plugin in Python, instead of work/plugin.py.")
 @click.option("--run", metavar="COMMAND", help="Check a plugin in any language: it is told DDD_SOCKET and DDD_ROOT.")
 @click.option("--socket", metavar="PATH", help="Check a plugin that already runs.")

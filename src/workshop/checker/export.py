@@ -47,12 +47,12 @@ def as_json(results: Sequence[Result], name: str) -> str:
         row |= {"level": result.level} if result.level else {}
         if result.diagnosis and result.evidence:
             row |= {"diagnosis": result.diagnosis.key, "why": result.diagnosis.why, "wanted": result.evidence.wanted}
-        row["exchanges"] = [exchange_as_json(exchange) for exchange in result.exchanges]
+        row["exchanges"] = [_exchange_as_json(exchange) for exchange in result.exchanges]
         steps.append(row)
     return json.dumps({"name": name, "steps": steps}, indent=2, ensure_ascii=False) + "\n"
 
 
-def exchange_as_json(exchange: Exchange) -> dict[str, object]:
+def _exchange_as_json(exchange: Exchange) -> dict[str, object]:
     """Return an exchange with all that was said; bytes that are no text are shown as U+FFFD."""
     return {
         "request": exchange.request.decode("utf-8", "replace"),

@@ -52,13 +52,13 @@ def pytest_configure(config: pytest.Config) -> None:
         try:
             command_for(None, config.getoption("ddd_run"))
         except WrongCommand as wrong:
-            raise pytest.UsageError(prefixed(str(wrong))) from None
+            raise pytest.UsageError(_prefixed(str(wrong))) from None
     file = config.getoption("ddd_plugin")
     if file and not Path(file).is_file():
         raise pytest.UsageError(f"There is no file {file}: give --ddd-plugin the plugin's Python file.")
 
 
-def prefixed(text: str) -> str:
+def _prefixed(text: str) -> str:
     """Return a sentence that names options of `workshop check`, with the names that they have in pytest."""
     return re.sub(r"--(?=(plugin|run|socket|allow-outside-root)\b)", "--ddd-", text)
 
@@ -93,7 +93,7 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
             "Name a plugin:   pytest -p workshop.checker.pytest_plugin --pyargs workshop.checker.conformance --ddd-socket=PATH",
             4,
         )
-    with interrupt.handled(only_keyboard_interrupts=True), folder_for_checks() as folder:
+    with interrupt.handled(only_keyboard_interrupts=True), _folder_for_checks() as folder:
         if socket:
             plugin = kind([], Path(socket), None)
         else:
@@ -105,7 +105,7 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
 
 
 @contextlib.contextmanager
-def folder_for_checks() -> Iterator[Path]:
+def _folder_for_checks() -> Iterator[Path]:
     """Give a private folder; end the run where this machine has no room for one: no test is to blame."""
     try:
         with private_folder() as folder:
@@ -150,14 +150,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Tell of cases that do not hold, and of skips in the words of pytest's options."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.failed and call.excinfo and isinstance(call.excinfo.value, AssertionError):
-        report_case(item, report, str(call.excinfo.value))
+        _report_case(item, report, str(call.excinfo.value))
     if isinstance(report.longrepr, tuple) and "shared_plugin" in getattr(item, "fixturenames", ()):
         file, line, reason = report.longrepr
-        report.longrepr = (file, line, prefixed(reason))
+        report.longrepr = (file, line, _prefixed(reason))
     return report  # type: ignore[return-value]
 
 
-def report_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:
+def _report_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:
     """Report a failed case of the conformance suite as `workshop check` does. Only a must makes the run fail."""
     case = case_of(getattr(item, "function", None))
     plugin = getattr(item, "funcargs", {}).get("plugin") or getattr(item, "funcargs", {}).get("shared_plugin")

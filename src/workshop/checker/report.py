@@ -53,7 +53,7 @@ def lines_of(result: Result) -> list[str]:
 
 def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     """Return the conversation, what was wanted, why it is so, where to look, and what docker would print."""
-    lines = conversation(known.exchanges)
+    lines = _conversation(known.exchanges)
     lines += wrap("  wanted    ", printable(demand(known.wanted)))
     lines += wrap("  Why       ", diagnosis.why)
     where = line_at_fault(known)
@@ -67,7 +67,7 @@ def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     return lines
 
 
-def conversation(exchanges: Sequence[Exchange]) -> list[str]:
+def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
     """Return the last exchanges, each line with its speaker."""
     earlier = len(exchanges) - EXCHANGES_SHOWN
     lines = [f"            ({earlier} earlier calls)"] if earlier > 0 else []
@@ -75,11 +75,11 @@ def conversation(exchanges: Sequence[Exchange]) -> list[str]:
         method = exchange.request.split(b" ")[0].decode()
         said = shorten(printable(exchange.sent), 200) or "(empty body)"
         lines += wrap(f"  {in_colour('docker', '[docker]')}  ", f"{method} /{exchange.endpoint}  {said}")
-        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", answer_line(exchange))
+        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
     return lines
 
 
-def answer_line(exchange: Exchange) -> str:
+def _answer_line(exchange: Exchange) -> str:
     """Return what the plugin answered: status, media type and body; or why there is no answer."""
     if not exchange.status:
         return f"({exchange.failure})"

@@ -33,7 +33,7 @@ class Skips:
     def __init__(self, config: pytest.Config) -> None:
         self.required: list[str] = config.getoption("ddd_require")
         self.all_required = set(self.required) == set(MARKS)
-        self.rows = dict(row_of(line) for line in config.getini("ddd_skips"))
+        self.rows = dict(_row_of(line) for line in config.getini("ddd_skips"))
         self.needed: set[str] = set()
         self.complete = self.all_required and config.args_source is pytest.Config.ArgsSource.TESTPATHS
 
@@ -58,7 +58,7 @@ class Skips:
         return report  # type: ignore[return-value]
 
     def fail_unless_listed(self, report: pytest.TestReport | pytest.CollectReport) -> None:
-        reason = reason_of(report)
+        reason = _reason_of(report)
         for row in (report.nodeid, report.nodeid.partition("[")[0]):
             if row in self.rows and self.rows[row] in reason:
                 self.needed.add(row)
@@ -85,7 +85,7 @@ class Skips:
             terminalreporter.write_line(f"{row} is in ddd_skips, and was not skipped. Remove its row.", red=True)
 
 
-def row_of(line: str) -> tuple[str, str]:
+def _row_of(line: str) -> tuple[str, str]:
     """Return the nodeid and the reason of a row. Raises UsageError for a row without a reason."""
     nodeid, _, reason = line.partition(": ")
     if not reason:
@@ -93,7 +93,7 @@ def row_of(line: str) -> tuple[str, str]:
     return nodeid, reason
 
 
-def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+def _reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
     """Return why a test was skipped, or is expected to fail."""
     if hasattr(report, "wasxfail"):
         return f"Expected to fail: {report.wasxfail}"

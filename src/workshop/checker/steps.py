@@ -45,7 +45,7 @@ def run(plugin: PluginUnderTest, checks: dict[str, Check], go_on: bool, file: Pa
 
 def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None) -> Result:
     """Run one check in every shape of Docker's calls, and return what came of it."""
-    result = Result(step, title(step, check))
+    result = Result(step, _title(step, check))
     if makes_volumes(step):
         plugin.survey()
     before, printed = time.perf_counter(), plugin.printed()
@@ -57,7 +57,7 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
                     plugin.needs_process()
                 check(plugin.ready_for(check))
                 result.exchanges += plugin.exchanges
-        advise_of_crash(plugin, Evidence(step, "", log=plugin.output(printed), file=file))
+        _advise_of_crash(plugin, Evidence(step, "", log=plugin.output(printed), file=file))
     except SkipTest as reason:
         result.outcome, result.reason = "skip", str(reason)
     except AssertionError as failure:
@@ -77,7 +77,7 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
     return result
 
 
-def advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
+def _advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
     """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
     where = line_at_fault(known) if known.error else None
     if where and known.file:
@@ -85,7 +85,7 @@ def advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
         plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
 
 
-def title(step: str, check: Check) -> str:
+def _title(step: str, check: Check) -> str:
     """Return the step's title from the slides; where they do not have it, what the check says of itself."""
     with contextlib.suppress(course.CourseError):
         return course.step(step).title

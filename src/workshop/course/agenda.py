@@ -56,7 +56,7 @@ def clock(minutes: int) -> str:
 def day(start: int) -> list[Stretch]:
     """Return what is done when, from the start on. Raises CourseError."""
     found: list[Stretch] = []
-    for path, group in groups():
+    for path, group in _groups():
         now = found[-1].end if found else start
         if group is None:
             eaten = start >= NOON or any(each.title == "lunch" for each in found)
@@ -68,7 +68,7 @@ def day(start: int) -> list[Stretch]:
     return found
 
 
-def groups() -> Iterator[tuple[Path, list[Slide] | None]]:
+def _groups() -> Iterator[tuple[Path, list[Slide] | None]]:
     """Yield the slides of each file that are shown without a break; None for a break. Raises CourseError."""
     since = 0
     for path in course.files():
@@ -93,7 +93,7 @@ def name(stretch: Stretch) -> str:
     return stretch.title + (f" ({steps[0]} to {steps[-1]})" if len(steps) > 1 else "")
 
 
-def cuts() -> list[tuple[Path, Slide]]:
+def _cuts() -> list[tuple[Path, Slide]]:
     """Return the slides to cut first, in the order of the day. Raises CourseError."""
     return [(path, slide) for path in course.files() for slide in course.slides(path) if slide.cut]
 
@@ -112,7 +112,7 @@ def cut_lines(end: int, mark: str = "") -> Iterator[str]:
 
     Raises CourseError.
     """
-    found = cuts()
+    found = _cuts()
     if found:
         saved = sum(slide.minutes for _, slide in found)
         back = f"that gives back up to {saved} minutes, and the day ends at {clock(end - saved)}."

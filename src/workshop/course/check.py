@@ -72,7 +72,7 @@ def main(options: Options) -> int:
     """Check a plugin and print the report; return 0 (it passes), 1 (not yet), 2 (wrong usage) or 3 (our trouble)."""
     try:
         with interrupt.handled():
-            return begin(options)
+            return _begin(options)
     except (Usage, WrongCommand) as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -81,20 +81,20 @@ def main(options: Options) -> int:
         return 3
 
 
-def begin(options: Options) -> int:
+def _begin(options: Options) -> int:
     """Check what was typed, and then the plugin; return 0 or 1, 3 where an error is ours. Raises Usage, OurTrouble."""
     if not __debug__:
         raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
-    file = plugin_file(options)
-    check_writable(options)
-    enough_files()
+    file = _plugin_file(options)
+    _check_writable(options)
+    _enough_files()
     if options.conformance:
-        return conformance(options, file)
-    parts = parts_of(options)
-    return watch(options, file, parts) if options.watch else check_once(options, file, parts)
+        return _conformance(options, file)
+    parts = _parts_of(options)
+    return _watch(options, file, parts) if options.watch else _check_once(options, file, parts)
 
 
-def plugin_file(options: Options) -> Path | None:
+def _plugin_file(options: Options) -> Path | None:
     """Return the Python file to check, None for a command or a socket. Raises Usage."""
     if sum(given is not None for given in (options.plugin, options.run, options.socket)) > 1:
         raise Usage("--plugin, --run and --socket each name a plugin: give one of them.")
@@ -123,21 +123,21 @@ def plugin_file(options: Options) -> Path | None:
     return file.resolve()
 
 
-def parts_of(options: Options) -> list[int]:
+def _parts_of(options: Options) -> list[int]:
     """Return the parts to check: the one that was asked for, or the learner's; of a plugin by others, 2 and 3."""
     if options.part:
         return [options.part]
     return [max(progress.progress().part, 1)] if options.own else [2, 3]
 
 
-def check_writable(options: Options) -> None:
+def _check_writable(options: Options) -> None:
     """See that the reports can be written, before the time is spent. Raises Usage."""
     for path in filter(None, (options.junit, options.json)):
-        with cannot_be_written(path):
+        with _cannot_be_written(path):
             whole_file.try_out(path)
 
 
-def enough_files() -> None:
+def _enough_files() -> None:
     """Have some hundred files open at a time, as the suite needs it. Raises OurTrouble."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < FILES:
@@ -148,23 +148,23 @@ def enough_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
-def check_once(options: Options, file: Path | None, parts: list[int]) -> int:
+def _check_once(options: Options, file: Path | None, parts: list[int]) -> int:
     """Check the parts one after the other, and print as it goes; return 0 or 1."""
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
-    with under_test(options, file, seed, PluginUnderTest) as plugin:
+    with _under_test(options, file, seed, PluginUnderTest) as plugin:
         if 3 in parts:
-            begin_with_caution(plugin)
+            _begin_with_caution(plugin)
         for part in parts:
-            results += check_part(plugin, part, options.go_on, file)
+            results += _check_part(plugin, part, options.go_on, file)
             if plugin.lost or (any(result.outcome in BAD for result in results) and not options.go_on):
                 break
     interrupt.go_on()
-    return conclude(options, parts, results, plugin, seed)
+    return _conclude(options, parts, results, plugin, seed)
 
 
 @contextlib.contextmanager
-def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind]) -> Iterator[Kind]:
+def _under_test(options: Options, file: Path | None, seed: int, kind: type[Kind]) -> Iterator[Kind]:
     """Give the plugin that was named, in a folder of its own, and end it afterwards."""
     with private_folder() as folder:
         command = [] if options.socket is not None else command_for(str(file) if file else None, options.run)
@@ -183,45 +183,45 @@ def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind])
             plugin.close()
 
 
-def begin_with_caution(plugin: PluginUnderTest) -> None:
+def _begin_with_caution(plugin: PluginUnderTest) -> None:
     """See whose volumes the plugin has, and say at the beginning what is not asked of it, and why."""
     plugin.survey()
     for line in plugin.caution():
         print("\n".join(terminal.wrap("  caution   ", line)), flush=True)
 
 
-def conformance(options: Options, file: Path | None) -> int:
+def _conformance(options: Options, file: Path | None) -> int:
     """Run the conformance suite, and print as it goes; return 0, 1 where a must is broken, 3 where we are."""
     from workshop.checker.conformance import suite
     from workshop.checker.conformance.candidate import Candidate
 
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
-    with under_test(options, file, seed, Candidate) as plugin:
+    with _under_test(options, file, seed, Candidate) as plugin:
         plugin.profile = options.profile or plugin.profile
-        begin_with_caution(plugin)
+        _begin_with_caution(plugin)
         for result, text in suite.render(suite.run(plugin, file)):
             results.append(result)
             print(text, end="\n" if text else "", flush=True)
     interrupt.go_on()
     name = options.plugin or options.run or options.socket or "work/plugin.py"
-    write(options.junit, lambda: export.junit(results, name))
-    write(options.json, lambda: export.as_json(results, name))
+    _write(options.junit, lambda: export.junit(results, name))
+    _write(options.json, lambda: export.as_json(results, name))
     print("\n".join(suite.summary(results)))
-    print_advice(plugin)
-    print("\n".join(after_conformance(options, results, seed)))
+    _print_advice(plugin)
+    print("\n".join(_after_conformance(options, results, seed)))
     outcomes = {result.outcome for result in results}
     return 3 if "error" in outcomes else 1 if "FAIL" in outcomes else 0
 
 
-def print_advice(plugin: PluginUnderTest) -> None:
+def _print_advice(plugin: PluginUnderTest) -> None:
     """Print what could be better, and what could not be cleaned up."""
     for word, lines in (("advice", plugin.advice), ("left", plugin.what_is_left())):
         for line in lines:
             print("\n".join(terminal.wrap(f"  {word:10}", line)))
 
 
-def after_conformance(options: Options, results: list[Result], seed: int) -> list[str]:
+def _after_conformance(options: Options, results: list[Result], seed: int) -> list[str]:
     """Return the closing lines of the conformance suite; the last one holds the command to type."""
     if len(results) == 1:
         return ["  No other case was run: this one comes before all. Mend it, and check again."]
@@ -239,7 +239,7 @@ def command_to_repeat(options: Options) -> str:
     return f"{repository.tool()} check{how}{profile}{' --allow-outside-root' if options.allow_outside_root else ''}"
 
 
-def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
+def _check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
     """Check one part, and print the report of each step as it comes."""
     checks = steps.checks_of_part(part)
     print(in_colour("head", course.parts()[part - 1].heading), flush=True)
@@ -252,23 +252,23 @@ def check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | Non
     return results
 
 
-def conclude(options: Options, parts: list[int], results: list[Result], plugin: PluginUnderTest, seed: int) -> int:
+def _conclude(options: Options, parts: list[int], results: list[Result], plugin: PluginUnderTest, seed: int) -> int:
     """Keep the progress, write the files, and print what comes next; return 0, 1, or 3 where an error is ours."""
     failed = [result.step for result in results if result.outcome == "FAIL"]
     name = options.plugin or options.run or options.socket or "work/plugin.py"
-    write(options.junit, lambda: export.junit(results, name))
-    write(options.json, lambda: export.as_json(results, name))
-    print_advice(plugin)
+    _write(options.junit, lambda: export.junit(results, name))
+    _write(options.json, lambda: export.as_json(results, name))
+    _print_advice(plugin)
     if options.own:
         progress.record(parts[0], {result.step: result.outcome == "ok" for result in results})
     if any(result.outcome == "error" for result in results):
         print(OUR_ERROR)
         return 3
-    print("\n".join(next_step(options, parts, failed, seed)))
+    print("\n".join(_next_step(options, parts, failed, seed)))
     return 1 if failed else 0
 
 
-def next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
+def _next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
     """Return the closing lines; the last one holds the command to type."""
     if failed and options.own:
         return [f"  Next      {repository.tool()} hint {failed[0]}"]
@@ -285,15 +285,15 @@ def next_step(options: Options, parts: list[int], failed: list[str], seed: int) 
     return [*lines, f"  Go on     {repository.tool()} {following}"]
 
 
-def write(path: str | None, text: Callable[[], str]) -> None:
+def _write(path: str | None, text: Callable[[], str]) -> None:
     """Write a report to a file. Raises Usage."""
     if path:
-        with cannot_be_written(path):
+        with _cannot_be_written(path):
             whole_file.write(path, text().encode("utf-8", "backslashreplace"))
 
 
 @contextlib.contextmanager
-def cannot_be_written(path: str) -> Iterator[None]:
+def _cannot_be_written(path: str) -> Iterator[None]:
     """Raise Usage where a file cannot be written."""
     try:
         yield
@@ -301,14 +301,14 @@ def cannot_be_written(path: str) -> Iterator[None]:
         raise Usage(f"{path} cannot be written: {error.strerror}. Name another file.") from None
 
 
-def watch(options: Options, file: Path | None, parts: list[int]) -> int:
+def _watch(options: Options, file: Path | None, parts: list[int]) -> int:
     """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events."""
     assert file
     status = 1
     try:
         while True:
             before = file_stamp(file)
-            status = check_once(options, file, parts)
+            status = _check_once(options, file, parts)
             print(f"\nWatching {terminal.short_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
             while file_stamp(file) in (before, None):
                 time.sleep(0.1)

@@ -53,7 +53,7 @@ class NoEndpoint(Lacking):
     """The plugin does not know the endpoint."""
 
 
-def call(path: Path, method: str, body: dict[str, Any]) -> dict[str, Any]:
+def _call(path: Path, method: str, body: dict[str, Any]) -> dict[str, Any]:
     """The plugin's answer to VolumeDriver.METHOD. Raises Lacking with the plugin's own sentence where it refuses."""
     endpoint = f"VolumeDriver.{method}"
     answer = exchange(Address(path=str(path)), endpoint, request(endpoint, body), SECONDS)
@@ -116,7 +116,7 @@ def _reaches(docker: str, path: Path) -> bool:
     """
     name = f"clean-{secrets.token_hex(8)}"
     try:
-        call(path, "Create", {"Name": name, "Opts": {}})
+        _call(path, "Create", {"Name": name, "Opts": {}})
     except Lacking:
         return False
     try:
@@ -133,7 +133,7 @@ def _driver(docker: str, name: str) -> str:
     return _run([docker, "volume", "inspect", "--format", "{{.Driver}}", "--", name]).stdout.strip()
 
 
-def known_to(docker: str) -> list[str]:
+def _known_to(docker: str) -> list[str]:
     """The volumes of our driver that Docker knows; none where it gives no answer in 25 s.
 
     It asks every driver it ever used, and each one that has a socket or a spec: 15 s for each that is gone.
@@ -187,7 +187,7 @@ def main(places: Places, yes: bool, ask: Callable[[str], bool] | None) -> int:
     _remove_specs(places, report)
     _remove_volumes(volumes, places, docker, report)
     _remove_socket(places.socket, report)
-    if docker and not running and (known := known_to(docker)):
+    if docker and not running and (known := _known_to(docker)):
         report.left = report.found = True
         _say_start(known)
     _say_the_end(report, docker is not None)
@@ -209,7 +209,7 @@ def _say_the_end(report: Report, docker: bool) -> None:
 
 def _listed(path: Path) -> list[str]:
     try:
-        volumes = call(path, "List", {}).get("Volumes") or []
+        volumes = _call(path, "List", {}).get("Volumes") or []
     except NoEndpoint:  # the plugin of part 1 or part 2
         return []
     return sorted(str(volume["Name"]) for volume in volumes)
@@ -271,7 +271,7 @@ def _remove(name: str, path: Path, docker: str | None) -> str:
         failed = f"{done.stderr.strip()}\nRemove what uses this volume, and then type:\n    ./workshop clean"
         return failed if done.returncode != 0 else ""
     try:
-        call(path, "Remove", {"Name": name})
+        _call(path, "Remove", {"Name": name})
     except Lacking as refused:
         return str(refused)
     return ""

@@ -91,7 +91,7 @@ def files() -> list[Path]:
 @cache
 def parts() -> list[Part]:
     """Return the three parts in their order. Raises CourseError."""
-    return [read_part(number, folder() / f"part{number}.md") for number in (1, 2, 3)]
+    return [_read_part(number, folder() / f"part{number}.md") for number in (1, 2, 3)]
 
 
 def part(number: int) -> Part:
@@ -112,7 +112,7 @@ def step(step_id: str) -> Step:
     raise CourseError(f"There is no step {step_id}: the steps are {', '.join(spans[:-1])} and {spans[-1]}.")
 
 
-def read_part(number: int, path: Path) -> Part:
+def _read_part(number: int, path: Path) -> Part:
     """Return the part that a slides file describes. Raises CourseError."""
     title, minutes = front_matter(path)
     steps = [
@@ -125,10 +125,10 @@ def read_part(number: int, path: Path) -> Part:
 
 def front_matter(path: Path) -> tuple[str, int]:
     """Return the title and the minutes that a slides file begins with. Raises CourseError."""
-    fields = dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", head(path), re.MULTILINE))
+    fields = dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", _head(path), re.MULTILINE))
     if not fields.get("title"):
         raise CourseError(f"{path}:1: the front matter names no title.")
-    return fields["title"], number_at(f"{path}:1", "minutes", fields.get("minutes", ""))
+    return fields["title"], _number_at(f"{path}:1", "minutes", fields.get("minutes", ""))
 
 
 def part_of(path: Path) -> int:
@@ -143,7 +143,7 @@ def full_title(path: Path) -> str:
     return f"Part {number} · {title}" if number else title
 
 
-def head(path: Path) -> str:
+def _head(path: Path) -> str:
     """Return the front matter with the two lines `---` around it. Raises CourseError where it is not there."""
     try:
         text = path.read_text()
@@ -155,7 +155,7 @@ def head(path: Path) -> str:
     return found[0]
 
 
-def number_at(where: str, name: str, text: str) -> int:
+def _number_at(where: str, name: str, text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) == 0:
         raise CourseError(f"{where}: {name} is to be a whole number over 0, not {text!r}.")
     return int(text)
@@ -164,7 +164,7 @@ def number_at(where: str, name: str, text: str) -> int:
 def slides(path: Path) -> list[Slide]:
     """Return the slides of a file, in their order. Raises CourseError."""
     reader = Reader(path)
-    for line, text, fenced in lines(path):
+    for line, text, fenced in _lines(path):
         mark = None if fenced else MARK.match(text)
         if mark:
             reader.mark(f"{path}:{line}", mark[1], (mark[2] or "").strip(), text)
@@ -173,9 +173,9 @@ def slides(path: Path) -> list[Slide]:
     return reader.finish()
 
 
-def lines(path: Path) -> Iterator[tuple[int, str, bool]]:
+def _lines(path: Path) -> Iterator[tuple[int, str, bool]]:
     """Yield number, text and "is inside a code fence" of each line after the front matter. Raises CourseError."""
-    begin = head(path).count("\n")
+    begin = _head(path).count("\n")
     open_fence, opened_at = "", 0
     for number, text in enumerate(path.read_text().splitlines()[begin:], start=begin + 1):
         fence = FENCE.match(text)
@@ -226,7 +226,7 @@ class Reader:
         self.slides[-1].step, self.slides[-1].title = found[1], found[2]
 
     def minutes(self, where: str, argument: str, _text: str) -> None:
-        self.slides[-1].minutes += number_at(where, "minutes", argument)
+        self.slides[-1].minutes += _number_at(where, "minutes", argument)
 
     def cut(self, where: str, argument: str, _text: str) -> None:
         if argument:
@@ -256,13 +256,13 @@ class Reader:
     def finish(self) -> list[Slide]:
         """Return the slides, without empty lines around what is on them; what stands before the first one if any."""
         for slide in self.slides:
-            slide.text, slide.more, slide.notes = (trim(slide.text), trim(slide.more), trim(slide.notes))
-            slide.hints = [trim(hint) for hint in slide.hints]
+            slide.text, slide.more, slide.notes = (_trim(slide.text), _trim(slide.more), _trim(slide.notes))
+            slide.hints = [_trim(hint) for hint in slide.hints]
         first = self.slides[0]
         return self.slides if first.text or first.step or first.minutes else self.slides[1:]
 
 
-def trim(text: str) -> str:
+def _trim(text: str) -> str:
     """Return text without the empty lines before and after it; a first line may be indented, so no strip()."""
     return re.sub(r"\A(?:[ \t]*\n)+", "", text).rstrip()
 

@@ -34,14 +34,14 @@ def status() -> int:
     """Print where the learner is; for a newcomer the first three commands. Return 0."""
     now = progress()
     if not now.part and not (work() / "plugin.py").exists():
-        return welcome()
+        return _welcome()
     for part in course.parts():
-        print_part(part, now)
+        _print_part(part, now)
     print()
-    return print_next(now)
+    return _print_next(now)
 
 
-def welcome() -> int:
+def _welcome() -> int:
     """Print what the course is, and how it begins."""
     print("A course in three parts: write ddd, a Docker volume plugin in Flask, and see the")
     print("Docker daemon talk to it at every step.\n")
@@ -55,7 +55,7 @@ def welcome() -> int:
     return 0
 
 
-def print_part(part: Part, now: Progress) -> None:
+def _print_part(part: Part, now: Progress) -> None:
     """Print a line for a part, and for the part begun a line for each of its steps."""
     done = sum(step.id in now.passed for step in part.steps)
     print(f"{part.heading:66}{done:3} of {len(part.steps):2} done")
@@ -65,27 +65,29 @@ def print_part(part: Part, now: Progress) -> None:
         print(f"  {mark:4}  {step.id:5} {step.title}")
 
 
-def print_next(now: Progress) -> int:
+def _print_next(now: Progress) -> int:
     """Print the command that comes next."""
     step = next_step(now)
     if step is None:
         print("Achievement unlocked! Every step is done, up to the last.")
         print("See what part 3 of the course does beyond yours:   ./workshop diff")
     elif not (work() / "plugin.py").exists():
-        print(f"There is no {clone_path(work() / 'plugin.py')}. To begin part {part_of(step)}:   {start_command(step)}")
+        print(
+            f"There is no {clone_path(work() / 'plugin.py')}. To begin part {part_of(step)}:   {_start_command(step)}"
+        )
     elif part_of(step) != max(now.part, 1):
-        print(f"Part {max(now.part, 1)} is done. On with part {part_of(step)}:   {start_command(step)}")
+        print(f"Part {max(now.part, 1)} is done. On with part {part_of(step)}:   {_start_command(step)}")
     else:
         print(f"Next is step {step.id}, {step.title}. Work on {clone_path(work() / 'plugin.py')}.")
         print("Stuck?   ./workshop hint        Look whether it passes:   ./workshop check")
     return 0
 
 
-def start_command(step: Step) -> str:
+def _start_command(step: Step) -> str:
     return f"./workshop start {part_of(step)}"
 
 
-def wrong_usage(error: CourseError, command: str) -> int:
+def _wrong_usage(error: CourseError, command: str) -> int:
     """Print what was wrong in the usage, and a command that is right; return 2."""
     print(f"{error}\nFor example:   {command}", file=sys.stderr)
     return 2
@@ -96,16 +98,16 @@ def start(part: int | None = None) -> int:
     now = progress()
     step = next_step(now)
     if part is None and step is None:
-        return print_next(now)
+        return _print_next(now)
     chosen = part if part is not None else part_of(step) if step else 3
     try:
         first = course.part(chosen).steps[0]
     except CourseError as error:
-        return wrong_usage(error, "./workshop start 1")
-    if part is None and is_begun(now, chosen):
-        return stay(chosen)
-    begin(chosen, now)
-    print_beginning(chosen, first)
+        return _wrong_usage(error, "./workshop start 1")
+    if part is None and _is_begun(now, chosen):
+        return _stay(chosen)
+    _begin(chosen, now)
+    _print_beginning(chosen, first)
     return 0
 
 
@@ -114,20 +116,20 @@ def beginning(part: int) -> bytes:
     return (repository.clone_root() / f"part{part - 1}" / "plugin.py").read_bytes() if part > 1 else SKELETON.encode()
 
 
-def is_begun(now: Progress, part: int) -> bool:
+def _is_begun(now: Progress, part: int) -> bool:
     """Tell whether the learner has already changed the plugin of this part."""
     file = work() / "plugin.py"
     return now.part == part and file.is_file() and file.read_bytes() != beginning(part)
 
 
-def stay(part: int) -> int:
+def _stay(part: int) -> int:
     print(f"You are at work on part {part}: {clone_path(work() / 'plugin.py')} stays as it is.")
     print(f"To begin the part again, with your file kept aside:   ./workshop start {part}")
     print("To go on where you are:   ./workshop check")
     return 0
 
 
-def begin(part: int, now: Progress) -> None:
+def _begin(part: int, now: Progress) -> None:
     """Write work/plugin.py, and forget what was passed and read of this part and of later ones."""
     file, text = work() / "plugin.py", beginning(part)
     source = f"part{part - 1}/plugin.py" if part > 1 else "a skeleton of a few lines"
@@ -136,7 +138,7 @@ def begin(part: int, now: Progress) -> None:
         if file.is_file() and file.read_bytes() == text:
             print(f"{clone_path(file)} is as part {part} begins already.")
         else:
-            move_aside(file, part)
+            _move_aside(file, part)
             with open(file, "xb") as fresh:
                 fresh.write(text)
             print(f"Made {clone_path(file)} from {source}. Open it in your editor.")
@@ -146,7 +148,7 @@ def begin(part: int, now: Progress) -> None:
     save(Progress(part, earlier, {step: count for step, count in now.hints.items() if step in earlier}))
 
 
-def move_aside(file: Path, part: int) -> None:
+def _move_aside(file: Path, part: int) -> None:
     """Give what is in the place of work/plugin.py a numbered name, that nothing has, and say which."""
     if not os.path.lexists(file):
         return
@@ -158,17 +160,17 @@ def move_aside(file: Path, part: int) -> None:
         print(f"To go on with that one instead:   cp {clone_path(aside)} {clone_path(file)}")
 
 
-def print_beginning(part: int, first: Step) -> None:
+def _print_beginning(part: int, first: Step) -> None:
     """Print what to expect of the first check, and of this machine."""
     about = course.part(part)
     print(f"\n{about.heading}: {len(about.steps)} steps, {about.minutes} min.\n")
     print(f"The first check will FAIL, at step {first.id}. That is where part {part} begins, and not a")
     print("broken install: each step goes from FAIL to ok by what you write.\n")
-    print("\n".join(machine_lines()))
+    print("\n".join(_machine_lines()))
     print(f"\nStuck?   ./workshop hint        See step {first.id} fail:   ./workshop check")
 
 
-def machine_lines() -> list[str]:
+def _machine_lines() -> list[str]:
     """Return what this machine has, and what is skipped without it."""
     from importlib import metadata
 
@@ -178,7 +180,7 @@ def machine_lines() -> list[str]:
     return [
         f"  Python          {python}",
         f"  Flask           {metadata.version('flask')}",
-        f"  Docker Engine   {engine_state()}",
+        f"  Docker Engine   {_engine_state()}",
         f"  Rights          {rights}",
         "The checks of all three parts need no Docker and no root: nothing of them is",
         "skipped here. Only what goes through docker itself needs an engine, such as",
@@ -186,7 +188,7 @@ def machine_lines() -> list[str]:
     ]
 
 
-def engine_state() -> str:
+def _engine_state() -> str:
     """Return whether a Docker Engine can be reached: without a word to it, so that this takes no time."""
     if not shutil.which("docker"):
         return "no: there is no docker command here"
@@ -203,9 +205,9 @@ def hint(step: str | None = None) -> int:
     try:
         about = course.step(step) if step else next_step(now)
     except CourseError as error:
-        return wrong_usage(error, "./workshop hint 1.1")
+        return _wrong_usage(error, "./workshop hint 1.1")
     if about is None:
-        return print_next(now)
+        return _print_next(now)
     given = now.hints.get(about.id, 0)
     depth = min(given + 1, len(about.hints))
     print(f"Step {about.id} · {about.title}\nHint {depth} of {len(about.hints)}\n")
@@ -214,11 +216,11 @@ def hint(step: str | None = None) -> int:
     if given < len(about.hints):
         now.hints[about.id] = depth
         save(now)
-    after_hint(about, given, step)
+    _after_hint(about, given, step)
     return 0
 
 
-def after_hint(about: Step, given: int, asked: str | None) -> None:
+def _after_hint(about: Step, given: int, asked: str | None) -> None:
     """Print what comes after a hint: the check, and the next hint; after the last one the diff."""
     again = f"./workshop hint {about.id}" if asked else "./workshop hint"
     part = part_of(about)
@@ -240,13 +242,13 @@ def diff(step: str | None = None) -> int:
     try:
         about = course.step(step) if step else None
     except CourseError as error:
-        return wrong_usage(error, "./workshop diff 1.1")
+        return _wrong_usage(error, "./workshop diff 1.1")
     part = part_of(about) if about else max(now.part, 1)
     if not (work() / "plugin.py").is_file():
         print(f"There is no {clone_path(work() / 'plugin.py')} yet. Make it:   ./workshop start {part}")
         return 1
     try:
-        differences = list(diff_of_step(about) if about else diff_of_part(part))
+        differences = list(_diff_of_step(about) if about else _diff_of_part(part))
     except CourseError as error:
         print(f"{error}\nMend that first; it says more:   ./workshop check {part}")
         return 1
@@ -255,23 +257,23 @@ def diff(step: str | None = None) -> int:
     return 0
 
 
-def diff_of_part(part: int) -> Iterator[str]:
+def _diff_of_part(part: int) -> Iterator[str]:
     """Yield the differences of the whole files."""
     mine = (work() / "plugin.py").read_text(errors="replace")
-    yield from unified(
+    yield from _unified(
         mine, (repository.clone_root() / f"part{part}" / "plugin.py").read_text(), f"part{part}/plugin.py"
     )
 
 
-def diff_of_step(step: Step) -> Iterator[str]:
+def _diff_of_step(step: Step) -> Iterator[str]:
     """Yield the differences of the functions of a step. Raises CourseError where the learner's file is no Python."""
     file = work() / "plugin.py"
     mine = course.functions(file.read_text(errors="replace"), clone_path(file))
     for reference in step.code:
-        yield from unified(mine.get(reference.partition(":")[2], ""), course.snippet(reference), reference)
+        yield from _unified(mine.get(reference.partition(":")[2], ""), course.snippet(reference), reference)
 
 
-def unified(mine: str, theirs: str, reference: str) -> Iterator[str]:
+def _unified(mine: str, theirs: str, reference: str) -> Iterator[str]:
     name, _, function = reference.partition(":")
     if mine == theirs:
         yield f"  {reference} is the same in yours."

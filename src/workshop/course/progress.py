@@ -27,7 +27,7 @@ def progress() -> Progress:
     """Return how far the learner is; a file that cannot be read counts as none, and that is said once."""
     path = work() / ".progress.json"
     try:
-        return read(path.read_text())
+        return _read(path.read_text())
     except FileNotFoundError:
         return Progress()
     except OSError as error:
@@ -40,7 +40,7 @@ def progress() -> Progress:
         return Progress()
 
 
-def read(text: str) -> Progress:
+def _read(text: str) -> Progress:
     """Return the progress in a JSON text. Raises ValueError or TypeError for any other text."""
     found = Progress(**json.loads(text))
     whole = found.part in (0, 1, 2, 3) and isinstance(found.passed, list) and isinstance(found.hints, dict)

@@ -37,30 +37,30 @@ def main(engine: bool) -> int:
         print("The tour runs the parts of the course. Clone its repository, and there type   ./workshop tour")
         return 1
     try:
-        return engine_tour(home) if engine else practice_tour(home)
+        return _engine_tour(home) if engine else _practice_tour(home)
     except (NotReady, DockerError) as error:
         print(f"\nThe tour stops here. {error}\nSee what does not work on this machine:   ./workshop test")
         return 1
 
 
-def practice_tour(home: Path) -> int:
+def _practice_tour(home: Path) -> int:
     """Play Docker's side ourselves, in a folder that is gone afterwards."""
-    say("head", "Three plugins, each a little more than the one before it.")
+    _say("head", "Three plugins, each a little more than the one before it.")
     print("Docker's side is played here, so no Docker is needed. Each part also runs alone.")
     with private_folder() as folder:
-        for part, stage in enumerate((greeting, activation, volumes), start=1):
-            with run_part(home, part, folder / "ddd.sock", folder / "root") as plugin:
+        for part, stage in enumerate((_greeting, _activation, _volumes), start=1):
+            with _run_part(home, part, folder / "ddd.sock", folder / "root") as plugin:
                 stage(plugin)
-    if not engine_trouble():
+    if not _engine_trouble():
         print("\nThere is a Docker Engine here. To see the real one do it:   ./workshop tour --engine")
     print("\nNow see that all of this holds on this machine:   ./workshop test")
     return 0
 
 
 @contextmanager
-def run_part(home: Path, part: int, socket: Path, root: Path) -> Iterator[Plugin]:
+def _run_part(home: Path, part: int, socket: Path, root: Path) -> Iterator[Plugin]:
     """Run the plugin of a part while its stage is shown."""
-    say("head", f"\nPart {part}: python part{part}/plugin.py")
+    _say("head", f"\nPart {part}: python part{part}/plugin.py")
     plugin = Plugin(command_for(str(home / f"part{part}" / "plugin.py"), None), socket, root)
     try:
         yield plugin.start()
@@ -68,56 +68,58 @@ def run_part(home: Path, part: int, socket: Path, root: Path) -> Iterator[Plugin
         plugin.close()
 
 
-def greeting(plugin: Plugin) -> None:
+def _greeting(plugin: Plugin) -> None:
     """Part 1: somebody answers on the socket."""
-    say("you", "$ curl --unix-socket ddd.sock http://localhost/")
-    show(plugin.call("", method="GET"), caller="curl")
-    print_achievement("A server listens where Docker looks for plugins.", "less part1/plugin.py")
+    _say("you", "$ curl --unix-socket ddd.sock http://localhost/")
+    _show(plugin.call("", method="GET"), caller="curl")
+    _print_achievement("A server listens where Docker looks for plugins.", "less part1/plugin.py")
 
 
-def activation(plugin: Plugin) -> None:
+def _activation(plugin: Plugin) -> None:
     """Part 2: Docker activates the plugin, and is told what the plugin cannot do yet."""
-    daemon = Daemon(plugin.address(), on_exchange=show)
-    play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
-    print_achievement("Docker can activate the plugin, and print what it says.", "diff part1/plugin.py part2/plugin.py")
+    daemon = Daemon(plugin.address(), on_exchange=_show)
+    _play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
+    _print_achievement(
+        "Docker can activate the plugin, and print what it says.", "diff part1/plugin.py part2/plugin.py"
+    )
 
 
-def volumes(plugin: Plugin) -> None:
+def _volumes(plugin: Plugin) -> None:
     """Part 3: the life of a volume."""
-    daemon = Daemon(plugin.address(), on_exchange=show, seed=1)
-    play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
-    play("volume inspect mango", lambda: json.dumps([daemon.volume_inspect("mango")], indent=4))
-    play(f"run --rm -v mango:/data busybox {WRITE}", lambda: daemon.run("mango", write_note))
-    play(f"run --rm -v mango:/data busybox {READ}", lambda: daemon.run("mango", read_note))
-    play("volume rm mango", lambda: daemon.volume_rm("mango"))
-    print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+    daemon = Daemon(plugin.address(), on_exchange=_show, seed=1)
+    _play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
+    _play("volume inspect mango", lambda: json.dumps([daemon.volume_inspect("mango")], indent=4))
+    _play(f"run --rm -v mango:/data busybox {WRITE}", lambda: daemon.run("mango", _write_note))
+    _play(f"run --rm -v mango:/data busybox {READ}", lambda: daemon.run("mango", _read_note))
+    _play("volume rm mango", lambda: daemon.volume_rm("mango"))
+    _print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
 
 
-def write_note(mountpoint: str) -> str:
+def _write_note(mountpoint: str) -> str:
     """Do what the first container does; it prints nothing."""
     Path(mountpoint, "note").write_text("hello\n")
     return "(prints nothing)"
 
 
-def read_note(mountpoint: str) -> str:
+def _read_note(mountpoint: str) -> str:
     """Do what the second container does."""
     return Path(mountpoint, "note").read_text().strip()
 
 
-def play(command: str, act: Callable[[], str]) -> None:
+def _play(command: str, act: Callable[[], str]) -> None:
     """Show a docker command, then the exchanges that it makes, then what docker prints."""
-    say("you", f"\n$ docker {command}")
+    _say("you", f"\n$ docker {command}")
     try:
         print(act())
     except DockerError as error:
         print(f"Error response from daemon: {error}")
 
 
-def engine_trouble() -> str:
+def _engine_trouble() -> str:
     """Return why no Docker Engine can be used here, "" when one can."""
     if not shutil.which("docker"):
         return "There is no docker command here. Install Docker Engine (Debian, Ubuntu: apt-get install docker.io)."
-    asked = run_docker("version", "--format", "{{.Server.Version}}")
+    asked = _run_docker("version", "--format", "{{.Server.Version}}")
     if asked.returncode:
         return f"Docker does not answer: {asked.stderr.strip().splitlines()[-1]} Start it, or run this as root."
     if not os.access(PLUGINS if PLUGINS.exists() else PLUGINS.parent.parent, os.W_OK):
@@ -125,60 +127,60 @@ def engine_trouble() -> str:
     return ""
 
 
-def engine_tour(home: Path) -> int:
+def _engine_tour(home: Path) -> int:
     """Do the same through docker: the parts listen where Docker looks."""
     socket = PLUGINS / "ddd.sock"
-    trouble = engine_trouble()
+    trouble = _engine_trouble()
     if accepts(socket):
         trouble = f"A plugin listens at {socket} already. End it, then type   ./workshop tour --engine"
     if trouble:
         print(f"{trouble}\nWithout an engine:   ./workshop tour")
         return 1
-    say("head", "The same three plugins, and your Docker Engine. After each command: what the plugin was asked.")
+    _say("head", "The same three plugins, and your Docker Engine. After each command: what the plugin was asked.")
     volume = f"mango-{secrets.token_hex(4)}"
     with private_folder() as folder:
-        with run_part(home, 1, socket, folder) as plugin:
-            greeting(plugin)
-        with run_part(home, 2, socket, folder) as plugin:
-            docker(plugin, f"volume create -d ddd {volume}", wanted=1)
-            print_achievement(
+        with _run_part(home, 1, socket, folder) as plugin:
+            _greeting(plugin)
+        with _run_part(home, 2, socket, folder) as plugin:
+            _docker(plugin, f"volume create -d ddd {volume}", wanted=1)
+            _print_achievement(
                 "Docker has activated the plugin, and prints its error.", "diff part1/plugin.py part2/plugin.py"
             )
-        with run_part(home, 3, socket, folder) as plugin:
-            engine_volumes(plugin, volume)
+        with _run_part(home, 3, socket, folder) as plugin:
+            _engine_volumes(plugin, volume)
     print(REMEMBERED)
     print("\nNow see that all of this holds on this machine:   ./workshop test --require engine")
     return 0
 
 
-def engine_volumes(plugin: Plugin, volume: str) -> None:
+def _engine_volumes(plugin: Plugin, volume: str) -> None:
     """Part 3 with a real engine. The volume is removed whatever happens."""
     try:
-        docker(plugin, f"volume create -d ddd {volume}")
-        docker(plugin, f"volume inspect {volume}")
-        docker(plugin, f"run --rm --network none -v {volume}:/data busybox {WRITE}")
-        docker(plugin, f"run --rm --network none -v {volume}:/data busybox {READ}")
-        docker(plugin, f"volume rm {volume}")
+        _docker(plugin, f"volume create -d ddd {volume}")
+        _docker(plugin, f"volume inspect {volume}")
+        _docker(plugin, f"run --rm --network none -v {volume}:/data busybox {WRITE}")
+        _docker(plugin, f"run --rm --network none -v {volume}:/data busybox {READ}")
+        _docker(plugin, f"volume rm {volume}")
     except DockerError:
-        run_docker("volume", "rm", "-f", volume)
+        _run_docker("volume", "rm", "-f", volume)
         raise
-    print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+    _print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
 
 
-def docker(plugin: Plugin, line: str, wanted: int = 0) -> None:
+def _docker(plugin: Plugin, line: str, wanted: int = 0) -> None:
     """Run a docker command and show what it prints, and what the plugin was asked. Raises DockerError."""
     before = len(plugin.output())
-    say("you", f"\n$ docker {line}")
+    _say("you", f"\n$ docker {line}")
     done = subprocess.run(f"docker {line}", shell=True, capture_output=True, text=True, timeout=300)
     for request in plugin.output()[before:].splitlines():
         if '"' in request:
-            say("docker", f"  [docker]  {request.split(chr(34))[1]}")
+            _say("docker", f"  [docker]  {request.split(chr(34))[1]}")
     print((done.stdout + done.stderr).strip())
     if done.returncode != wanted:
         raise DockerError(f"docker {line.split()[0]} ended with status {done.returncode}.")
 
 
-def run_docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run_docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run docker, and give it 30 s: a driver that is gone costs 15."""
     try:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=30)
@@ -186,28 +188,28 @@ def run_docker(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(arguments, 1, "", "no answer within 30 s.")
 
 
-def show(exchange: Exchange, caller: str = "docker") -> None:
+def _show(exchange: Exchange, caller: str = "docker") -> None:
     """Print an exchange, each line with its speaker."""
     method = exchange.request.split(b" ")[0].decode()
-    lines("docker", f"[{caller}]", f"{method} /{exchange.endpoint}  {exchange.sent or '(empty body)'}")
+    _lines("docker", f"[{caller}]", f"{method} /{exchange.endpoint}  {exchange.sent or '(empty body)'}")
     answer = f"{exchange.status}  {exchange.text.strip()}" if exchange.status else exchange.failure
-    lines("plugin" if exchange.status == 200 else "error", "[plugin]", answer)
+    _lines("plugin" if exchange.status == 200 else "error", "[plugin]", answer)
 
 
-def lines(colour: str, speaker: str, text: str) -> None:
+def _lines(colour: str, speaker: str, text: str) -> None:
     """Print a speaker's words in 80 columns."""
     wrapped = textwrap.wrap(text, 68, subsequent_indent="  ", break_on_hyphens=False)
     for number, line in enumerate(wrapped):
-        say(colour, f"  {speaker if number == 0 else '':8}  {line}")
+        _say(colour, f"  {speaker if number == 0 else '':8}  {line}")
 
 
-def print_achievement(achievement: str, look: str) -> None:
+def _print_achievement(achievement: str, look: str) -> None:
     """End a part."""
-    say("head", f"\nAchievement unlocked! {achievement}")
+    _say("head", f"\nAchievement unlocked! {achievement}")
     print(f"Read it:   {look}")
 
 
-def say(colour: str, text: str) -> None:
+def _say(colour: str, text: str) -> None:
     """Print in colour on a terminal, plainly elsewhere or with NO_COLOR."""
     plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
     print(text if plain else f"\033[{COLOURS[colour]}m{text}\033[0m", flush=True)

@@ -50,7 +50,7 @@ class Attempt:
     wrong: str = ""
 
 
-def attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attempt:
+def _attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attempt:
     """Send a request on a new connection, and return what came of it. limit bounds each wait, in seconds."""
     result = Attempt(Exchange(endpoint, data))
     begun = time.perf_counter()
@@ -63,12 +63,12 @@ def attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attem
             read_answer(connection, result.exchange)
     except (OSError, http.client.HTTPException) as error:
         result.exchange.status, result.exchange.failure = 0, failure(error)
-        result.wrong = go_error(error, address, result.sent)
+        result.wrong = _go_error(error, address, result.sent)
     result.exchange.seconds = time.perf_counter() - begun
     return result
 
 
-def go_error(error: Exception, address: Address, connected: bool) -> str:
+def _go_error(error: Exception, address: Address, connected: bool) -> str:
     """Return what Go's http client says of an error."""
     where = f"unix {address.path}" if address.path else f"tcp {address.host}:{address.port}"
     match error:
@@ -99,40 +99,40 @@ class Client:
         answer = self.first_answer(address, endpoint, None if body is None else to_json(body))
         if answer.status != 200:
             raise DriverError(f"{endpoint}: {answer.err or answer.text}")
-        return decode(answer)
+        return _decode(answer)
 
     def first_answer(self, address: Address, endpoint: str, body: bytes | None) -> Exchange:
         """Return the first answer, whatever it says: Docker repeats only what was not answered. Raises Broken."""
         begun, wait = self.clock.now(), 1.0
         while True:
-            sent = request(endpoint, body, self.shape, host=host_header(address))
-            made = attempt(address, endpoint, sent, LIMITS.get(endpoint, LIMIT))
+            sent = request(endpoint, body, self.shape, host=_host_header(address))
+            made = _attempt(address, endpoint, sent, LIMITS.get(endpoint, LIMIT))
             self.on_exchange(made.exchange)
             if made.exchange.status:
                 return made.exchange
             if self.clock.now() - begun + wait >= GIVE_UP:
-                raise Broken(f'Post "{url(address, self.shape)}/{endpoint}": {made.wrong}')
+                raise Broken(f'Post "{_url(address, self.shape)}/{endpoint}": {made.wrong}')
             self.clock.sleep(wait)
             wait *= 2
             # what was sent is lost: Docker sends the rest of a buffer that it has read to its end (moby issue 39331)
             body = b"" if made.sent else body
 
 
-def host_header(address: Address) -> str | None:
+def _host_header(address: Address) -> str | None:
     """Return what Docker names in Host over TCP; None for a socket, where it depends on the engine."""
     if address.path:
         return None
     return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
 
 
-def url(address: Address, shape: str) -> str:
+def _url(address: Address, shape: str) -> str:
     """Return the URL that Docker names in an error: before 20.10.26 a socket's path stood for the host."""
     if address.path:
         return f"http://{HOSTS[shape] or address.path.replace('/', '%2F')}"
-    return f"{'https' if address.tls else 'http'}://{host_header(address)}"
+    return f"{'https' if address.tls else 'http'}://{_host_header(address)}"
 
 
-def decode(answer: Exchange) -> dict[str, Any]:
+def _decode(answer: Exchange) -> dict[str, Any]:
     """Return the object in an answer of status 200. Raises DriverError where there is none, or Err says something."""
     try:
         value = as_go_reads(gojson.decode(answer.text))

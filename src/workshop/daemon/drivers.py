@@ -29,7 +29,7 @@ class Volume:
     status: dict[str, Any] | None = None
 
 
-def volume_of(told: Any, driver: str) -> Volume | None:
+def _volume_of(told: Any, driver: str) -> Volume | None:
     """Return the volume of an answer of Get or List. Raises DriverError where Go could not read it.
 
     Source: adapter.go (Get, List): CreatedAt is a time with its zone, or absent.
@@ -76,7 +76,7 @@ class Plugin:
     def get(self, name: str) -> Volume | None:
         """Return a volume, None where the driver has none of that name: any error is a no. Raises Broken."""
         try:
-            return volume_of(self.call("Get", Name=name).get("Volume"), self.name)
+            return _volume_of(self.call("Get", Name=name).get("Volume"), self.name)
         except Broken:
             raise
         except DriverError:
@@ -104,7 +104,7 @@ class Plugin:
         """Return all volumes. Raises DriverError."""
         told = check_type(self.call("List").get("Volumes"), list, ".Volumes")
         undated = [{**check_type(each, dict, ".Volumes"), "CreatedAt": None} for each in told if each is not None]
-        return [volume for each in undated if (volume := volume_of(each, self.name))]
+        return [volume for each in undated if (volume := _volume_of(each, self.name))]
 
 
 class Drivers:

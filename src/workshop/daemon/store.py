@@ -84,7 +84,7 @@ class Store:
 
     def __init__(self, plugins: Places | Address, client: Client, record: Record, folder: Path | None) -> None:
         self.record = record
-        self.drivers = drivers_at(plugins, client, record)
+        self.drivers = _drivers_at(plugins, client, record)
         self.local = Local(lambda: record.data["local"], folder)
 
     @property
@@ -224,7 +224,7 @@ class Store:
         return [self.local, *self.drivers.all()]
 
 
-def drivers_at(plugins: Places | Address, client: Client, record: Record) -> Drivers:
+def _drivers_at(plugins: Places | Address, client: Client, record: Record) -> Drivers:
     """Return the plugins of these places, or the one at an address."""
     memory = lambda: record.data["plugins"]  # noqa: E731 - the record on disk is read anew before each verb
     if isinstance(plugins, Places):

@@ -51,14 +51,14 @@ def own_folder(prefix: str, place: str | None = None) -> Iterator[Path]:
     """Give a new folder, and remove it afterwards; but never what a plugin has left mounted in it."""
     with deferred():
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place or place_with_room(*DISKS, MEMORY))).resolve()
-        end = at_end(lambda: take_away(folder))
+        end = at_end(lambda: _take_away(folder))
     try:
         yield folder
     finally:
         end()
 
 
-def take_away(folder: Path) -> None:
+def _take_away(folder: Path) -> None:
     """Remove a folder of ours, after an umount of what is mounted in it, or from it. What cannot be unmounted stays."""
     unmount([*mounts_below(folder), *mounted_from(folder)])
     if left := mounts_below(folder):
@@ -75,7 +75,7 @@ def unmount(points: Sequence[str]) -> None:
         subprocess.run(["umount", "--", point], stderr=subprocess.DEVNULL, start_new_session=True)
 
 
-def mounts(pid: str = "self") -> list[tuple[str, str]]:
+def _mounts(pid: str = "self") -> list[tuple[str, str]]:
     """Return what a process sees mounted: what of its file system, and where. Source: proc_pid_mountinfo(5)."""
     text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
     # the kernel writes a space as \040
@@ -88,10 +88,10 @@ def mounts(pid: str = "self") -> list[tuple[str, str]]:
 
 def mounts_below(folder: Path, pid: str = "self") -> list[str]:
     """Return where something is mounted below a folder, the innermost first."""
-    points = [point for _, point in mounts(pid) if point.startswith(f"{folder}/")]
+    points = [point for _, point in _mounts(pid) if point.startswith(f"{folder}/")]
     return sorted(points, key=len, reverse=True)
 
 
 def mounted_from(folder: Path) -> list[str]:
     """Return where a folder of ours, whose name is random, or what is in it, is mounted elsewhere; the latest first."""
-    return [point for root, point in reversed(mounts()) if folder.name in root.split("/")]
+    return [point for root, point in reversed(_mounts()) if folder.name in root.split("/")]

@@ -115,13 +115,13 @@ class Plugin:
         """Send a signal to a process and all it started, and SIGKILL to what outlasts it; return its exit status."""
         patience = min(self.patience, 3.0) if interrupt.happened() else self.patience
         deadline = time.monotonic() + patience
-        pass_on(process, number)
+        _pass_on(process, number)
         exit_status_within(process, patience)
         # what it started may live longer than the plugin itself
         while session_processes(process.pid) and time.monotonic() < deadline:
             time.sleep(0.002)
         if session_processes(process.pid):
-            pass_on(process, signal.SIGKILL)
+            _pass_on(process, signal.SIGKILL)
         return process.wait(self.patience)
 
     def stop(self) -> int:
@@ -202,7 +202,7 @@ class Plugin:
         return Address(path=str(self.socket))
 
 
-def pass_on(process: subprocess.Popen[bytes], number: int) -> None:
+def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
     """Send a signal to the process group of a program that was started here."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

@@ -103,7 +103,7 @@ class PluginUnderTest(Plugin):
         if not self.command:
             self.not_ours = "the plugin was not started by this check, and others may use it"
         elif first:
-            self.not_ours = not_empty(first)
+            self.not_ours = _not_empty(first)
         else:
             self.not_ours = self.look_for_a_volume(first)
         self.clean_up()
@@ -116,7 +116,7 @@ class PluginUnderTest(Plugin):
         name, mount_id = f"{FRUIT[0]}-{secrets.token_hex(8)}", secrets.token_hex(32)
         known = self.quietly("Get", {"Name": name})
         self.made.append(name)
-        if knows_none(known):
+        if _knows_none(known):
             self.claimed.add(name)
         before = set(self.root.rglob("*"))
         self.quietly("Create", {"Name": name, "Opts": {}})
@@ -133,7 +133,7 @@ class PluginUnderTest(Plugin):
             return "List does not say what is there"
         if first:
             self.goes_away = False
-            return not_empty(first)
+            return _not_empty(first)
         if not isinstance(told, str) or not os.path.isabs(told) or "\0" in told:
             return "no volume can be made and mounted, so that nobody knows where its files are"
         self.goes_away = self.in_root(told)
@@ -170,7 +170,7 @@ class PluginUnderTest(Plugin):
             self.shut_down()
         deadline = time.monotonic() + 2
         while self.unanswered and not self.command and time.monotonic() < deadline:
-            if not knows_none(self.quietly("Get", {"Name": self.unanswered})):
+            if not _knows_none(self.quietly("Get", {"Name": self.unanswered})):
                 break
             time.sleep(0.01)
         self.unanswered = None
@@ -210,7 +210,7 @@ class PluginUnderTest(Plugin):
         with self.claiming:
             if name not in self.claimed:
                 answer = self.quietly("Get", {"Name": name})
-                if knows_none(answer):
+                if _knows_none(answer):
                     self.claimed.add(name)
                 elif answer.status or self.strangers or not self.command:
                     raise SkipTest(f"needs names that are nobody's, and Get of {name}, a random one, has no error")
@@ -496,12 +496,12 @@ NOT_SURVEYED = "it is not known whether the store is this check's own"
 ALLOW = "To try it all the same:   --allow-outside-root"
 
 
-def not_empty(first: set[str]) -> str:
+def _not_empty(first: set[str]) -> str:
     """Return that a first List has named volumes."""
     return f"the first List was not empty, but named {', '.join(sorted(first)[:3])}{', …' if len(first) > 3 else ''}"
 
 
-def knows_none(answer: Exchange) -> bool:
+def _knows_none(answer: Exchange) -> bool:
     """Tell whether Get says that there is no such volume: an error, or no Volume, which is one to Docker.
 
     Source: moby daemon/volume/drivers/adapter.go (Get).

@@ -58,12 +58,12 @@ class Found:
         scheme, host, path = parse(self.url)
         secure = scheme == "https"
         # the files of TLSConfig are looked at even where nothing is to be secured
-        context = tls_context(self.tls or {}) if secure or self.tls else None
+        context = _tls_context(self.tls or {}) if secure or self.tls else None
         if scheme == "unix":
-            return unix_address(host or path)
+            return _unix_address(host or path)
         if not host:
             raise DiscoveryError('Post "http:///Plugin.Activate": http: no Host in request URL')
-        name, port = host_and_port(host)
+        name, port = _host_and_port(host)
         if port > LAST_PORT:
             post = f'Post "{"https" if secure else "http"}://{host}/Plugin.Activate"'
             raise DiscoveryError(f"{post}: dial tcp: address {port}: invalid port")
@@ -81,23 +81,23 @@ def locate(name: str, places: Places) -> Found:
     The first file there is counts: one that is broken is an error, and none after it is tried. For a socket only
     sockets count, and links to them, whether or not somebody listens. Docker checks no name: ".." leads out.
     """
-    for path in candidates(places.sockets, f"{name}.sock", name):
-        if is_socket(path):
+    for path in _candidates(places.sockets, f"{name}.sock", name):
+        if _is_socket(path):
             return Found(f"unix://{path}", {"InsecureSkipVerify": True})
     for folder in places.specs:
-        for ending, read in ((".spec", read_spec), (".json", read_json)):
-            for path in candidates(folder, f"{name}{ending}", name):
+        for ending, read in ((".spec", _read_spec), (".json", _read_json)):
+            for path in _candidates(folder, f"{name}{ending}", name):
                 if path.exists():
                     return read(path)
     raise NotFound(f'plugin "{name}" not found')
 
 
-def candidates(folder: Path, file: str, name: str) -> tuple[Path, Path]:
+def _candidates(folder: Path, file: str, name: str) -> tuple[Path, Path]:
     """Return the two paths of a file: FOLDER/FILE and FOLDER/NAME/FILE."""
     return Path(os.path.normpath(f"{folder}/{file}")), Path(os.path.normpath(f"{folder}/{name}/{file}"))
 
 
-def is_socket(path: Path) -> bool:
+def _is_socket(path: Path) -> bool:
     """Tell whether this is a socket, or a link to one."""
     try:
         return path.is_socket()
@@ -105,30 +105,30 @@ def is_socket(path: Path) -> bool:
         return False
 
 
-def read_spec(path: Path) -> Found:
+def _read_spec(path: Path) -> Found:
     """Return what a .spec file says: one URL. Raises DiscoveryError. A https address in it is never verified."""
-    url = read(path).strip(WHITE_SPACE)
+    url = _read(path).strip(WHITE_SPACE)
     if not parse(url)[0]:
         raise DiscoveryError("Unknown protocol")
     return Found(url, {"InsecureSkipVerify": True})
 
 
-def read_json(path: Path) -> Found:
+def _read_json(path: Path) -> Found:
     """Return what a .json file says: Addr, and TLSConfig. Raises DiscoveryError.
 
     Without TLSConfig a https address is verified by the system's roots; with one that names no CAFile it is not
     verified, whatever InsecureSkipVerify says. Name and unknown fields do not count.
     """
     try:
-        said = gojson.decode(read(path))
+        said = gojson.decode(_read(path))
     except ValueError as error:
         raise DiscoveryError(str(error)) from None
     said = {} if said is None else said
     if not isinstance(said, dict):
         raise DiscoveryError(f"json: cannot unmarshal {gojson.kind(said)} into Go value of type plugins.Plugin")
-    url, tls = check_type(said, "Addr", str, "string"), check_type(said, "TLSConfig", dict, "tlsconfig.Options")
+    url, tls = _check_type(said, "Addr", str, "string"), _check_type(said, "TLSConfig", dict, "tlsconfig.Options")
     if tls is not None:
-        tls = {name: check_type(tls, name, kind, go) for name, kind, go in TLS_FIELDS}
+        tls = {name: _check_type(tls, name, kind, go) for name, kind, go in TLS_FIELDS}
         tls["InsecureSkipVerify"] = tls["InsecureSkipVerify"] or not tls["CAFile"]
     return Found(url or "", tls)
 
@@ -142,7 +142,7 @@ TLS_FIELDS = (
 )
 
 
-def check_type(value: dict[str, Any], name: str, wanted: type, go: str) -> Any:
+def _check_type(value: dict[str, Any], name: str, wanted: type, go: str) -> Any:
     """Return a field, None where it is absent. Raises DiscoveryError where its type is another."""
     found = gojson.field(value, name)
     if found is not None and not isinstance(found, wanted):
@@ -151,7 +151,7 @@ def check_type(value: dict[str, Any], name: str, wanted: type, go: str) -> Any:
     return found
 
 
-def read(path: Path) -> str:
+def _read(path: Path) -> str:
     """Return a file's text. Raises DiscoveryError."""
     try:
         return path.read_bytes().decode(errors="surrogateescape")
@@ -180,19 +180,19 @@ def parse(url: str) -> tuple[str, str, str]:
         authority, slash, path = rest[2:].partition("/")
         path = slash + path
     try:
-        found = scheme, host_of(authority), unescaped(path)
-        unescaped(fragment)
+        found = scheme, _host_of(authority), _unescaped(path)
+        _unescaped(fragment)
     except ValueError as error:
         raise DiscoveryError(f"{wrong}{error}") from None
     return found
 
 
-def host_of(authority: str) -> str:
+def _host_of(authority: str) -> str:
     """Return the host of USER@HOST. Raises ValueError in Go's words."""
     user, _, host = authority.rpartition("@")
     if not re.fullmatch(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*", user):
         raise ValueError("net/url: invalid userinfo")
-    unescaped(user)
+    _unescaped(user)
     if host.startswith("["):
         address, bracket, port = host.rpartition("]")
         if not bracket:
@@ -212,7 +212,7 @@ def host_of(authority: str) -> str:
     return host
 
 
-def unescaped(text: str) -> str:
+def _unescaped(text: str) -> str:
     """Return a text with its %XX replaced. Raises ValueError in Go's words."""
     for escape in re.findall(r"%.{0,2}", text, re.DOTALL):
         if not re.fullmatch(r"%[0-9A-Fa-f]{2}", escape):
@@ -220,13 +220,13 @@ def unescaped(text: str) -> str:
     return os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(text)))
 
 
-def host_and_port(host: str) -> tuple[str, int]:
+def _host_and_port(host: str) -> tuple[str, int]:
     """Return the name and the port of "name:port" or "[::1]:port"; port 0 where none is named."""
     name, _, port = host.rpartition(":") if re.search(r":[0-9]*$", host) else (host, "", "")
     return name.strip("[]"), int(port or 0)
 
 
-def unix_address(path: str) -> Address:
+def _unix_address(path: str) -> Address:
     """Return the address of a socket. Raises DiscoveryError where the path does not fit into one, or is none."""
     if not path or "\0" in path:
         raise DiscoveryError(f"{gojson.quote_text(path)} is no path of a Unix socket")
@@ -235,7 +235,7 @@ def unix_address(path: str) -> Address:
     return Address(path=path)
 
 
-def tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
+def _tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
     """Return how to speak TLS. Raises DiscoveryError where a file cannot be read: Docker does not try that again.
 
     Source: docker/go-connections tlsconfig/config.go (Client, certPool, getCert): TLS 1.2 at least, and the CAFile
@@ -248,14 +248,14 @@ def tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
     if options.get("InsecureSkipVerify"):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     elif ca:
-        load(lambda: context.load_verify_locations(ca), f"could not read CA certificate {json.dumps(ca)}", ca)
+        _load(lambda: context.load_verify_locations(ca), f"could not read CA certificate {json.dumps(ca)}", ca)
     own = [options.get(name) or "" for name in ("CertFile", "KeyFile")]
     if any(own):
-        load(lambda: context.load_cert_chain(*own), "Could not load X509 key pair", next(filter(None, own)))
+        _load(lambda: context.load_cert_chain(*own), "Could not load X509 key pair", next(filter(None, own)))
     return context
 
 
-def load(action: Any, wrong: str, path: str) -> None:
+def _load(action: Any, wrong: str, path: str) -> None:
     """Do what reads a file of certificates. Raises DiscoveryError."""
     try:
         action()
@@ -270,32 +270,32 @@ def scan(places: Places = Places()) -> list[str]:
 
     Any socket counts, whatever its ending, but no link to one, though a link is found by its name.
     """
-    return [*sockets(places.sockets), *(name for folder in places.specs for name in specs(folder))]
+    return [*_sockets(places.sockets), *(name for folder in places.specs for name in _specs(folder))]
 
 
-def sockets(folder: Path) -> Iterator[str]:
+def _sockets(folder: Path) -> Iterator[str]:
     """Yield the names of a folder's sockets, and NAME for NAME/NAME.sock."""
-    for entry in entries(folder):
+    for entry in _entries(folder):
         inner = folder / entry.name / f"{entry.name}.sock"
-        if entry.is_dir(follow_symlinks=False) and is_socket(inner):
+        if entry.is_dir(follow_symlinks=False) and _is_socket(inner):
             yield entry.name
-        elif is_socket(folder / entry.name) and not entry.is_symlink():
+        elif _is_socket(folder / entry.name) and not entry.is_symlink():
             yield os.path.splitext(entry.name)[0]
 
 
-def specs(folder: Path) -> Iterator[str]:
+def _specs(folder: Path) -> Iterator[str]:
     """Yield the names of a folder's .spec and .json files; in a folder NAME the first file of that name counts."""
-    for entry in entries(folder):
+    for entry in _entries(folder):
         file = entry.name
         if entry.is_dir(follow_symlinks=False):
-            inner = [each.name for each in entries(folder / file)]
+            inner = [each.name for each in _entries(folder / file)]
             file = next((each for each in inner if os.path.splitext(each)[0] == file), file)
         name, ending = os.path.splitext(file)
         if ending in (".spec", ".json"):
             yield name
 
 
-def entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """Return what is in a folder, by name; nothing where there is no such folder, or it cannot be read."""
     try:
         with os.scandir(folder) as found:

@@ -192,7 +192,7 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
         response.begin()
         result.status, result.reason = response.status, response.reason
         result.headers = {name.lower(): value for name, value in response.getheaders()}
-        result.body = read_body(response)
+        result.body = _read_body(response)
         result.closes = response.will_close
     finally:
         response.close()
@@ -223,7 +223,7 @@ class DeadlineReader(io.RawIOBase):
             self.connection.settimeout(self.limit)
 
 
-def read_body(response: http.client.HTTPResponse) -> bytes:
+def _read_body(response: http.client.HTTPResponse) -> bytes:
     """Return the body of an answer. Raises HTTPException for one that is broken off, or does not end."""
     # only a whole read tells of a body that is shorter than its Content-Length
     if response.length is not None and response.length <= LONGEST:

@@ -30,12 +30,12 @@ def decode(text: str) -> Any:
     try:
         return json.JSONDecoder().raw_decode(start)[0]
     except json.JSONDecodeError as error:
-        raise ValueError(go_message(start, error.msg, error.pos)) from None
+        raise ValueError(_go_message(start, error.msg, error.pos)) from None
     except RecursionError:
         raise ValueError("exceeded max depth") from None
 
 
-def go_message(text: str, message: str, position: int) -> str:
+def _go_message(text: str, message: str, position: int) -> str:
     """Return what Go says where Python says message."""
     if message.startswith("Illegal trailing comma"):
         position += 1  # Python names the comma, Go what follows it
@@ -43,24 +43,24 @@ def go_message(text: str, message: str, position: int) -> str:
     if position >= len(text) or message.startswith("Unterminated string"):
         return "unexpected EOF"
     if message == "Expecting value" and text[position] in LITERALS:
-        return literal_message(LITERALS[text[position]], text[position:])
+        return _literal_message(LITERALS[text[position]], text[position:])
     if message == "Expecting ',' delimiter":
-        where = "after object key:value pair" if innermost(text[:position]) == "{" else "after array element"
+        where = "after object key:value pair" if _innermost(text[:position]) == "{" else "after array element"
     else:
         said = (words for start, words in WHERE.items() if message.startswith(start))
         where = next(said, "looking for beginning of value")
-    return f"invalid character {quote(text[position])} {where}"
+    return f"invalid character {_quote(text[position])} {where}"
 
 
-def literal_message(word: str, text: str) -> str:
+def _literal_message(word: str, text: str) -> str:
     """Return what Go says of a word that begins like true, false or null: it names the letter that breaks it."""
     for expected, found in zip(word, text + " ", strict=False):
         if expected != found:
-            return f"invalid character {quote(found)} in literal {word} (expecting {quote(expected)})"
+            return f"invalid character {_quote(found)} in literal {word} (expecting {_quote(expected)})"
     return "unexpected EOF"
 
 
-def innermost(text: str) -> str:
+def _innermost(text: str) -> str:
     """Return the bracket that is open at the end of a text."""
     brackets: list[str] = []
     for character in re.sub(r'"(\\.|[^"\\])*"', "", text):
@@ -71,7 +71,7 @@ def innermost(text: str) -> str:
     return brackets[-1] if brackets else ""
 
 
-def quote(character: str) -> str:
+def _quote(character: str) -> str:
     """Return a character as Go quotes one."""
     return {"'": r"'\''", "\n": r"'\n'", "\t": r"'\t'", "\r": r"'\r'"}.get(character, f"'{character}'")
 
@@ -90,7 +90,7 @@ def kind(value: Any) -> str:
 
 def quote_text(text: str) -> str:
     """Return a text as Go quotes one. Source: strconv.Quote; a surrogate stands for a byte that is not UTF-8."""
-    return '"' + "".join(map(escaped, text)) + '"'
+    return '"' + "".join(map(_escaped, text)) + '"'
 
 
 ESCAPES = {
@@ -106,7 +106,7 @@ ESCAPES = {
 }
 
 
-def escaped(character: str) -> str:
+def _escaped(character: str) -> str:
     """Return a character as it is in a text that Go quotes."""
     if character in ESCAPES or character.isprintable():
         return ESCAPES.get(character, character)

@@ -110,7 +110,7 @@ class PageServer:
         # Werkzeug would print and exit where the port is taken
         with socket.create_server(("127.0.0.1", port)) as listener:
             self.port = int(listener.getsockname()[1])
-            app = application(feed, self.port, token)
+            app = _application(feed, self.port, token)
             self.server = make_server(
                 "127.0.0.1", self.port, app, True, request_handler=PageHandler, fd=listener.fileno()
             )
@@ -138,7 +138,7 @@ class PageHandler(WSGIRequestHandler):
         """Say nothing: the terminal shows the conversation."""
 
 
-def application(feed: Feed, port: int, token: str) -> Flask:
+def _application(feed: Feed, port: int, token: str) -> Flask:
     """Return what answers a browser: the page, its script, and the events."""
     app = Flask(__name__, static_folder=FOLDER, static_url_path="")
     app.secret_key = secrets.token_bytes(32)
@@ -153,11 +153,11 @@ def application(feed: Feed, port: int, token: str) -> Flask:
         here: its name stands in Host (DNS rebinding).
         """
         if request.headers.get("Host", "").lower() not in {f"{name}:{port}" for name in NAMES}:
-            return sentence(421, f"This page is at 127.0.0.1:{port} only.")
+            return _sentence(421, f"This page is at 127.0.0.1:{port} only.")
         if hmac.compare_digest(request.args.get("token", "").encode(), token.encode()):
             session["token"] = True
         elif "token" not in session:
-            return sentence(403, "Open the address that the trace has printed: it has a token in it.")
+            return _sentence(403, "Open the address that the trace has printed: it has a token in it.")
         return None
 
     @app.get("/")
@@ -178,6 +178,6 @@ def application(feed: Feed, port: int, token: str) -> Flask:
     return app
 
 
-def sentence(status: int, text: str) -> Response:
+def _sentence(status: int, text: str) -> Response:
     """Return an answer that says why there is nothing."""
     return Response(f"{text}\n", status, content_type="text/plain; charset=utf-8")

@@ -40,14 +40,14 @@ class Screen:
         """Return what the daemon says."""
         self.last = call.n
         text = f"{call.method} {call.path}" if call.method else "(nothing that can be read)"
-        return lines_of(self.time_of(call), "docker", f"{text}  {body_text(call.request)}")
+        return _lines_of(self.time_of(call), "docker", f"{text}  {body_text(call.request)}")
 
     def result(self, call: Call) -> list[str]:
         """Return what the plugin says, or why it says nothing; and to what, where another question came between."""
         took = f"{call.took:.2f} s" if call.took >= 10 else f"{call.took * 1000:.1f} ms"
         said = [f"(to {call.path} at {self.time_of(call)})"] if call.n != self.last else []
         said += [f"{call.status} {call.reason}  {body_text(call.answer)}"] if call.status else []
-        return lines_of(took, "plugin", "  ".join([*said, f"({call.failure})"] if call.failure else said))
+        return _lines_of(took, "plugin", "  ".join([*said, f"({call.failure})"] if call.failure else said))
 
 
 def body_text(message: Message) -> str:
@@ -62,7 +62,7 @@ def body_text(message: Message) -> str:
     return shorten(plain, ON_SCREEN) + (f" (cut: it has {message.size} bytes)" if cut else "")
 
 
-def lines_of(left: str, speaker: str, text: str) -> list[str]:
+def _lines_of(left: str, speaker: str, text: str) -> list[str]:
     """Return text in lines of 80 columns behind its time and its speaker."""
     first, *more = textwrap.wrap(text, WIDTH - 24, break_on_hyphens=False) or [""]
     return [f"{left:>12}  {in_colour(speaker, f'[{speaker}]')}  {first}", *(f"{'':24}{line}" for line in more)]

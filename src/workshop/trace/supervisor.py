@@ -73,7 +73,7 @@ class Supervisor:
             why = f"The plugin cannot be started: {error.strerror}. See whether its command runs without trace."
             return self.report_no_start(why, before)
         self.running.set()
-        self.note(f"The plugin runs: {' '.join(map(short_word, self.plugin.command))}")
+        self.note(f"The plugin runs: {' '.join(map(_short_word, self.plugin.command))}")
         while not self.changed() and self.plugin.exit_status() is None and not self.ended.wait(0.1):
             pass
         self.running.clear()
@@ -119,6 +119,6 @@ class Supervisor:
         return "\n".join(["Its last lines:", *lines]) if lines else "It printed nothing."
 
 
-def short_word(word: str) -> str:
+def _short_word(word: str) -> str:
     """Return a word of a command as somebody would type it."""
     return "python" if word == sys.executable else short_path(Path(word)) if os.path.isfile(word) else word

@@ -52,7 +52,7 @@ class Options:
 def main(options: Options) -> int:
     """Trace until Ctrl-C or SIGTERM; return 0, 1 (it cannot be done here now) or 2 (what was typed is wrong)."""
     try:
-        options = check_options(options)
+        options = _check_options(options)
         with End() as end:
             trace(options, end)
     except (Usage, Refused, WrongCommand) as wrong:
@@ -91,7 +91,7 @@ class End:
         os.read(self.reader, 1)
 
 
-def check_options(options: Options) -> Options:
+def _check_options(options: Options) -> Options:
     """Return the options with the learner's own plugin where none is named. Raises Usage and WrongCommand."""
     given = [f"--{name}" for name in ("plugin", "run", "socket", "tcp") if getattr(options, name)]
     if len(given) > 1:
@@ -103,13 +103,13 @@ def check_options(options: Options) -> Options:
     if options.run is not None:
         command_for(None, options.run)
     if not given:
-        options = dataclasses.replace(options, plugin=own_plugin())
+        options = dataclasses.replace(options, plugin=_own_plugin())
     if options.plugin and not os.path.isfile(options.plugin):
         raise Usage(f"There is no file {options.plugin}. Give the plugin's:   {tool()} trace --plugin FILE")
     return options
 
 
-def own_plugin() -> str:
+def _own_plugin() -> str:
     """Return the learner's own plugin. Raises Usage where there is none."""
     if repository.find_clone():
         from workshop.repository import work
@@ -125,28 +125,28 @@ def trace(options: Options, end: End) -> None:
     with contextlib.ExitStack() as stack:
         title = f"trace of {options.plugin or options.run or options.socket or options.to}"
         record = stack.enter_context(open_recording(options.record, title))
-        screen = Screen(lambda call: clock_time(clock.began + call.at))
+        screen = Screen(lambda call: _clock_time(clock.began + call.at))
         teller = Teller(screen, record, Mask() if options.mask else None, end.set)
         if options.web:
-            stack.enter_context(web_page(options, teller, title, clock))
+            stack.enter_context(_web_page(options, teller, title, clock))
         stack.enter_context(teller)
         with contextlib.ExitStack() as passing:
-            where = start(options, passing, Proxy(teller.news.put, clock), teller.news.put)
+            where = _start(options, passing, Proxy(teller.news.put, clock), teller.news.put)
             teller.news.put(f"{where}\nCtrl-C ends the trace.")
             end.wait()
     if record:
         print(f"{teller.recorded} calls are recorded. See them:\n    {tool()} trace show {options.record}")
 
 
-def start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: Note) -> str:
+def _start(options: Options, passing: contextlib.ExitStack, proxy: Proxy, note: Note) -> str:
     """Begin to pass on; return a sentence that says where. What passing holds ends in this order: the place is given
     back first, then the calls under way end, then the plugin.
     """
     if options.tcp and options.to:
-        to = host_and_port(options.to)
+        to = _host_and_port(options.to)
         passing.callback(proxy.close)
         proxy.reach = lambda: socket.create_connection(to, HOLD)
-        proxy.serve(tcp_listener(options.tcp))
+        proxy.serve(_tcp_listener(options.tcp))
         return f"What comes to {options.tcp} is passed on to {options.to}."
     if options.socket:
         path = Path(os.path.abspath(options.socket))
@@ -171,9 +171,9 @@ def supervise(options: Options, note: Note) -> Iterator[Supervisor]:
         yield supervisor
 
 
-def tcp_listener(text: str) -> socket.socket:
+def _tcp_listener(text: str) -> socket.socket:
     """Return a socket that listens at HOST:PORT. Raises Usage and Refused."""
-    host, port = host_and_port(text)
+    host, port = _host_and_port(text)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
@@ -183,7 +183,7 @@ def tcp_listener(text: str) -> socket.socket:
         ) from None
 
 
-def host_and_port(text: str) -> tuple[str, int]:
+def _host_and_port(text: str) -> tuple[str, int]:
     """Return HOST:PORT as a pair; an IPv6 address stands in brackets. Raises Usage."""
     match = re.fullmatch(r"(?:tcp://|https?://)?\[?([^\[\]/]+?)\]?:(\d{1,5})/?", text)
     if not match or int(match[2]) > 65535:
@@ -194,7 +194,7 @@ def host_and_port(text: str) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iterator[None]:
+def _web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iterator[None]:
     """Serve the page while this lasts, and say where. Raises Refused."""
     from workshop.trace import live
 
@@ -218,7 +218,7 @@ def web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Iter
         yield
 
 
-def clock_time(seconds: float) -> str:
+def _clock_time(seconds: float) -> str:
     """Return a time as a clock shows it, with milliseconds."""
     return datetime.datetime.fromtimestamp(seconds).isoformat(timespec="milliseconds")[11:]
 

@@ -65,10 +65,10 @@ def fail(result: Result, plugin: Candidate, case: Case, evidence: Evidence) -> N
     """Put into a result that its case does not hold: how bad that is, and why."""
     result.outcome = {"must": "FAIL", "should": "warn"}.get(case.levels[plugin.profile], "note")
     result.reason = f"wanted {report.demand(evidence.wanted)}" if result.outcome == "note" else ""
-    result.evidence, result.diagnosis = evidence, diagnose_case(case, evidence)
+    result.evidence, result.diagnosis = evidence, _diagnose_case(case, evidence)
 
 
-def diagnose_case(case: Case, evidence: Evidence) -> Diagnosis:
+def _diagnose_case(case: Case, evidence: Evidence) -> Diagnosis:
     """Return why it matters: of no answer at all, or a page, what the tool makes of that; else what the rule says."""
     found = diagnose(evidence) if evidence.trouble or evidence.last.failure or evidence.html else None
     return found if found and found.key else Diagnosis(case.id, case.why)

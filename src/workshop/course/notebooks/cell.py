@@ -38,20 +38,22 @@ class Cell:
     heads: tuple[str, str] = ("request", "answer")
 
     def __repr__(self) -> str:
-        table = [*beside(*self.heads), f"{'─' * WIDTH}─┼─{'─' * WIDTH}"] if self.rows else []
+        table = [*_beside(*self.heads), f"{'─' * WIDTH}─┼─{'─' * WIDTH}"] if self.rows else []
         for number, row in enumerate(self.rows):
-            table += ["·" * WIDTH + " │ " + "·" * WIDTH] * bool(number) + beside(*row)
+            table += ["·" * WIDTH + " │ " + "·" * WIDTH] * bool(number) + _beside(*row)
         return "\n\n".join(filter(None, [self.title, "\n".join(table), *self.below]))
 
     def _repr_html_(self) -> str:
         heads = "".join(f"<th {CELL}>{head}</th>" for head in self.heads)
-        rows = "".join(f"<tr><td {CELL}>{pre(left)}</td><td {CELL}>{pre(right)}</td></tr>" for left, right in self.rows)
+        rows = "".join(
+            f"<tr><td {CELL}>{_pre(left)}</td><td {CELL}>{_pre(right)}</td></tr>" for left, right in self.rows
+        )
         table = (
             f'<table class="exchange" width="100%"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
             if rows
             else ""
         )
-        blocks = [pre(self.title), table, *map(pre, self.below)]
+        blocks = [_pre(self.title), table, *map(_pre, self.below)]
         spaced = "".join(f'<div style="margin-bottom: 0.6em">{block}</div>' for block in blocks if block)
         return f'<div class="lab">{spaced}</div>'
 
@@ -101,12 +103,12 @@ def branches(folder: Path, indent: str = "") -> Iterator[str]:
     entries = sorted(folder.iterdir())
     for number, entry in enumerate(entries, start=1):
         last = number == len(entries)
-        yield f"{indent}{'└── ' if last else '├── '}{mask(entry.name)}{about(entry)}"
+        yield f"{indent}{'└── ' if last else '├── '}{mask(entry.name)}{_about(entry)}"
         if entry.is_dir():
             yield from branches(entry, indent + ("    " if last else "│   "))
 
 
-def about(entry: Path) -> str:
+def _about(entry: Path) -> str:
     """Return what is to be said of a file: how many Mounts a record has, or what is written in it."""
     if entry.is_dir():
         return ""
@@ -116,17 +118,17 @@ def about(entry: Path) -> str:
     return f": {textwrap.shorten(text, 24, placeholder=' …')}"
 
 
-def beside(left: str, right: str) -> list[str]:
+def _beside(left: str, right: str) -> list[str]:
     """Return two texts as the lines of two columns."""
-    columns = [fold(left), fold(right)]
+    columns = [_fold(left), _fold(right)]
     height = max(map(len, columns))
     one, two = (column + [""] * (height - len(column)) for column in columns)
     return [f"{a:{WIDTH}} │ {b}".rstrip() for a, b in zip(one, two, strict=True)]
 
 
-def fold(text: str) -> list[str]:
+def _fold(text: str) -> list[str]:
     return [each for line in text.splitlines() for each in textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]]
 
 
-def pre(text: str) -> str:
+def _pre(text: str) -> str:
     return PRE.format(html.escape(text, quote=False)) if text else ""

@@ -41,7 +41,7 @@ def copies() -> Path:
     return folder
 
 
-def settings() -> Path:
+def _settings() -> Path:
     """Return a folder with what JupyterLab is told by file."""
     folder = repository.work() / ".jupyter"
     (folder / "labconfig").mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def serve(part: int | None) -> NoReturn:
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         command.append("--no-browser")
     # in the environment, a token is not to be seen in the list of processes
-    told = {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_DIR": str(settings())}
+    told = {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_DIR": str(_settings())}
     # what was set for another Jupyter may do without a token
     ours = interpreter.environment()
     kept = {name: value for name, value in ours.items() if not name.startswith("JUPYTER_")}

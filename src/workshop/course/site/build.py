@@ -27,7 +27,7 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 
 def build(folder: Path) -> None:
     """Build the site into a folder. Raises CourseError with what mkdocs says where that fails."""
-    done = subprocess.run([*mkdocs("build"), "--strict", "--quiet", "--site-dir", str(folder)], **process_options())
+    done = subprocess.run([*_mkdocs("build"), "--strict", "--quiet", "--site-dir", str(folder)], **_process_options())
     if done.returncode:
         raise CourseError(done.stdout.strip())
 
@@ -69,7 +69,7 @@ def serve() -> int:
     print(f"The course is at http://127.0.0.1:{port}/ as soon as it is built. Ctrl-C ends it.", flush=True)
     with suppress(KeyboardInterrupt):
         return subprocess.call(
-            [*mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"], **process_options(False)
+            [*_mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"], **_process_options(False)
         )
     return 0
 
@@ -84,11 +84,11 @@ def free_port(wanted: int = 8000) -> int:
     return wanted
 
 
-def mkdocs(verb: str) -> list[str]:
+def _mkdocs(verb: str) -> list[str]:
     return [sys.executable, "-P", "-m", "mkdocs", verb, "--config-file", str(repository.clone_root() / "mkdocs.yml")]
 
 
-def process_options(capture: bool = True) -> dict[str, Any]:
+def _process_options(capture: bool = True) -> dict[str, Any]:
     """Return how mkdocs is run: without an advertisement of Material's, and with what it says kept if wanted."""
     kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if capture else {}
     return {"cwd": repository.clone_root(), "env": interpreter.environment() | {"NO_MKDOCS_2_WARNING": "1"}, **kept}

@@ -41,11 +41,11 @@ def page(path: Path) -> str:
         seconds=minutes * 60,
         theme=(HERE / "theme.css").read_text(),
         script=(HERE / "deck.js").read_text(),
-        slides="".join(stacks(slides, path)),
+        slides="".join(_stacks(slides, path)),
     )
 
 
-def stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
+def _stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
     """Yield each row of slides that stand one below the other. Raises CourseError."""
     begun = 0
 
@@ -55,15 +55,15 @@ def stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
         return begun
 
     for _, group in groupby(slides, stack):
-        yield f"<section>\n{''.join(''.join(sections(name, slide, path)) for name, slide in group)}</section>\n"
+        yield f"<section>\n{''.join(''.join(_sections(name, slide, path)) for name, slide in group)}</section>\n"
 
 
-def sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
+def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     """Yield a slide, and one more for each piece of code on it. Raises CourseError."""
     heading(slide)
     words = CODE.sub("", slide.text).strip()
     code = CODE.findall(slide.text)
-    inline = code_listing(code.pop()) if len(code) == 1 and fit_together(words, course.snippet(code[0])) else ""
+    inline = _code_listing(code.pop()) if len(code) == 1 and _fit_together(words, course.snippet(code[0])) else ""
     # the minutes are shared out, so that the speaker view's clock follows the slides as they are shown
     seconds = slide.minutes * 60 // (1 + len(code))
     first = slide.minutes * 60 - seconds * len(code)
@@ -72,19 +72,19 @@ def sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     label = f"Step {slide.step}" if slide.step else part
     badge = f'<p class="badge">{label}</p>' if label else ""
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
-    notes = aside(slide)
-    yield section(name, kind, first, badge + markdown(words, slide.where) + inline + notes + link)
+    notes = _aside(slide)
+    yield _section(name, kind, first, badge + markdown(words, slide.where) + inline + notes + link)
     for reference in code:
         shown = f"{name}-{reference.rpartition(':')[2]}"
-        yield section(shown, "code", seconds, code_slide(reference) + notes + link)
+        yield _section(shown, "code", seconds, _code_slide(reference) + notes + link)
 
 
-def section(name: str, kind: str, seconds: int, content: str) -> str:
+def _section(name: str, kind: str, seconds: int, content: str) -> str:
     """Return one slide."""
     return f'<section id="{name}" class="{kind}" data-timing="{seconds}">\n{content}\n</section>\n'
 
 
-def aside(slide: Slide) -> str:
+def _aside(slide: Slide) -> str:
     """Return what only the presenter sees."""
     minutes = f"<p><strong>{slide.minutes} min</strong> {html.escape(slide.title)}</p>"
     minutes += "<p><strong>Cut this first</strong> when time is short.</p>" if slide.cut else ""
@@ -92,31 +92,31 @@ def aside(slide: Slide) -> str:
     return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}</aside>'
 
 
-def fit_together(words: str, source: str) -> bool:
+def _fit_together(words: str, source: str) -> bool:
     """Tell whether text and code have room on one slide, by the height of their lines in theme.css."""
     lines = sum(math.ceil(len(line) / 58) for line in words.replace("\n\n", "\n \n").splitlines()[2:])
-    return lines * 45 + rows(source) * 34 < 420
+    return lines * 45 + _rows(source) * 34 < 420
 
 
-def rows(source: str) -> int:
+def _rows(source: str) -> int:
     """Return how many lines a text takes on a slide, where long ones are broken."""
     return sum(max(1, math.ceil(len(line) / COLUMNS)) for line in source.splitlines())
 
 
-def code_slide(reference: str) -> str:
+def _code_slide(reference: str) -> str:
     """Return what stands on a slide for a function of a part. Raises CourseError."""
     file, _, function = reference.partition(":")
     head = f'<h2><span class="file">{file}</span> <span class="function">{function}</span></h2>'
-    return head + code_listing(reference)
+    return head + _code_listing(reference)
 
 
-def code_listing(reference: str) -> str:
+def _code_listing(reference: str) -> str:
     """Return a function of a part, with the stretches to point at as fragments. Raises CourseError."""
     source = course.snippet(reference)
     found = listing.stretches(source)
     steps = "".join(f'<i class="fragment" data-lines="{a}-{b}"></i>' for a, b in found if len(found) > 1)
     code = "".join(listing.lines(source))
-    return f'<pre class="listing" style="--rows: {rows(source)}" tabindex="0"><code>{code}</code></pre>{steps}'
+    return f'<pre class="listing" style="--rows: {_rows(source)}" tabindex="0"><code>{code}</code></pre>{steps}'
 
 
 def markdown(text: str, where: str) -> str:
@@ -137,10 +137,10 @@ def consoles(text: str) -> str:
 
 def pictures(text: str, where: str) -> str:
     """Return HTML in which each mermaid picture has its text for those who do not see it. Raises CourseError."""
-    return PICTURE.sub(lambda found: picture(found, where), text)
+    return PICTURE.sub(lambda found: _picture(found, where), text)
 
 
-def picture(found: re.Match[str], where: str) -> str:
+def _picture(found: re.Match[str], where: str) -> str:
     """Return one picture with its text. Raises CourseError."""
     described = re.search(r"^\s*accDescr:[ \t]*(\S.*)$", html.unescape(found[1]), re.MULTILINE)
     if not described:

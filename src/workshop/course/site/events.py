@@ -34,18 +34,18 @@ ASIDE = ".pdf"
 
 def on_pre_build(config: Any) -> None:
     """Put the PDFs of the decks aside: next, mkdocs deletes what is in the folder of the site and not hidden."""
-    move_pdfs(Path(config.site_dir, "decks"), Path(config.site_dir, ASIDE))
+    _move_pdfs(Path(config.site_dir, "decks"), Path(config.site_dir, ASIDE))
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Add a page and a deck for each file of slides/, a page for each notebook, and what draws conversations."""
     folder = Path(config.site_dir)
-    move_pdfs(folder / ASIDE, folder / "decks")
+    _move_pdfs(folder / ASIDE, folder / "decks")
     if old := outdated(folder):
         log.info(old)
     course.parts.cache_clear()  # `mkdocs serve` builds again after a change
     File = import_module("mkdocs.structure.files").File
-    with mkdocs_errors():
+    with _mkdocs_errors():
         for path in slide_files():
             files.append(File.generated(config, f"{path.stem}.md", content=page(path)))
             files.append(File.generated(config, f"decks/{path.stem}.html", content=deck.page(path)))
@@ -57,14 +57,14 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in the agenda, and lead a link to the README to the page that says the same: the site ends at docs/."""
-    with mkdocs_errors():
+    with _mkdocs_errors():
         text = deck.consoles(markdown).replace("](../README.md)", "](index.md)")
         return text.replace("<!-- agenda -->", agenda_table())
 
 
 def on_page_content(text: str, page: Any, **_: Any) -> str:
     """Give every picture its text."""
-    with mkdocs_errors():
+    with _mkdocs_errors():
         return deck.pictures(text, page.file.src_uri)
 
 
@@ -79,7 +79,7 @@ def on_post_page(output: str, **_: Any) -> str:
 
 
 @contextmanager
-def mkdocs_errors() -> Iterator[None]:
+def _mkdocs_errors() -> Iterator[None]:
     """Tell what is wrong with the course as mkdocs tells errors: a sentence, no traceback."""
     try:
         yield
@@ -87,7 +87,7 @@ def mkdocs_errors() -> Iterator[None]:
         raise import_module("mkdocs.exceptions").PluginError(str(error)) from None
 
 
-def move_pdfs(source: Path, target: Path) -> None:
+def _move_pdfs(source: Path, target: Path) -> None:
     """Move the PDFs of a folder, if there are any, with the times of their making."""
     for path in source.glob("*.pdf"):
         target.mkdir(parents=True, exist_ok=True)

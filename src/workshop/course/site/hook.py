@@ -14,7 +14,7 @@ PACKAGES = ("markdown", "pygments", "pymdownx")
 """What the tool imports beside mkdocs, and only when a page needs it."""
 
 
-def lacking() -> str:
+def _lacking() -> str:
     """Return what this Python lacks for the site, as the end of a sentence; "" where it lacks nothing."""
     mkdocs = str(import_module("mkdocs").__version__)
     if sys.version_info < (3, 11):  # noqa: UP036
@@ -29,9 +29,9 @@ def lacking() -> str:
     return ""
 
 
-def load() -> Any:
+def _load() -> Any:
     """Return workshop.course.site.events of this clone. Raises mkdocs' ConfigurationError, which is printed without a traceback."""
-    if lacks := lacking():
+    if lacks := _lacking():
         text = f"The site needs {lacks}. Install what it needs, in this folder:\n    {INSTALL}"
         raise import_module("mkdocs.exceptions").ConfigurationError(text)
     for name in [name for name in sys.modules if name.partition(".")[0] == "workshop"]:
@@ -41,6 +41,6 @@ def load() -> Any:
     return import_module("workshop.course.site.events")
 
 
-site = load()
+site = _load()
 on_pre_build, on_files, on_post_page = site.on_pre_build, site.on_files, site.on_post_page
 on_page_markdown, on_page_content = site.on_page_markdown, site.on_page_content

@@ -79,8 +79,8 @@ def changes(number: int, root: Path) -> list[Change]:
 
     Raises CourseError for a change without a reason, and for a reason without a change.
     """
-    before, after = (units((root / f"part{n}" / "plugin.py").read_text()) for n in (number - 1, number))
-    given = reasons()[f"part{number}"]
+    before, after = (_units((root / f"part{n}" / "plugin.py").read_text()) for n in (number - 1, number))
+    given = _reasons()[f"part{number}"]
     changed = [name for name in after if after[name] != before.get(name)]
     for name in changed:
         if name not in given:
@@ -91,12 +91,12 @@ def changes(number: int, root: Path) -> list[Change]:
     return [Change(name, given[name], diff(before.get(name, ""), after[name])) for name in changed]
 
 
-def reasons() -> dict[str, dict[str, str]]:
+def _reasons() -> dict[str, dict[str, str]]:
     """Return why each change was made: part -> name -> reason."""
     return tomllib.loads(REASONS.read_text())
 
 
-def units(source: str) -> dict[str, str]:
+def _units(source: str) -> dict[str, str]:
     """Return a part's text in pieces: its functions by name; imports, settings and start by those words."""
     found: dict[str, str] = {}
     text = source.splitlines(keepends=True)

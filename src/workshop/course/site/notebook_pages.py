@@ -25,10 +25,10 @@ def page(path: Path) -> str:
         f"Open it, and change what you like:  `./workshop lab {number}`. It belongs to [part {number}]({path.stem}.md)."
     )
     blocks = [f"---\ntitle: Part {number} in the laboratory\n---", title, begin, text]
-    return "\n\n".join([*blocks, *(block(cell, path) for cell in cells[1:])]) + "\n"
+    return "\n\n".join([*blocks, *(_block(cell, path) for cell in cells[1:])]) + "\n"
 
 
-def block(cell: dict[str, Any], path: Path) -> str:
+def _block(cell: dict[str, Any], path: Path) -> str:
     """Return a cell as Markdown. Raises CourseError."""
     source = "".join(cell["source"])
     if cell["cell_type"] == "markdown":
@@ -37,10 +37,10 @@ def block(cell: dict[str, Any], path: Path) -> str:
         raise CourseError(
             f"{path}: the cell {cell['id']} has printed, or failed. Run it again: ./workshop check --accept"
         )
-    return "\n\n".join([f"```python\n{source}\n```", *(output_html(output["data"]) for output in cell["outputs"])])
+    return "\n\n".join([f"```python\n{source}\n```", *(_output_html(output["data"]) for output in cell["outputs"])])
 
 
-def output_html(data: dict[str, list[str]]) -> str:
+def _output_html(data: dict[str, list[str]]) -> str:
     """Return an output as HTML: in one line, because an empty line would end it for Markdown."""
     text = "".join(data["text/plain"])
     rich = "".join(data.get("text/html", [])) or f"<pre>{html.escape(text, quote=False)}</pre>"

@@ -43,44 +43,44 @@ def page(path: Path) -> str:
     slides = list(enumerate(course.slides(path), start=1))
     name = path.stem
     blocks = [f"---\ntitle: {title}\n---"]
-    blocks += [section(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
+    blocks += [_section(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
     number = course.part_of(path)
     laboratory = f"[Try it in the laboratory]({name}-notebook.md){{ .md-button }} " if number else ""
     slides_button = f"[Show the slides](decks/{name}.html){{ .md-button }} "
     blocks.insert(2, f"{slides_button}{laboratory}**{minutes} minutes**\n{{: .begin }}")
     if number:
-        blocks += [table_of_checks(number), *comparison(number), whole_file(number)]
+        blocks += [table_of_checks(number), *_comparison(number), _whole_file(number)]
     return "\n\n".join(blocks) + "\n"
 
 
-def section(slide: Slide, anchor: str, name: str, first: bool) -> str:
+def _section(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
     title = heading(slide)
     part = f"Part {name[4:]}" if first and name.startswith("part") else ""
     step = f'<span class="step">{slide.step or part}</span> ' if slide.step or part else ""
     level = "#" if first else "##"
-    meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
+    meta = f"{_minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = HEADING.sub("", slide.text, count=1)
-    more = insert_conversations(insert_code(slide.more), slide.where)
-    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, insert_code(text), more]
-    return "\n\n".join([*filter(None, map(str.strip, parts)), *hints(slide)])
+    more = _insert_conversations(_insert_code(slide.more), slide.where)
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, _insert_code(text), more]
+    return "\n\n".join([*filter(None, map(str.strip, parts)), *_hints(slide)])
 
 
-def minutes_text(minutes: int) -> str:
+def _minutes_text(minutes: int) -> str:
     return f"{minutes} minute{'s' * (minutes != 1)}"
 
 
-def insert_code(text: str) -> str:
+def _insert_code(text: str) -> str:
     """Return text with the code itself in the place of each line !CODE. Raises CourseError."""
-    return deck.CODE.sub(lambda found: fence(found[1], course.snippet(found[1])), text)
+    return deck.CODE.sub(lambda found: _fence(found[1], course.snippet(found[1])), text)
 
 
-def insert_conversations(text: str, where: str) -> str:
+def _insert_conversations(text: str, where: str) -> str:
     """Return text with what Docker and the plugin said in the place of each line !TRACE. Raises CourseError."""
-    return TRACE.sub(lambda found: conversation(found[1], where), text)
+    return TRACE.sub(lambda found: _conversation(found[1], where), text)
 
 
-def conversation(name: str, where: str) -> str:
+def _conversation(name: str, where: str) -> str:
     """Return a recorded conversation as the element that draws it. Raises CourseError."""
     try:
         recording = course.conversation(name).read_text()
@@ -100,25 +100,25 @@ def table_of_checks(number: int) -> str:
     return "\n\n".join([head, said, "\n".join(rows)])
 
 
-def fence(title: str, source: str) -> str:
+def _fence(title: str, source: str) -> str:
     return f'\n````python title="{title.replace(":", " · ")}"\n{source.rstrip()}\n````\n'
 
 
-def hints(slide: Slide) -> list[str]:
+def _hints(slide: Slide) -> list[str]:
     """Return the hints folded away, so that each is opened on purpose."""
     return [
-        f'<details class="hint"><summary>Hint {number} of {len(slide.hints)}</summary>\n{plain(hint)}\n</details>'
+        f'<details class="hint"><summary>Hint {number} of {len(slide.hints)}</summary>\n{_plain(hint)}\n</details>'
         for number, hint in enumerate(slide.hints, start=1)
     ]
 
 
-def plain(text: str) -> str:
+def _plain(text: str) -> str:
     """Return the text of a hint as HTML. Hints are written for the terminal: what is indented there is code."""
     found = []
     for is_code, blocks in groupby(text.split("\n\n"), lambda block: block.startswith("    ")):
         if is_code:
             source = re.sub(r"^ {4}", "", "\n\n".join(blocks).rstrip(), flags=re.MULTILINE)
-            found.append(code_block("".join(listing.lines(source))))
+            found.append(_code_block("".join(listing.lines(source))))
         else:
             found += [f"<p>{mark_code(block.strip())}</p>" for block in blocks]
     return "\n".join(found)
@@ -132,19 +132,19 @@ def mark_code(text: str) -> str:
     return html.escape(first) + "".join(marked)
 
 
-def code_block(lines: str) -> str:
+def _code_block(lines: str) -> str:
     # an empty line would end the HTML for Markdown, and the code with it
     return f'<div class="highlight"><pre><code>{lines}</code></pre></div>'
 
 
-def comparison(number: int) -> list[str]:
+def _comparison(number: int) -> list[str]:
     """Return what the part adds to the one before, with a reason beside each change. Raises CourseError."""
     if number == 1:
         return []
     changes = listing.changes(number, repository.clone_root())
     rows = [
         f'<section class="change"><h3 id="new-{change.name}"><code>{change.name}</code></h3>'
-        f'<p class="why">{html.escape(change.reason)}</p>{code_block(change.html)}</section>'
+        f'<p class="why">{html.escape(change.reason)}</p>{_code_block(change.html)}</section>'
         for change in changes
     ]
     head = f"## From part {number - 1} to part {number}, and why {{ #new }}"
@@ -152,8 +152,8 @@ def comparison(number: int) -> list[str]:
     return [head, said, "\n".join(rows)]
 
 
-def whole_file(number: int) -> str:
+def _whole_file(number: int) -> str:
     """Return the part's file, folded away."""
     source = (repository.clone_root() / f"part{number}" / "plugin.py").read_text()
-    block = code_block("".join(listing.lines(source)))
+    block = _code_block("".join(listing.lines(source)))
     return f'<details class="whole"><summary>part{number}/plugin.py, the whole file</summary>\n{block}\n</details>'

@@ -28,7 +28,7 @@ class Machine:
 
     def foreground(self, practice: Practice, container: Container) -> int:
         """Run a container's command to its end; return its exit status."""
-        process = begin(practice.daemon, container, detached=False)
+        process = _begin(practice.daemon, container, detached=False)
         status = machine.wait(process)
         if practice.daemon.container_ended(container, status) and container.remove:
             practice.daemon.container_rm(container, volumes=True)
@@ -97,7 +97,7 @@ def run(
         raise Failed(attempt(practice, lambda: practice.machine.foreground(practice, container), "docker: "))
 
 
-def begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Popen[bytes]:
+def _begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Popen[bytes]:
     """Mount a container's volumes and start its command. Raises DockerError, Failed or Unable, with nothing mounted."""
     note(NO_CONTAINER)
     with daemon.record:  # nobody is to see it running and without its process
@@ -109,13 +109,13 @@ def begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Po
                 daemon.container_stop(container, 127)
             if container.remove:
                 daemon.container_rm(container, volumes=True)
-            raise start_error(error) from None
+            raise _start_error(error) from None
         container.pid, container.started = process.pid, machine.start_time(process.pid)
         daemon.keep(container)
     return process
 
 
-def start_error(error: BaseException) -> BaseException:
+def _start_error(error: BaseException) -> BaseException:
     """Return what docker makes of a command that could not be started; 127 stands for one that is not there."""
     runc = "OCI runtime create failed: runc create failed: unable to start container process"
     match error:
@@ -136,7 +136,7 @@ def keep(practice: Practice, name: str) -> None:
     """The program behind `docker run -d`: it is the container's daemon until the container ends."""
     daemon = practice.daemon
     container = daemon.container(name)
-    process = attempt(practice, lambda: begin(daemon, container, detached=True), "docker: ")
+    process = attempt(practice, lambda: _begin(daemon, container, detached=True), "docker: ")
     print("started", flush=True)
     with open(os.devnull, "r+") as nothing:
         for stream in (0, 1, 2):
@@ -154,8 +154,8 @@ def start(practice: Practice, names: list[str]) -> None:
 
     def again(name: str) -> None:
         container = practice.daemon.container(name)
-        if status(practice, container) != "running":
-            stop_container(practice, container, 0)
+        if _status(practice, container) != "running":
+            _stop_container(practice, container, 0)
             practice.machine.detached(practice, container)
 
     failed = each(practice, names, again, end=False)
@@ -174,7 +174,7 @@ SECONDS = click.IntRange(0, 10**6)
 @click.pass_obj
 def stop(practice: Practice, patience: float, names: list[str]) -> None:
     """End containers."""
-    each(practice, names, lambda name: stop_container(practice, practice.daemon.container(name), patience))
+    each(practice, names, lambda name: _stop_container(practice, practice.daemon.container(name), patience))
 
 
 @click.command("kill")
@@ -190,18 +190,18 @@ def kill(practice: Practice, names: list[str]) -> None:
             raise DockerError(f"Cannot kill container: {name}: {error}") from None
         if container.status != "running":
             raise DockerError(f"Cannot kill container: {name}: Container {container.id} is not running")
-        stop_container(practice, container, 0)
+        _stop_container(practice, container, 0)
 
     each(practice, names, end)
 
 
-def status(practice: Practice, container: Container) -> str:
+def _status(practice: Practice, container: Container) -> str:
     """Return how a container is: one whose command has ended unseen, as in a reboot, is "exited"."""
     unseen = container.status in ("running", "stopping") and not practice.machine.is_running(container)
     return "exited" if unseen else container.status
 
 
-def stop_container(practice: Practice, container: Container, patience: float) -> None:
+def _stop_container(practice: Practice, container: Container, patience: float) -> None:
     """End a container's command, and unmount its volumes."""
     daemon = practice.daemon
     if container.status != "running":
@@ -234,15 +234,15 @@ def rm(practice: Practice, force: bool, volumes: bool, names: list[str]) -> None
                 raise Missing(str(error)) from None
             say(practice, Missing(str(error)))
             raise Unsaid from None
-        if status(practice, container) == "running" and not force:
-            raise DockerError(running_error(container, name, practice.daemon.shape))
-        stop_container(practice, container, 0)
+        if _status(practice, container) == "running" and not force:
+            raise DockerError(_running_error(container, name, practice.daemon.shape))
+        _stop_container(practice, container, 0)
         practice.daemon.container_rm(container, volumes)
 
     each(practice, names, forget)
 
 
-def running_error(container: Container, name: str, shape: Shape) -> str:
+def _running_error(container: Container, name: str, shape: Shape) -> str:
     """Return why docker does not remove a container that runs."""
     if shape == "20.10":
         first = f"You cannot remove a running container {container.id}."
@@ -256,8 +256,8 @@ def running_error(container: Container, name: str, shape: Shape) -> str:
 @click.pass_obj
 def ps(practice: Practice, all_of_them: bool, quiet: bool) -> None:
     """List containers."""
-    everyone = [(one, status(practice, one)) for one in practice.daemon.container_list()]
-    found = [(one, state(one, how)) for one, how in everyone if all_of_them or how == "running"]
+    everyone = [(one, _status(practice, one)) for one in practice.daemon.container_list()]
+    found = [(one, _state(one, how)) for one, how in everyone if all_of_them or how == "running"]
     rows = [[one.id[:12], one.image, f'"{" ".join(one.command)}"', shown, one.name] for one, shown in found]
     if quiet:
         print("".join(f"{row[0]}\n" for row in rows), end="")
@@ -265,7 +265,7 @@ def ps(practice: Practice, all_of_them: bool, quiet: bool) -> None:
         table([["CONTAINER ID", "IMAGE", "COMMAND", "STATUS", "NAMES"], *rows])
 
 
-def state(container: Container, how: str) -> str:
+def _state(container: Container, how: str) -> str:
     """Return how a container is, in the words of docker ps."""
     if how != "exited":
         return how.capitalize()

@@ -48,7 +48,7 @@ def copy(daemon: Daemon, source: str, target: str) -> None:
     for text, what in ((source, "source"), (target, "destination")):
         if not text:
             raise WrongFlag(f"{what} can not be empty", 1)
-    (outer, from_path), (inner, to_path) = split(source), split(target)
+    (outer, from_path), (inner, to_path) = _split(source), _split(target)
     if outer and inner:
         raise WrongFlag("copying between containers is not supported", 1)
     if not outer and not inner:
@@ -60,46 +60,46 @@ def copy(daemon: Daemon, source: str, target: str) -> None:
     if not (from_path if outer else to_path):
         raise DockerError("bad parameter: pathcannot be empty")
     if outer:
-        take(daemon, outer, from_path, target)
+        _take(daemon, outer, from_path, target)
     else:
-        put(daemon, source, inner, to_path)
+        _put(daemon, source, inner, to_path)
 
 
-def split(text: str) -> tuple[str, str]:
+def _split(text: str) -> tuple[str, str]:
     """Return container and path; no container for a path of the machine. Source: cp.go (splitCpArg)."""
     name, colon, path = text.partition(":")
     return (name, path) if colon and not text.startswith(("/", ".")) else ("", text)
 
 
-def take(daemon: Daemon, name: str, path: str, target: str) -> None:
+def _take(daemon: Daemon, name: str, path: str, target: str) -> None:
     """Copy out of a container."""
-    above = os.path.dirname(local(target))
+    above = os.path.dirname(_local(target))
     if not os.path.exists(above):
         raise WrongFlag(f'invalid output path: directory "{above}" does not exist', 1)
     container = daemon.container(name)
-    with daemon.container_volumes(container) as bound, in_dockers_words(path):
+    with daemon.container_volumes(container) as bound, _in_dockers_words(path):
         view = View(bound)
-        found = existing(daemon, view, name, path)
-        with origin(view, found, path) as source, machine_errors():
-            folder, base = destination(source, *target_on_machine(target), means_folder(target))
+        found = _existing(daemon, view, name, path)
+        with _origin(view, found, path) as source, _machine_errors():
+            folder, base = _destination(source, *_target_on_machine(target), means_folder(target))
             into = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                transfer_all(source, into, base, folder)
+                _transfer_all(source, into, base, folder)
             finally:
                 os.close(into)
 
 
-def existing(daemon: Daemon, view: View, name: str, path: str) -> Found:
+def _existing(daemon: Daemon, view: View, name: str, path: str) -> Found:
     """Return what is at a container's path. Raises DockerError where nothing is."""
     found = view.look(path)
     if not found.exists:
-        raise missing(daemon, name, path)
+        raise _missing(daemon, name, path)
     if means_folder(path) and not found.is_dir:
         raise DockerError(f"lstat {path}: not a directory")
     return found
 
 
-def missing(daemon: Daemon, name: str, path: str) -> DockerError:
+def _missing(daemon: Daemon, name: str, path: str) -> DockerError:
     """Return what docker says of a path of a container at which nothing is."""
     if daemon.shape == "20.10":
         return Missing(f"No such container:path: {name}:{path}")
@@ -107,7 +107,7 @@ def missing(daemon: Daemon, name: str, path: str) -> DockerError:
 
 
 @contextlib.contextmanager
-def origin(view: View, found: Found, path: str) -> Iterator[Source]:
+def _origin(view: View, found: Found, path: str) -> Iterator[Source]:
     """Open what is to be copied out of a volume."""
     base = os.path.basename(clean(path))
     with view.parent(found.spot) as (folder, name):
@@ -123,66 +123,66 @@ def origin(view: View, found: Found, path: str) -> Iterator[Source]:
             os.close(inner)
 
 
-def target_on_machine(target: str) -> tuple[str, int]:
+def _target_on_machine(target: str) -> tuple[str, int]:
     """Return where a path of the machine leads, through links, and the mode of what is there, 0 for nothing."""
-    path = os.path.realpath(local(target))
+    path = os.path.realpath(_local(target))
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return path, 0
     if means_folder(target) and not stat.S_ISDIR(mode):
-        raise WrongFlag(f"stat {local(target)}/: not a directory", 1)
+        raise WrongFlag(f"stat {_local(target)}/: not a directory", 1)
     return path, mode
 
 
-def put(daemon: Daemon, text: str, name: str, path: str) -> None:
+def _put(daemon: Daemon, text: str, name: str, path: str) -> None:
     """Copy into a container. First docker asks what is there, which mounts once more; of errors it takes no notice."""
     mode, told = 0, path
     with contextlib.suppress(DockerError):
-        found = look(daemon, name, path)
+        found = _look(daemon, name, path)
         if found.is_link:
             told = os.path.join(os.path.dirname(clean(path)), found.target)
-            found = look(daemon, name, told)
+            found = _look(daemon, name, told)
         mode = found.mode
-    with machine_source(text) as source:
+    with _machine_source(text) as source:
         container = daemon.container(name)
-        with refused(lambda wrong: WrongFlag(wrong, 1)):
-            folder, base = destination(source, told, mode, means_folder(path))
-        with daemon.container_volumes(container) as bound, in_dockers_words(path):
+        with _refused(lambda wrong: WrongFlag(wrong, 1)):
+            folder, base = _destination(source, told, mode, means_folder(path))
+        with daemon.container_volumes(container) as bound, _in_dockers_words(path):
             view = View(bound)
             above = view.look(folder.rstrip("/") + "/")
             if not above.exists:
-                raise missing(daemon, name, clean(folder))
+                raise _missing(daemon, name, clean(folder))
             if not above.is_dir:
                 raise DockerError("extraction point is not a directory")
             if above.spot.volume.read_only:
                 raise DockerError("mounted volume is marked read-only")
-            into_volume(view, above.spot, source, base)
+            _into_volume(view, above.spot, source, base)
 
 
-def look(daemon: Daemon, name: str, path: str) -> Found:
+def _look(daemon: Daemon, name: str, path: str) -> Found:
     """Return what is at a path of a container. Raises DockerError, WrongFlag."""
-    with daemon.container_volumes(daemon.container(name)) as bound, in_dockers_words(path):
+    with daemon.container_volumes(daemon.container(name)) as bound, _in_dockers_words(path):
         return View(bound).look(path)
 
 
-def into_volume(view: View, above: Spot, source: Source, base: str) -> None:
+def _into_volume(view: View, above: Spot, source: Source, base: str) -> None:
     """Copy into a folder of a volume."""
     if source.is_dir and view.holds_another(above):
         raise WrongFlag(f"In {above.path} is another volume. The practice daemon copies into one volume at a time.")
-    with view.parent(above) as (folder, name), refused(lambda text: DockerError(f"Error processing tar file: {text}")):
+    with view.parent(above) as (folder, name), _refused(lambda text: DockerError(f"Error processing tar file: {text}")):
         into = open_folder(name, folder)
         try:
-            transfer_all(source, into, base, above.path)
+            _transfer_all(source, into, base, above.path)
         finally:
             os.close(into)
 
 
 @contextlib.contextmanager
-def machine_source(text: str) -> Iterator[Source]:
+def _machine_source(text: str) -> Iterator[Source]:
     """Open what is to be copied from the machine. Raises WrongFlag."""
-    path = local(text)
-    with machine_errors(), contextlib.ExitStack() as opened:
+    path = _local(text)
+    with _machine_errors(), contextlib.ExitStack() as opened:
         try:
             mode = os.lstat(path).st_mode
         except FileNotFoundError:
@@ -198,12 +198,12 @@ def machine_source(text: str) -> Iterator[Source]:
         yield Source(folder, "." if is_dir else os.path.basename(path), os.path.basename(path), is_dir, contents)
 
 
-def local(path: str) -> str:
+def _local(path: str) -> str:
     """Return a path of the machine from its root on."""
     return clean(os.path.join(os.getcwd(), path))
 
 
-def destination(source: Source, path: str, mode: int, folder_meant: bool) -> tuple[str, str]:
+def _destination(source: Source, path: str, mode: int, folder_meant: bool) -> tuple[str, str]:
     """Return the folder to copy into, and the name in it, "" for the contents. Source: PrepareArchiveCopy.
 
     mode is that of what is at the path, 0 for nothing. Raises Clash.
@@ -219,7 +219,7 @@ def destination(source: Source, path: str, mode: int, folder_meant: bool) -> tup
 
 
 @contextlib.contextmanager
-def refused(words: Callable[[str], Exception]) -> Iterator[None]:
+def _refused(words: Callable[[str], Exception]) -> Iterator[None]:
     """Say of a Clash what docker says, which depends on who meets it: the client, or the daemon."""
     try:
         yield
@@ -228,7 +228,7 @@ def refused(words: Callable[[str], Exception]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def machine_errors() -> Iterator[None]:
+def _machine_errors() -> Iterator[None]:
     """Raise WrongFlag, as the client fails, where a file of the machine cannot be read or written."""
     try:
         yield
@@ -239,7 +239,7 @@ def machine_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def in_dockers_words(path: str) -> Iterator[None]:
+def _in_dockers_words(path: str) -> Iterator[None]:
     """Raise DockerError where a path of a container cannot be followed, WrongFlag where it leads out of the volumes."""
     try:
         yield
@@ -252,28 +252,28 @@ def in_dockers_words(path: str) -> Iterator[None]:
 # The copy itself: from an open folder to an open folder, and never through a link
 
 
-def transfer_all(source: Source, into: int, base: str, where: str) -> None:
+def _transfer_all(source: Source, into: int, base: str, where: str) -> None:
     """Copy to a name in an open folder, "" for what is in the source. where names the folder. Raises Clash, OSError."""
-    if source.is_dir and identity(source.folder) in above_of(into):
+    if source.is_dir and _identity(source.folder) in _above_of(into):
         raise Clash("cannot copy a directory into itself")
     if base:
-        transfer(source.folder, source.name, into, base, where, "")
+        _transfer(source.folder, source.name, into, base, where, "")
     else:
         for name in sorted(os.listdir(source.folder)):  # as Docker does: what fails has copied the same
-            transfer(source.folder, name, into, name, where, "")
+            _transfer(source.folder, name, into, name, where, "")
 
 
-def transfer(source: int, name: str, into: int, base: str, where: str, inner: str) -> None:
+def _transfer(source: int, name: str, into: int, base: str, where: str, inner: str) -> None:
     """Copy a folder, file or link. inner is the folder in which it is, counted from where. Raises Clash, OSError."""
     found = os.stat(name, dir_fd=source, follow_symlinks=False)
     path, is_dir = os.path.join(inner, base), stat.S_ISDIR(found.st_mode)
     if path.count("/") > DEEPEST:
         raise Clash(f"The practice daemon copies no folder with more than {DEEPEST} levels.")
-    make_way(into, base, os.path.join(where, path), is_dir)
+    _make_way(into, base, os.path.join(where, path), is_dir)
     if is_dir:
-        copy_folder(source, name, into, base, where, path)
+        _copy_folder(source, name, into, base, where, path)
     elif stat.S_ISLNK(found.st_mode):
-        copy_link(os.readlink(name, dir_fd=source), into, base, where, path)
+        _copy_link(os.readlink(name, dir_fd=source), into, base, where, path)
     elif stat.S_ISREG(found.st_mode):
         copy_file(source, name, into, base)
     else:
@@ -284,7 +284,7 @@ def transfer(source: int, name: str, into: int, base: str, where: str, inner: st
     os.utime(base, ns=times, dir_fd=into, follow_symlinks=False)
 
 
-def make_way(into: int, base: str, path: str, is_dir: bool) -> None:
+def _make_way(into: int, base: str, path: str, is_dir: bool) -> None:
     """Remove the file or link that is in the way. Raises Clash where one of the two is a folder, the other is not."""
     try:
         there = stat.S_ISDIR(os.stat(base, dir_fd=into, follow_symlinks=False).st_mode)
@@ -298,7 +298,7 @@ def make_way(into: int, base: str, path: str, is_dir: bool) -> None:
         os.unlink(base, dir_fd=into)
 
 
-def copy_folder(source: int, name: str, into: int, base: str, where: str, path: str) -> None:
+def _copy_folder(source: int, name: str, into: int, base: str, where: str, path: str) -> None:
     """Copy a folder and all that is in it; one that is there stays, with what else is in it."""
     with contextlib.ExitStack() as opened:
         old = open_folder(name, source)
@@ -308,11 +308,11 @@ def copy_folder(source: int, name: str, into: int, base: str, where: str, path: 
         new = open_folder(base, into)
         opened.callback(os.close, new)
         for each in sorted(os.listdir(old)):
-            transfer(old, each, new, each, where, path)
+            _transfer(old, each, new, each, where, path)
         os.fchmod(new, stat.S_IMODE(os.fstat(old).st_mode))
 
 
-def copy_link(target: str, into: int, base: str, where: str, path: str) -> None:
+def _copy_link(target: str, into: int, base: str, where: str, path: str) -> None:
     """Make a link; as Docker does, none that leads out of what is copied. Source: archive.go (createTarFile)."""
     leads = os.path.normpath(os.path.join(os.path.dirname(path), target))
     if leads.split("/")[0] == "..":
@@ -334,19 +334,19 @@ def copy_file(source: int, name: str, into: int, base: str) -> None:
             os.fchmod(write, stat.S_IMODE(found.st_mode))
 
 
-def identity(folder: int) -> tuple[int, int]:
+def _identity(folder: int) -> tuple[int, int]:
     """Return what tells an open folder from all others."""
     found = os.fstat(folder)
     return found.st_dev, found.st_ino
 
 
-def above_of(folder: int) -> list[tuple[int, int]]:
+def _above_of(folder: int) -> list[tuple[int, int]]:
     """Return the identities of an open folder and of all above it."""
-    found = [identity(folder)]
+    found = [_identity(folder)]
     with contextlib.ExitStack() as opened:
         while True:
             folder = os.open("..", FOLDER, dir_fd=folder)
             opened.callback(os.close, folder)
-            if identity(folder) == found[-1]:
+            if _identity(folder) == found[-1]:
                 return found
-            found.append(identity(folder))
+            found.append(_identity(folder))

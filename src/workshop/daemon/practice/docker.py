@@ -39,7 +39,7 @@ def play(arguments: list[str], practice: Practice | None) -> int:
         return failed.status
     except (click.NoSuchOption, click.BadParameter, click.UsageError) as wrong:
         program = wrong.ctx.command_path if wrong.ctx else "./workshop docker"
-        print(f"{unknown_option(wrong)}\nWhat the practice daemon knows of it:\n    {program} --help", file=sys.stderr)
+        print(f"{_unknown_option(wrong)}\nWhat the practice daemon knows of it:\n    {program} --help", file=sys.stderr)
         return 125
     except WrongFlag as wrong:
         print(wrong, file=sys.stderr)
@@ -52,7 +52,7 @@ def play(arguments: list[str], practice: Practice | None) -> int:
     return 0
 
 
-def unknown_option(wrong: click.UsageError) -> str:
+def _unknown_option(wrong: click.UsageError) -> str:
     """Return what docker says of an option that it does not know."""
     if isinstance(wrong, click.NoSuchOption):
         name = wrong.option_name
@@ -86,27 +86,27 @@ def docker(context: click.Context, trace: bool, host: bool, engine: Shape, resta
         click.echo(context.get_help())
 
 
-def pairs(texts: Iterable[str]) -> dict[str, str]:
+def _pairs(texts: Iterable[str]) -> dict[str, str]:
     """Return KEY=VALUE texts as a dictionary."""
     return {key: value for key, _, value in (text.partition("=") for text in texts)}
 
 
-def labels(texts: Iterable[str]) -> dict[str, str]:
+def _labels(texts: Iterable[str]) -> dict[str, str]:
     """Return what --label says. Raises WrongFlag. Source: docker/cli opts/opts.go (ValidateLabel)."""
     for text in texts:
         key = text.partition("=")[0].lstrip()
         if not key or re.search(r"\s", key):
             why = f"label '{key}' contains whitespaces" if key else f"invalid label '{text}': empty name"
             raise WrongFlag(f'invalid argument {gojson.quote_text(text)} for "--label" flag: {why}')
-    return pairs(texts)
+    return _pairs(texts)
 
 
-def as_json(value: Any) -> str:
+def _as_json(value: Any) -> str:
     """Return a value as docker's own json prints it: in one line, keys in their order."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 
 
-def with_escapes(text: str) -> str:
+def _with_escapes(text: str) -> str:
     """Return JSON as Go's encoder prints it for a web page: docker volume inspect does, without --format."""
     return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -119,7 +119,7 @@ FIELDS_ONLY = """The practice daemon fills in fields, and no more of Go's templa
 The fields: """ + ", ".join(FIELDS)
 
 
-def checked(template: str) -> str:
+def _checked(template: str) -> str:
     """Return a --format that can be filled in. Raises WrongFlag, in words of its own: Go's are too many."""
     for word, name, key in ONE_FIELD.findall(template):
         if name not in FIELDS or (key and name != "Labels") or (name in MAPS and not word and not key):
@@ -129,13 +129,13 @@ def checked(template: str) -> str:
     return template
 
 
-def fill(template: str, values: dict[str, Any]) -> str:
+def _fill(template: str, values: dict[str, Any]) -> str:
     """Return a checked --format with its fields filled in."""
 
     def value(match: re.Match[str]) -> str:
         found = values.get(match[2])
         found = (found or {}).get(match[3]) if match[3] else found
-        return as_json(found) if match[1] else "<no value>" if found is None else str(found)
+        return _as_json(found) if match[1] else "<no value>" if found is None else str(found)
 
     return ONE_FIELD.sub(value, template)
 
@@ -159,13 +159,13 @@ def volume_create(
     practice: Practice, driver: str, opt: list[str], label: list[str], named: str | None, name: str | None
 ) -> None:
     """Make a volume."""
-    kept = labels(label)
+    kept = _labels(label)
     if named and name is not None:
         old = "either specify --name or provide positional arg, not both"
         new = "cannot specify a volume-name through both --name and as a positional arg"
         raise WrongFlag(f"conflicting options: {old if practice.daemon.shape == '20.10' else new}", 1)
     wanted = name or named or ""
-    print(attempt(practice, lambda: practice.daemon.volume_create(wanted, driver or "local", pairs(opt), kept)))
+    print(attempt(practice, lambda: practice.daemon.volume_create(wanted, driver or "local", _pairs(opt), kept)))
 
 
 @volume.command("inspect")
@@ -174,7 +174,7 @@ def volume_create(
 @click.pass_obj
 def volume_inspect(practice: Practice, template: str, names: list[str]) -> None:
     """Show what there is to know of volumes."""
-    checked(template)
+    _checked(template)
     found, errors = [], []
     for name in names:
         try:
@@ -182,11 +182,11 @@ def volume_inspect(practice: Practice, template: str, names: list[str]) -> None:
         except DockerError as error:
             errors.append(error)
     if template == "json" and practice.daemon.shape != "20.10":
-        print(as_json(found))
+        print(_as_json(found))
     elif template:
-        print("\n".join(fill(template, one) for one in found))
+        print("\n".join(_fill(template, one) for one in found))
     else:
-        print(with_escapes(json.dumps(found, indent=4, ensure_ascii=False, sort_keys=True)))
+        print(_with_escapes(json.dumps(found, indent=4, ensure_ascii=False, sort_keys=True)))
     for wrong in errors:
         say(practice, wrong)
     if errors:
@@ -196,7 +196,7 @@ def volume_inspect(practice: Practice, template: str, names: list[str]) -> None:
 FILTERS = "The practice daemon filters by driver and name:\n    ./workshop docker volume ls -f driver=ddd"
 
 
-def by_filters(texts: Iterable[str]) -> dict[str, list[str]]:
+def _by_filters(texts: Iterable[str]) -> dict[str, list[str]]:
     """Return what is asked for by each filter: one of several values is enough. Raises WrongFlag."""
     wanted: dict[str, list[str]] = {}
     for text in filter(None, texts):
@@ -223,7 +223,7 @@ def by_filters(texts: Iterable[str]) -> dict[str, list[str]]:
 @click.pass_obj
 def volume_ls(practice: Practice, quiet: bool, filters: list[str]) -> None:
     """List the volumes of all drivers."""
-    wanted = by_filters(filters)
+    wanted = _by_filters(filters)
     found = attempt(practice, practice.daemon.volume_ls)
     found = [one for one in found if one.driver in wanted.get("driver", [one.driver])]
     found = [one for one in found if any(part in one.name for part in wanted.get("name", [""]))]

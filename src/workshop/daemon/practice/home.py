@@ -37,7 +37,7 @@ def home() -> Path:
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path) -> Iterator[None]:
     """Raise Homeless where the folder cannot be written to."""
     try:
         yield
@@ -49,7 +49,7 @@ def writing(folder: Path) -> Iterator[None]:
 def places(folder: Path) -> Places:
     """Return the practice daemon's own folders for plugins, which are there afterwards. Raises Homeless."""
     own = Places(folder / "plugins", (folder / "specs",))
-    with writing(folder):
+    with _writing(folder):
         for each in (own.sockets, *own.specs):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
     return own
@@ -66,7 +66,7 @@ class DiskRecord(Record):
 
     def __enter__(self) -> Record:
         if self.depth == 0:
-            with writing(self.file.parent):
+            with _writing(self.file.parent):
                 self.lock = open(self.file.with_suffix(".lock"), "w")
             fcntl.flock(self.lock, fcntl.LOCK_EX)
             try:

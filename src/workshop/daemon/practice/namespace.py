@@ -36,21 +36,21 @@ Step = tuple[str, str, str]
 def layout(bound: Sequence[Bound]) -> list[Step]:
     """Return the steps that put volumes at their place, from an empty root on."""
     places = [os.path.normpath(each.destination) for each in bound]
-    folders = sorted({nearest(place) for place in places if not os.path.isdir(place)})
-    steps = [("bind", "/", "/"), *(step for folder in folders for step in overlay_steps(folder))]
+    folders = sorted({_nearest(place) for place in places if not os.path.isdir(place)})
+    steps = [("bind", "/", "/"), *(step for folder in folders for step in _overlay_steps(folder))]
     kinds = ["read" if each.read_only else "bind" for each in bound]
     sources = [os.path.realpath(each.source) for each in bound]
     # the volume of /data before the one of /data/inner
     return steps + sorted(zip(kinds, sources, places, strict=True), key=lambda step: step[2])
 
 
-def nearest(place: str) -> str:
+def _nearest(place: str) -> str:
     """Return the nearest folder above a place that the machine has."""
     folder = os.path.dirname(place)
-    return os.path.realpath(folder) if os.path.isdir(folder) else nearest(folder)
+    return os.path.realpath(folder) if os.path.isdir(folder) else _nearest(folder)
 
 
-def overlay_steps(folder: str) -> Iterator[Step]:
+def _overlay_steps(folder: str) -> Iterator[Step]:
     """Yield the steps that put an empty folder over one of the machine's, and what is in that one into it."""
     yield ("tmpfs", "", folder)
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -60,7 +60,7 @@ def overlay_steps(folder: str) -> Iterator[Step]:
             yield ("try", entry.path, entry.path)
 
 
-def by_bubblewrap(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
+def _by_bubblewrap(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
     """Return the command line that runs a command so, by bubblewrap. Source: bwrap(1)."""
     # with the first process of a namespace all that it started ends, too
     words = ["bwrap", "--die-with-parent", "--unshare-pid"]
@@ -103,7 +103,7 @@ exit $?
 """
 
 
-def by_unshare(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
+def _by_unshare(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
     """Return the same by unshare and mount: the root is laid out on a tmpfs above /mnt, and becomes the root."""
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     words = [word for step in steps for word in step]
@@ -111,7 +111,7 @@ def by_unshare(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
     return [*alone, "sh", "-c", LAY_OUT, "sh", *words, "--", *command]
 
 
-WAYS = {"bwrap": by_bubblewrap, "unshare": by_unshare}
+WAYS = {"bwrap": _by_bubblewrap, "unshare": _by_unshare}
 
 
 def choose_way() -> str:
@@ -130,14 +130,14 @@ class NoCommand(Exception):
 def start(command: Sequence[str], bound: Sequence[Bound], detached: bool = False) -> subprocess.Popen[bytes]:
     """Start a command with volumes at their place. Raises Unable, NoCommand, OSError (a volume's folder, its place)."""
     for each in bound:
-        check(each)
+        _check(each)
     if not shutil.which(command[0]):
         raise NoCommand(command[0])
     stream = subprocess.DEVNULL if detached else None
     return subprocess.Popen(WAYS[choose_way()](layout(bound), command), stdin=stream, stdout=stream, stderr=stream)
 
 
-def check(bound: Bound) -> None:
+def _check(bound: Bound) -> None:
     """Raise OSError where a volume has no folder, or its place cannot be one."""
     if not os.path.isabs(bound.source) or not os.path.exists(bound.source):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), bound.source)
@@ -191,15 +191,15 @@ def end(pid: int, start: str, patience: float = 10.0) -> None:
     # as long as one of them lives, the kernel has the volume mounted
     everyone = [(each, start_time(each)) for each in (pid, *children(pid))] if is_running(pid, start) else []
     limit = time.monotonic() + patience
-    send_signal(pid, start, signal.SIGTERM if patience else signal.SIGKILL)
+    _send_signal(pid, start, signal.SIGTERM if patience else signal.SIGKILL)
     while any(is_running(*each) for each in everyone) and time.monotonic() < limit:
         time.sleep(0.02)
-    send_signal(pid, start, signal.SIGKILL)
+    _send_signal(pid, start, signal.SIGKILL)
     while any(is_running(*each) for each in everyone):
         time.sleep(0.02)
 
 
-def send_signal(pid: int, start: str, number: int) -> None:
+def _send_signal(pid: int, start: str, number: int) -> None:
     """Send a signal to a process and all it started; the youngest gets it first."""
     for each in [*reversed(children(pid)), pid] if is_running(pid, start) else []:
         with contextlib.suppress(ProcessLookupError):

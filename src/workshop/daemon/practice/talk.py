@@ -56,11 +56,11 @@ def attempt(practice: Practice, action: Callable[[], Any], prefix: str = "") -> 
 
 def say(practice: Practice, error: DockerError, prefix: str = "") -> None:
     """Print an error as docker does, and what to do about it."""
-    line, old = error_line(error, practice.daemon.shape), practice.daemon.shape == "20.10"
+    line, old = _error_line(error, practice.daemon.shape), practice.daemon.shape == "20.10"
     line = line.removesuffix(".") if prefix and old else line
     more = ".\nSee 'docker run --help'." if old else "\n\nRun 'docker run --help' for more information"
     print(f"{prefix}{line}{more if prefix else ''}", file=sys.stderr)
-    advice = hint(error, practice.folder, own=not practice.host)
+    advice = _hint(error, practice.folder, own=not practice.host)
     if advice:
         print(f"\n{advice}", file=sys.stderr)
 
@@ -117,12 +117,12 @@ def note(text: str) -> None:
 
 def show(exchange: Exchange) -> None:
     """Print an exchange on stderr, each line with its speaker."""
-    lines("docker", f"POST /{exchange.endpoint}  {exchange.sent or '(empty body)'}")
+    _lines("docker", f"POST /{exchange.endpoint}  {exchange.sent or '(empty body)'}")
     answer = f"{exchange.status}  {exchange.text.strip()}" if exchange.status else exchange.failure
-    lines("plugin" if exchange.status == 200 else "error", answer)
+    _lines("plugin" if exchange.status == 200 else "error", answer)
 
 
-def lines(colour: str, text: str) -> None:
+def _lines(colour: str, text: str) -> None:
     """Print a speaker's words in 80 columns; in colour on a terminal, unless NO_COLOR is set."""
     speaker = "[docker]" if colour == "docker" else "[plugin]"
     plain = not sys.stderr.isatty() or "NO_COLOR" in os.environ
@@ -132,7 +132,7 @@ def lines(colour: str, text: str) -> None:
         print(row if plain else f"\033[{COLOURS[colour]}m{row}\033[0m", file=sys.stderr, flush=True)
 
 
-def error_line(error: DockerError, shape: Shape) -> str:
+def _error_line(error: DockerError, shape: Shape) -> str:
     """Return what docker of this release prints of an error; 20.10 has other words for what is not there."""
     if isinstance(error, Unnamed):
         return "Error: No such volume: " if shape == "20.10" and error.what == "volume" else str(error)
@@ -143,7 +143,7 @@ def error_line(error: DockerError, shape: Shape) -> str:
     return f"Error response from daemon: {error}"
 
 
-def hint(error: DockerError, folder: Path, own: bool) -> str:
+def _hint(error: DockerError, folder: Path, own: bool) -> str:
     """Return what to do about an error, as far as it is about the way to a plugin; it ends in the command to type."""
     text = str(error)
     if WRONG_KIND in text:

@@ -52,14 +52,14 @@ def by_volume_flag(text: str, driver: str) -> Mount:
         )
     if not name and not place.startswith("/"):
         raise WrongFlag(f"-v {text} names no volume, and no place from the root on. Name both, as in\n{BY_VOLUME}")
-    read_only = by_mode(mode)
+    read_only = _by_mode(mode)
     try:
-        return Mount(checked(place), name, driver, read_only=read_only)
+        return Mount(_checked(place), name, driver, read_only=read_only)
     except DockerError as error:
         raise DockerError(f"invalid volume specification: '{text}': {error}") from None
 
 
-def by_mode(mode: str) -> bool:
+def _by_mode(mode: str) -> bool:
     """Return whether a mode of -v says read-only. Raises DockerError. "nocopy" changes nothing: nothing is copied."""
     words = mode.split(",") if mode else []
     if any(OTHER_MODES.fullmatch(word) for word in words):
@@ -70,7 +70,7 @@ def by_mode(mode: str) -> bool:
     return access == ["ro"]
 
 
-def checked(place: str) -> str:
+def _checked(place: str) -> str:
     """Return the place of a volume without "." and "..". Raises DockerError where it cannot be one."""
     wrong = 'invalid mount config for type "volume": invalid'
     if not place.startswith("/"):
@@ -125,7 +125,7 @@ def by_mount_flag(text: str) -> Mount:
         raise wrong("target is required")
     if kind != "volume" or mount.name.startswith(("./", "../")) or mount.name in (".", ".."):
         raise WrongFlag(f"{VOLUMES_ONLY}, as in\n{BY_MOUNT}")
-    mount.destination = checked(mount.destination)
+    mount.destination = _checked(mount.destination)
     return mount
 
 
