@@ -19,6 +19,7 @@ from workshop.checker.causes.start import NO_SUCH_HOST
 from workshop.checker.causes.table import CAUSES
 from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
+from workshop.course import course
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import FRUIT, PluginUnderTest
 from workshop.protocol.exchange import Exchange
@@ -58,6 +59,7 @@ def transcript(wrong: Mutant | Program, folder: Path) -> tuple[str, str, str]:
         finally:
             plugin.close()
     assert last.diagnosis, f"{wrong.name} passes"
+    last.title = course.title(last.step)
     return last.step, last.diagnosis.key, masked("\n".join(report.lines_of(last))) + "\n"
 
 

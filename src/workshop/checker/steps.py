@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import re
 import time
@@ -16,7 +15,6 @@ from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence, gather_evidence
 from workshop.checker.report import look_for_the_others, our_fault
 from workshop.checker.result import Result
-from workshop.course import course
 from workshop.plugins.errors import OurTrouble
 from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes, needs_process
 from workshop.protocol.exchange import SHAPES
@@ -44,8 +42,8 @@ def run(plugin: PluginUnderTest, checks: dict[str, Check], go_on: bool, file: Pa
 
 
 def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None) -> Result:
-    """Run one check in every shape of Docker's calls, and return what came of it."""
-    result = Result(step, _title(step, check))
+    """Run one check in every shape of calls, and return what came of it; its title is what the check says of itself."""
+    result = Result(step, (check.__doc__ or "").strip().splitlines()[0].rstrip("."))
     if makes_volumes(step):
         plugin.survey()
     before, printed = time.perf_counter(), plugin.printed()
@@ -83,13 +81,6 @@ def _advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
     if where and known.file:
         line = f"{short_path(known.file)}:{where[0]}"
         plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
-
-
-def _title(step: str, check: Check) -> str:
-    """Return the step's title from the slides; where they do not have it, what the check says of itself."""
-    with contextlib.suppress(course.CourseError):
-        return course.step(step).title
-    return (check.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
 
 def step_number(function: str) -> str:

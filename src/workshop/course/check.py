@@ -245,6 +245,7 @@ def _check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | No
     print(in_colour("head", course.parts()[part - 1].heading), flush=True)
     results = []
     for result in steps.run(plugin, checks, go_on, file):
+        result.title = course.title(result.step) or result.title
         results.append(result)
         print("\n".join(report.lines_of(result)), flush=True)
     passed = sum(result.outcome == "ok" for result in results)

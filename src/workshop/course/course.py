@@ -112,6 +112,11 @@ def step(step_id: str) -> Step:
     raise CourseError(f"There is no step {step_id}: the steps are {', '.join(spans[:-1])} and {spans[-1]}.")
 
 
+def title(step_id: str) -> str:
+    """Return the title of a step, "" where the slides do not have the step."""
+    return next((step.title for part in parts() for step in part.steps if step.id == step_id), "")
+
+
 def _read_part(number: int, path: Path) -> Part:
     """Return the part that a slides file describes. Raises CourseError."""
     title, minutes = front_matter(path)
