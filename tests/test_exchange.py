@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from workshop.protocol import gojson
 from workshop.protocol.exchange import Address, Exchange, exchange, request
 
 
@@ -118,6 +119,19 @@ def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(tmp_path: Path, d
 @pytest.mark.parametrize("body", ['\f{"Err": ""}', '\u00a0{"Err": ""}', '{"Err": "", "Status": {"load": NaN}}'])
 def test_what_go_cannot_read_is_no_json(body: str) -> None:
     assert not Exchange("x", b"", 200, body=body.encode()).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"a": NaN}', "invalid character 'N' looking for beginning of value"),
+        ("Infinity", "invalid character 'I' looking for beginning of value"),
+        ("[-Infinity]", "invalid character 'I' in numeric literal"),
+    ],
+)
+def test_go_has_no_such_numbers(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        gojson.decode(text)
 
 
 def test_a_queue_that_is_full_is_tried_again(tmp_path: Path) -> None:

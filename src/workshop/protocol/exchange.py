@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
-import json
 import socket
 import ssl
 import time
@@ -14,7 +13,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from workshop.protocol.gojson import as_go_reads, no_number, to_json
+from workshop.protocol import gojson
+from workshop.protocol.gojson import as_go_reads, to_json
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 SHAPES = ("20.10", "28")
@@ -99,10 +99,8 @@ class Exchange:
         Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
         """
         try:
-            # Go skips these four only, and has no NaN
-            text = self.text.lstrip(" \t\r\n")
-            return as_go_reads(json.JSONDecoder(parse_constant=no_number).raw_decode(text)[0])
-        except (ValueError, RecursionError):
+            return as_go_reads(gojson.decode(self.text))
+        except ValueError:
             return None
 
     @property

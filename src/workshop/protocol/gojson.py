@@ -24,15 +24,21 @@ def decode(text: str) -> Any:
 
     Raises ValueError with the words of Go's encoding/json (Decoder.Decode, scanner.go), as far as they are known here.
     """
-    start = text.lstrip(" \t\r\n")
+    start = text.lstrip(" \t\r\n")  # Go skips these four only
     if not start:
         raise ValueError("EOF")
     try:
-        return json.JSONDecoder().raw_decode(start)[0]
+        return json.JSONDecoder(parse_constant=_no_number).raw_decode(start)[0]
     except json.JSONDecodeError as error:
         raise ValueError(_go_message(start, error.msg, error.pos)) from None
     except RecursionError:
         raise ValueError("exceeded max depth") from None
+
+
+def _no_number(word: str) -> None:
+    """Raise ValueError: to Go, NaN, Infinity and -Infinity are no numbers."""
+    where = "in numeric literal" if word.startswith("-") else "looking for beginning of value"
+    raise ValueError(f"invalid character {_quote(word.lstrip('-')[0])} {where}")
 
 
 def _go_message(text: str, message: str, position: int) -> str:
@@ -130,11 +136,6 @@ FIELD_NAMES = (
     "Scope",
 )
 FIELDS = {name.lower(): name for name in FIELD_NAMES}
-
-
-def no_number(word: str) -> None:
-    """Raise ValueError: Infinity and NaN are none in JSON."""
-    raise ValueError(word)
 
 
 def as_go_reads(value: Any) -> Any:
