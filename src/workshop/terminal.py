@@ -7,15 +7,17 @@ import re
 import sys
 import textwrap
 from pathlib import Path
+from typing import TextIO
 
 WIDTH = 80
-COLOURS = {"ok": "32", "FAIL": "31", "skip": "33", "docker": "36", "plugin": "32", "head": "1"}
-COLOURS |= {"warn": "33", "note": "36", "error": "31"}
+COLOURS = {"head": "1", "you": "33", "docker": "36", "plugin": "32", "error": "31"}
+COLOURS |= {"ok": "32", "FAIL": "31", "skip": "33", "warn": "33", "note": "36"}
+COLOURS |= {"+": "32", "-": "31", "@": "36"}  # the lines of a diff
 
 
-def in_colour(colour: str, text: str) -> str:
-    """Return text in colour for a terminal, as it is elsewhere or with NO_COLOR."""
-    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+def in_colour(colour: str, text: str, stream: TextIO | None = None) -> str:
+    """Return text in colour for a stream (stdout) that is a terminal, as it is elsewhere or with NO_COLOR."""
+    plain = not (stream or sys.stdout).isatty() or "NO_COLOR" in os.environ
     return text if plain else f"\033[{COLOURS[colour]}m{text}\033[0m"
 
 

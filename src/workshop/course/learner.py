@@ -15,6 +15,7 @@ from workshop.course import course
 from workshop.course.course import CourseError, Part, Step
 from workshop.course.progress import Progress, cannot_write, clone_path, next_step, part_of, progress, save
 from workshop.repository import work
+from workshop.terminal import in_colour
 
 SKELETON = '''\
 """ddd, a Docker volume plugin."""
@@ -27,7 +28,6 @@ app = Flask(__name__)
 '''
 PLUGINS = Path("/run/docker/plugins")
 ENGINE = Path("/var/run/docker.sock")
-COLOURS = {"+": "32", "-": "31", "@": "36"}
 
 
 def status() -> int:
@@ -286,7 +286,5 @@ def _unified(mine: str, theirs: str, reference: str) -> Iterator[str]:
 
 def print_diff(differences: list[str]) -> None:
     """Print, in colour on a terminal, plainly elsewhere or with NO_COLOR."""
-    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
     for line in differences:
-        colour = COLOURS.get(line[:1])
-        print(line if plain or not colour else f"\033[{colour}m{line}\033[0m")
+        print(in_colour(line[0], line) if line[:1] in ("+", "-", "@") else line)

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin, accepts, command_for
 from workshop.protocol.exchange import Exchange
 from workshop.repository import find_clone
+from workshop.terminal import in_colour
 
-COLOURS = {"docker": "36", "plugin": "32", "error": "31", "head": "1", "you": "33"}
 PLUGINS = Path("/run/docker/plugins")
 WRITE = "sh -c 'echo hello > /data/note'"
 READ = "cat /data/note"
@@ -211,5 +210,4 @@ def _print_achievement(achievement: str, look: str) -> None:
 
 def _say(colour: str, text: str) -> None:
     """Print in colour on a terminal, plainly elsewhere or with NO_COLOR."""
-    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
-    print(text if plain else f"\033[{COLOURS[colour]}m{text}\033[0m", flush=True)
+    print(in_colour(colour, text), flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -16,9 +15,9 @@ from workshop.daemon.calls import Clock
 from workshop.daemon.daemon import Daemon, DockerError, NoSuchVolume, Unnamed
 from workshop.daemon.drivers import WRONG_KIND
 from workshop.protocol.exchange import Exchange, Shape
+from workshop.terminal import in_colour
 
 AGAIN = "No answer yet. As Docker does, the practice daemon tries again for 15 s …"
-COLOURS = {"docker": "36", "plugin": "32", "error": "31"}
 
 
 @dataclass
@@ -125,11 +124,10 @@ def show(exchange: Exchange) -> None:
 def _lines(colour: str, text: str) -> None:
     """Print a speaker's words in 80 columns; in colour on a terminal, unless NO_COLOR is set."""
     speaker = "[docker]" if colour == "docker" else "[plugin]"
-    plain = not sys.stderr.isatty() or "NO_COLOR" in os.environ
     wrapped = textwrap.wrap(text, 66, subsequent_indent="  ", break_on_hyphens=False) or [""]
     for number, line in enumerate(wrapped):
         row = f"  {speaker if number == 0 else '':8}  {line}"
-        print(row if plain else f"\033[{COLOURS[colour]}m{row}\033[0m", file=sys.stderr, flush=True)
+        print(in_colour(colour, row, sys.stderr), file=sys.stderr, flush=True)
 
 
 def _error_line(error: DockerError, shape: Shape) -> str:
