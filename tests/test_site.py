@@ -73,7 +73,7 @@ def test_a_picture_without_a_text_fails_the_build() -> None:
         deck.pictures(picture.format(""), "here")
 
 
-@pytest.mark.parametrize("name", build.ORDER)
+@pytest.mark.parametrize("name", course.ORDER)
 def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     path = course.folder() / f"{name}.md"
     slides = course.slides(path)
@@ -81,7 +81,7 @@ def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     assert not [slide.where for slide in slides if not slide.minutes]
 
 
-@pytest.mark.parametrize("name", build.ORDER)
+@pytest.mark.parametrize("name", course.ORDER)
 def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
     slides = course.slides(course.folder() / f"{name}.md")
     prompts = [(slide.where, line) for slide in slides for line in slide.notes.split("\n") or [""]]
@@ -89,7 +89,7 @@ def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
 
 
 def test_every_file_of_slides_has_its_place_in_the_day() -> None:
-    assert sorted(build.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
+    assert sorted(course.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
 
 
 @needs_pygments
@@ -181,12 +181,12 @@ def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
 
 
 def test_the_agenda_sums_the_minutes_of_the_day() -> None:
-    minutes = [course.front_matter(path)[1] for path in maker.slide_files()]
+    minutes = [course.front_matter(path)[1] for path in course.files()]
     table = events.agenda_table()
     assert f"**{sum(minutes)} minutes of slides, " in table
     taught = [int(found) for found in re.findall(r"\| (\d+) \| \[", table)]
     assert sum(taught) == sum(minutes)
-    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(build.ORDER)
+    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(course.ORDER)
 
 
 def test_every_test_that_the_protocol_names_is_there() -> None:
@@ -260,7 +260,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @needs_mkdocs
 def test_the_site_is_built_in_ten_seconds_without_a_warning(built: Path) -> None:
     assert float((built / "seconds").read_text()) < 10
-    for name in build.ORDER:
+    for name in course.ORDER:
         assert (built / f"{name}.html").is_file()
         assert (built / "decks" / f"{name}.html").is_file()
     for number in PARTS:

@@ -44,7 +44,7 @@ CUT = """
 """
 """Returns the slides that do not fit their sheet of paper, with a margin around them."""
 
-each_deck = pytest.mark.parametrize("name", build.ORDER)
+each_deck = pytest.mark.parametrize("name", course.ORDER)
 each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -213,7 +213,7 @@ def test_a_pdf_is_made(chromium: Chromium, site: Path) -> None:
 
 
 def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:
-    for name in build.ORDER:
+    for name in course.ORDER:
         chromium.open(site / "decks" / f"{name}.html").context.close()
     assert not chromium.left
     assert not chromium.errors

@@ -15,9 +15,6 @@ from workshop import interpreter, repository
 from workshop.course import course
 from workshop.course.course import CourseError
 
-ORDER = course.ORDER
-"""The files of slides/ in the order of the day."""
-
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
@@ -35,7 +32,7 @@ def build(folder: Path) -> None:
 def build_decks(folder: Path) -> list[Path]:
     """Build the site, whose pages the slides lead to, into a folder, and return its decks. Raises CourseError."""
     build(folder)
-    return [folder / "decks" / f"{name}.html" for name in ORDER]
+    return [folder / "decks" / f"{name}.html" for name in course.ORDER]
 
 
 def pdf(folder: Path) -> list[Path]:

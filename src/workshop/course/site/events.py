@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from workshop.course import agenda as day
 from workshop.course import course
 from workshop.course.course import CourseError
 from workshop.course.site import deck, notebook_pages
-from workshop.course.site.pages import changed, log, page, slide_files
+from workshop.course.site.pages import page
 from workshop.trace import page as web
 
 SCRIPT = "scripts/conversation.js"
@@ -27,6 +28,7 @@ follow();
 """Keeps the conversations of a page as light or dark as the page."""
 ASIDE = ".pdf"
 """Where PDFs are while mkdocs empties the folder of the site."""
+log = logging.getLogger("mkdocs.hooks.workshop")
 
 
 # What mkdocs calls, by these names
@@ -46,7 +48,7 @@ def on_files(files: Any, config: Any) -> Any:
     course.parts.cache_clear()  # `mkdocs serve` builds again after a change
     File = import_module("mkdocs.structure.files").File
     with _mkdocs_errors():
-        for path in slide_files():
+        for path in course.files():
             files.append(File.generated(config, f"{path.stem}.md", content=page(path)))
             files.append(File.generated(config, f"decks/{path.stem}.html", content=deck.page(path)))
         for path in notebook_pages.notebook_files():
@@ -96,9 +98,19 @@ def _move_pdfs(source: Path, target: Path) -> None:
         source.rmdir()
 
 
+def _changed(name: str) -> float:
+    """Return when the text or the code of a deck was last changed, in seconds since the epoch."""
+    path = course.folder() / f"{name}.md"
+    if not path.is_file():  # the deck is gone, and its PDF shows what was
+        return float("inf")
+    code = {where.partition(":")[0] for where in deck.CODE.findall(path.read_text())}
+    files = [path, *(repository.clone_root() / each for each in code)]
+    return max(float(file.stat().st_mtime) for file in files if file.is_file())
+
+
 def outdated(folder: Path) -> str:
     """Return a sentence on the PDFs of a built site that are older than what their decks show; "" where none is."""
-    old = [path.name for path in sorted(folder.glob("decks/*.pdf")) if path.stat().st_mtime < changed(path.stem)]
+    old = [path.name for path in sorted(folder.glob("decks/*.pdf")) if path.stat().st_mtime < _changed(path.stem)]
     if not old:
         return ""
     return f"Older than their slides: {', '.join(old)}. Print them anew:   {repository.tool()} slides --pdf"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import logging
 import re
 from itertools import groupby
 from pathlib import Path
@@ -16,22 +15,6 @@ from workshop.course.site import deck, listing
 from workshop.trace import page as web
 
 TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
-log = logging.getLogger("mkdocs.hooks.workshop")
-
-
-def slide_files() -> list[Path]:
-    """Return the files of slides/ in the order of the day."""
-    return course.files()
-
-
-def changed(name: str) -> float:
-    """Return when the text or the code of a deck was last changed, in seconds since the epoch."""
-    path = course.folder() / f"{name}.md"
-    if not path.is_file():  # the deck is gone, and its PDF shows what was
-        return float("inf")
-    code = {where.partition(":")[0] for where in deck.CODE.findall(path.read_text())}
-    files = [path, *(repository.clone_root() / each for each in code)]
-    return max(float(file.stat().st_mtime) for file in files if file.is_file())
 
 
 # A page for each file of slides/
