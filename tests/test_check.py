@@ -26,7 +26,8 @@ from workshop.course.check import Options, command_to_repeat
 from workshop.plugins.folders import own_folder, private_folder
 from workshop.plugins.kernel import listening_sockets, session_processes
 from workshop.plugins.process import Plugin
-from workshop.plugins.under_test import FRUIT, PluginUnderTest
+from workshop.plugins.safety import FRUIT
+from workshop.plugins.under_test import PluginUnderTest
 
 pytestmark = pytest.mark.slow
 

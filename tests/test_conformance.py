@@ -27,7 +27,7 @@ from workshop.checker.conformance.case import LEVELS, cases
 from workshop.checker.result import Result
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin
-from workshop.plugins.under_test import FRUIT
+from workshop.plugins.safety import FRUIT
 
 ROOT = Path(__file__).parent.parent
 DDD = ROOT / "tests" / "serve.py"

@@ -21,7 +21,8 @@ from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
 from workshop.course import course
 from workshop.plugins.folders import private_folder
-from workshop.plugins.under_test import FRUIT, PluginUnderTest
+from workshop.plugins.safety import FRUIT
+from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import Exchange
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"

@@ -124,7 +124,7 @@ def test_a_volume_of_before_is_not_removed_by_its_name_either(store: Store) -> N
         plugin.allow_outside_root = True
         plugin.survey()
         with pytest.raises(SkipTest, match="was there before this check"):
-            plugin.running().call("VolumeDriver.Remove", {"Name": "precious"})
+            plugin.ensure_running().call("VolumeDriver.Remove", {"Name": "precious"})
         plugin.close()
     assert store.whole()
 
@@ -136,7 +136,7 @@ def test_remove_needs_a_name_of_ours(store: Store, name: object) -> None:
         plugin.survey()
         for body in ({"Name": name}, b"", b"{}"):
             with pytest.raises(SkipTest, match="could harm other volumes"):
-                plugin.running().call("VolumeDriver.Remove", body)
+                plugin.ensure_running().call("VolumeDriver.Remove", body)
         plugin.close()
     assert store.whole()
 
@@ -146,7 +146,7 @@ def test_a_name_that_get_knows_is_not_ours(store: Store) -> None:
         plugin = PluginUnderTest(store.command("knows"), folder / "x.sock", folder / "root")
         plugin.survey()
         with pytest.raises(SkipTest, match="needs names that are nobody's"):
-            plugin.running().create()
+            plugin.ensure_running().create()
         plugin.close()
     assert store.whole()
 
@@ -268,13 +268,13 @@ def test_a_volume_on_a_full_and_on_a_read_only_disk_is_skipped(tmp_path: Path) -
 def test_an_error_does_not_poison_the_next_check(error: Exception, kind: type[PluginUnderTest]) -> None:
     def poisons(plugin: PluginUnderTest) -> None:
         assert plugin.root
-        plugin.down()
+        plugin.shut_down()
         plugin.socket, plugin.root, plugin.patience = Path("/nowhere/x.sock"), Path("/nowhere"), 0.01
         raise error
 
     def lives(plugin: PluginUnderTest) -> None:
         assert plugin.patience > 1
-        plugin.running().call("VolumeDriver.List", {})
+        plugin.ensure_running().call("VolumeDriver.List", {})
         assert plugin.exchanges[-1].ok
 
     with private_folder() as folder:
@@ -432,15 +432,15 @@ place, program, store, number = *sys.argv[1:4], int(sys.argv[4])
 import steps
 from workshop import interrupt
 from workshop.checker import steps as checks
-from workshop.course import check
-from workshop.plugins import folders, process
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.case import cases
-folders.MEMORY, folders.DISKS = process.MEMORY, process.DISKS = place, (place,)
+from workshop.course import check
+from workshop.plugins import folders
+folders.MEMORY, folders.DISKS = place, (place,)
 CHOSEN = {each: steps.STEPS[each] for each in ("3.5", "3.6", "3.20")}
 checks.checks_of_part = lambda part: CHOSEN
 suite.cases = lambda: [case for case in cases() if case.id in ("many.create-one-name", "socket.living")]
-OURS = ("process.py", "folders.py", "under_test.py", "whose.py", "interrupt.py", "check.py", "report.py", "suite.py")
+OURS = ("process.py", "folders.py", "safety.py", "under_test.py", "interrupt.py", "check.py", "steps.py", "suite.py")
 THEIRS = ("subprocess.py", "tempfile.py", "shutil.py")
 def run():
     sys.stdout = sys.stderr = open(os.devnull, "w")
@@ -575,7 +575,8 @@ def test_a_plugin_that_ends_its_own_check_leaves_nothing(
     words = {"check": ["workshop", "check", "3", "--all"], "pytest": ["pytest", "-p", "no:cacheprovider", PARTS3]}[how]
     told = {"STRIKE": str(int(number)), "AT": at, "TEST_HARM": str(tmp_path)}
     # a machine whose memory has no folder: what is left is seen in one of our own
-    code = f"import runpy, sys, workshop.plugins.process as p; p.MEMORY = '/nowhere'; sys.argv = {[*words, '--run', run]!r}; "
+    nowhere = "import workshop.plugins.folders; workshop.plugins.folders.MEMORY = '/nowhere'"
+    code = f"import runpy, sys; {nowhere}; sys.argv = {[*words, '--run', run]!r}; "
     command = [sys.executable, "-c", f"{code}runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"]
     with private_folder() as place:
         told |= {"TMPDIR": str(place)}

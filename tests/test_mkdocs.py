@@ -117,7 +117,7 @@ def test_each_other_way_to_install_builds_the_course_of_this_clone(new_clone: Ca
 
 def builds_what_it_says_now(clone: Path, imported: list[str]) -> None:
     """Change the tool of a clone after it was installed, and look for the change in the site, strictly built."""
-    source = clone / "src" / "workshop" / "site.py"
+    source = clone / "src" / "workshop" / "course" / "site" / "pages.py"
     source.write_text(source.read_text().replace("Try it in the laboratory", "Try it in the kitchen"))
     for before in imported:
         shutil.rmtree(clone / "site", ignore_errors=True)
@@ -128,9 +128,10 @@ def builds_what_it_says_now(clone: Path, imported: list[str]) -> None:
 
 def test_the_tool_of_another_clone_makes_way(new_clone: Callable[[], Path], tmp_path: Path) -> None:
     clone = new_clone()
-    source = clone / "src" / "workshop" / "site.py"
+    source = clone / "src" / "workshop" / "course" / "site" / "pages.py"
     source.write_text(source.read_text().replace("Try it in the laboratory", "Try it in the kitchen"))
-    script = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); import workshop.course.site.pages; import mkdocs.__main__ as m"
+    other = f"sys.path.insert(0, {str(ROOT / 'src')!r}); import workshop.course.site.pages"
+    script = f"import sys; {other}; import mkdocs.__main__ as m"
     command = [sys.executable, "-P", "-c", f"{script}; m.cli()", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=clone, env=empty_environment(), capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr

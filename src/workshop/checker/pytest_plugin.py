@@ -1,7 +1,7 @@
 """The pytest side of the checks: which plugin, its options, and the `plugin` that every check speaks to.
 
-It is loaded by `-p workshop.checker.pytest_plugin` where it is wanted, and by itself nowhere: the wheel may lie beside other tests.
-So its options bear a prefix, too: other plugins have a --profile and a --run.
+It is loaded by `-p workshop.checker.pytest_plugin` where it is wanted, and by itself nowhere: the wheel may lie beside
+other tests. So its options bear a prefix, too: other plugins have a --profile and a --run.
 """
 
 from __future__ import annotations
@@ -89,10 +89,8 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
     file = config.getoption("ddd_plugin") or str(config.rootpath / f"part{part}" / "plugin.py")
     socket = config.getoption("ddd_socket")
     if not Path(file).is_file() and not config.getoption("ddd_run") and not socket:
-        pytest.exit(
-            "Name a plugin:   pytest -p workshop.checker.pytest_plugin --pyargs workshop.checker.conformance --ddd-socket=PATH",
-            4,
-        )
+        command = "pytest -p workshop.checker.pytest_plugin --pyargs workshop.checker.conformance --ddd-socket=PATH"
+        pytest.exit(f"Name a plugin:   {command}", 4)
     with interrupt.handled(only_keyboard_interrupts=True), _folder_for_checks() as folder:
         if socket:
             plugin = kind([], Path(socket), None)

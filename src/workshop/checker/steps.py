@@ -13,8 +13,7 @@ from unittest import SkipTest
 from workshop import repository
 from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence, gather_evidence
-from workshop.checker.report import look_for_the_others, our_fault
-from workshop.checker.result import Result
+from workshop.checker.result import Result, look_for_the_others, our_fault
 from workshop.plugins.errors import OurTrouble
 from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes, needs_process
 from workshop.protocol.exchange import SHAPES
@@ -43,7 +42,7 @@ def run(plugin: PluginUnderTest, checks: dict[str, Check], go_on: bool, file: Pa
 
 def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None) -> Result:
     """Run one check in every shape of calls, and return what came of it; its title is what the check says of itself."""
-    result = Result(step, (check.__doc__ or "").strip().splitlines()[0].rstrip("."))
+    result = Result(step, (check.__doc__ or "").strip().partition("\n")[0].rstrip("."))
     if makes_volumes(step):
         plugin.survey()
     before, printed = time.perf_counter(), plugin.printed()

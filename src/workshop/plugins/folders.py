@@ -37,6 +37,11 @@ def place_with_room(*places: str) -> str:
     raise OurTrouble(f"No folder has room for the files of this check: {', '.join(places)}. {NO_ROOM}")
 
 
+def place_on_disk() -> str:
+    """Return a folder for what may become large, on a disk if one has room. Raises OurTrouble."""
+    return place_with_room(*DISKS, MEMORY)
+
+
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
     """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes. Raises OurTrouble."""
@@ -50,7 +55,7 @@ def private_folder() -> Iterator[Path]:
 def own_folder(prefix: str, place: str | None = None) -> Iterator[Path]:
     """Give a new folder, and remove it afterwards; but never what a plugin has left mounted in it."""
     with deferred():
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place or place_with_room(*DISKS, MEMORY))).resolve()
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place or place_on_disk())).resolve()
         end = at_end(lambda: _take_away(folder))
     try:
         yield folder

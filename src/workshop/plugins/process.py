@@ -15,11 +15,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from workshop import interpreter, interrupt
 from workshop.interrupt import at_end, deferred
 from workshop.plugins.errors import LACKING, NotReady, OurTrouble, WrongCommand
-from workshop.plugins.folders import DISKS, MEMORY, NO_ROOM, ROOM, place_with_room
+from workshop.plugins.folders import NO_ROOM, ROOM, place_on_disk
 from workshop.plugins.kernel import (
     exit_status_within,
     listening_sockets,
@@ -45,7 +46,7 @@ class Plugin:
         # by this the processes are found that have left the plugin's session
         self.mark = f"WORKSHOP_CHECK={secrets.token_hex(8)}"
         # on a disk, because a plugin may print much; without a name: nothing is left of it, however this ends
-        self.log = tempfile.TemporaryFile("ab+", buffering=0, dir=place_with_room(*DISKS, MEMORY))  # noqa: SIM115
+        self.log = tempfile.TemporaryFile("ab+", buffering=0, dir=place_on_disk())  # noqa: SIM115
         self.ending = at_end(self.end)
 
     @property
@@ -87,7 +88,7 @@ class Plugin:
                 ) from None
             raise NotReady(f"{self.command[0]} cannot be started: {error.strerror}.") from None
 
-    def start(self) -> Plugin:
+    def start(self) -> Self:
         """Start the plugin and wait until its socket accepts. Raises NotReady."""
         self.process = self.launch()
         deadline = time.monotonic() + self.patience
@@ -151,7 +152,7 @@ class Plugin:
                 os.kill(pid, signal.SIGKILL)
         self.log.close()
 
-    def shut_down(self) -> Plugin:
+    def shut_down(self) -> Self:
         """End the plugin if it runs, or if something runs that it has started."""
         with deferred():
             for process in {*self.launched, *filter(None, [self.process])}:

@@ -136,7 +136,7 @@ class Candidate(PluginUnderTest):
 
     # volumes
 
-    def claim(self, name: str) -> str:
+    def choose(self, name: str) -> str:
         """Return a name that a case has chosen; its volume is removed after the case. It holds a random part."""
         self.made.append(name)
         return name

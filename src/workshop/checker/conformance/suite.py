@@ -14,7 +14,7 @@ from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import LEVELS, Case, cases
 from workshop.checker.diagnose import Diagnosis, diagnose
 from workshop.checker.evidence import Evidence, gather_evidence
-from workshop.checker.result import Result
+from workshop.checker.result import Result, look_for_the_others, our_fault
 from workshop.plugins.errors import OurTrouble
 from workshop.terminal import in_colour
 
@@ -47,12 +47,12 @@ def run_case(plugin: Candidate, case: Case, file: Path | None) -> Result:
     except OurTrouble:
         raise
     except Exception as error:
-        result.outcome, result.reason = "error", report.our_fault(error)
+        result.outcome, result.reason = "error", our_fault(error)
     finally:
         plugin.patience = patience
         result.exchanges = list(plugin.exchanges)
         plugin.clean_up()
-    report.look_for_the_others(plugin, result)
+    look_for_the_others(plugin, result)
     if result.outcome in ("FAIL", "warn", "error"):
         plugin.start_afresh()
     if result.level == "record" and result.outcome == "ok":

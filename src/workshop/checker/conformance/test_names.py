@@ -31,7 +31,7 @@ def test_names_usual(plugin: Candidate) -> None:
 
     These are the names that Docker's own driver takes, and people are used to.
     """
-    name = plugin.claim(f"Vol.1_1-{plugin.name()}")
+    name = plugin.choose(f"Vol.1_1-{plugin.name()}")
     plugin.create(name)
     assert plugin.knows(name).get("Name") == name, f"wanted the same Name in\n{plugin.exchanges[-1]}"
 
@@ -42,7 +42,7 @@ def test_names_of_64_digits(plugin: Candidate) -> None:
 
     `docker run -v /data --volume-driver=…` makes such a name for each volume that its user does not name.
     """
-    name = plugin.claim(plugin.new_id())
+    name = plugin.choose(plugin.new_id())
     plugin.create(name)
     plugin.knows(name)
 
@@ -53,7 +53,7 @@ def test_names_of_two_letters(plugin: Candidate) -> None:
 
     Docker's own driver takes it, too.
     """
-    name = plugin.claim("ab")
+    name = plugin.choose("ab")
     plugin.create(name)
     plugin.knows(name)
 
@@ -65,7 +65,7 @@ def test_names_do_not_meet(plugin: Candidate) -> None:
     Two containers would write into each other's files, and one Remove would take both.
     """
     stem = plugin.name()
-    names = [plugin.claim(f"{stem}{end}") for end in ("-b", "_b", ".b", "-B", "--b")]
+    names = [plugin.choose(f"{stem}{end}") for end in ("-b", "_b", ".b", "-B", "--b")]
     had = [name for name in names if plugin.takes(plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}))]
     listed = sorted(name for name in plugin.list_names() if name.startswith(stem) and name != stem)
     assert listed == sorted(had), f"wanted {sorted(had)} in\n{plugin.exchanges[-1]}"
@@ -80,9 +80,9 @@ def test_names_long(plugin: Candidate) -> None:
     A file system takes 255 bytes. A name that is cut short is another volume's.
     """
     stem = plugin.name()
-    lives(plugin, plugin.claim(stem.ljust(255, "x")))
-    lives(plugin, plugin.claim(stem.ljust(300, "x")))
-    lives(plugin, plugin.claim(stem.ljust(4096, "x")))
+    lives(plugin, plugin.choose(stem.ljust(255, "x")))
+    lives(plugin, plugin.choose(stem.ljust(300, "x")))
+    lives(plugin, plugin.choose(stem.ljust(4096, "x")))
 
 
 @case("should")
@@ -91,7 +91,7 @@ def test_names_not_ascii(plugin: Candidate) -> None:
 
     Docker passes on what was typed, without a look at it.
     """
-    lives(plugin, plugin.claim(f"größe-{plugin.name()}"))
+    lives(plugin, plugin.choose(f"größe-{plugin.name()}"))
 
 
 @case("should")
@@ -102,5 +102,5 @@ def test_names_with_blanks(plugin: Candidate) -> None:
     """
     stem = plugin.name()
     for name in (f"{stem} ", f" {stem}", f"{stem}\n"):
-        lives(plugin, plugin.claim(name))
+        lives(plugin, plugin.choose(name))
     plugin.forgets(stem)

@@ -28,7 +28,7 @@ def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
     Also the one whose name begins in the same way (vieux/docker-volume-sshfs issue 81: all of a server was wiped).
     """
     name = plugin.name()
-    other = plugin.claim(f"{name}-2")
+    other = plugin.choose(f"{name}-2")
     plugin.create(name)
     plugin.create(other)
     note = plugin.files(other) / "note"
@@ -62,7 +62,7 @@ def test_remove_by_another_case(plugin: Candidate) -> None:
     To Docker it is another volume.
     """
     name = plugin.create()
-    plugin.call("VolumeDriver.Remove", {"Name": plugin.claim(name.upper())})
+    plugin.call("VolumeDriver.Remove", {"Name": plugin.choose(name.upper())})
     plugin.knows(name)
 
 

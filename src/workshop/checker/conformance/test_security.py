@@ -47,7 +47,7 @@ def test_security_create_outside(plugin: Candidate) -> None:
         climbing_name(file.parent / "new"),
         f"x/{climbing_name(file.parent / 'new')}",
     ):
-        plugin.call("VolumeDriver.Create", {"Name": plugin.claim(name), "Opts": {}})
+        plugin.call("VolumeDriver.Create", {"Name": plugin.choose(name), "Opts": {}})
         canary_lives(plugin, file)
 
 
@@ -101,7 +101,7 @@ def test_security_dots(plugin: Candidate) -> None:
     note = plugin.files(name) / "note"
     note.write_text("mine")
     for dots in (".", "..", "./", "../..", f"../{name}/.."):
-        plugin.call("VolumeDriver.Create", {"Name": plugin.claim(dots), "Opts": {}})
+        plugin.call("VolumeDriver.Create", {"Name": plugin.choose(dots), "Opts": {}})
         answer = plugin.call("VolumeDriver.Mount", {"Name": dots, "ID": plugin.mount_id()})
         told = answer.object.get("Mountpoint") if plugin.takes(answer) else None
         above = isinstance(told, str) and told and note.resolve().is_relative_to(os.path.realpath(told))
@@ -130,7 +130,7 @@ def test_security_percent(plugin: Candidate) -> None:
     """
     file = canary(plugin)
     name = climbing_name(file.parent / "new").replace(".", "%2e").replace("/", "%2f")
-    plugin.call("VolumeDriver.Create", {"Name": plugin.claim(name), "Opts": {}})
+    plugin.call("VolumeDriver.Create", {"Name": plugin.choose(name), "Opts": {}})
     canary_lives(plugin, file)
 
 
@@ -173,7 +173,7 @@ def test_security_no_shell(plugin: Candidate) -> None:
     for command in (f"$(touch {file.parent}/ran)", f"`touch {file.parent}/ran`", f"x;touch {file.parent}/ran;"):
         quoted = f"{name}'{command}'"
         for word in (command, quoted):
-            plugin.call("VolumeDriver.Create", {"Name": plugin.claim(word), "Opts": {}})
+            plugin.call("VolumeDriver.Create", {"Name": plugin.choose(word), "Opts": {}})
             plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {"size": word}})
             plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {word: "1"}})
             plugin.call("VolumeDriver.Mount", {"Name": name, "ID": word})

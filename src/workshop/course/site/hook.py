@@ -30,7 +30,7 @@ def _lacking() -> str:
 
 
 def _load() -> Any:
-    """Return workshop.course.site.events of this clone. Raises mkdocs' ConfigurationError, which is printed without a traceback."""
+    """Return the module `events` of this clone. Raises mkdocs' ConfigurationError, which has no traceback."""
     if lacks := _lacking():
         text = f"The site needs {lacks}. Install what it needs, in this folder:\n    {INSTALL}"
         raise import_module("mkdocs.exceptions").ConfigurationError(text)
@@ -41,6 +41,6 @@ def _load() -> Any:
     return import_module("workshop.course.site.events")
 
 
-site = _load()
-on_pre_build, on_files, on_post_page = site.on_pre_build, site.on_files, site.on_post_page
-on_page_markdown, on_page_content = site.on_page_markdown, site.on_page_content
+events = _load()
+on_pre_build, on_files, on_post_page = events.on_pre_build, events.on_files, events.on_post_page
+on_page_markdown, on_page_content = events.on_page_markdown, events.on_page_content
