@@ -30,6 +30,6 @@ def clone_root() -> Path:
 
 
 def work() -> Path:
-    """Return the folder of the learner's plugin. Raises setup.Lacking outside of a clone."""
+    """Return the folder of the learner's plugin. Raises Lacking outside of a clone."""
     chosen = os.environ.get("WORKSHOP_WORK")
     return Path(chosen) if chosen else clone_root() / "work"

@@ -52,7 +52,7 @@ def _read(text: str) -> Progress:
 
 
 def save(now: Progress) -> None:
-    """Write the progress, in one move. Raises setup.Lacking where that may not be."""
+    """Write the progress, in one move. Raises repository.Lacking where that may not be."""
     path = work() / ".progress.json"
     fresh = path.with_suffix(f".{os.getpid()}")
     try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from workshop.trace.http_parser import Parser, Unreadable
 from workshop.trace.recording import Call, Message
 
-NO_ANSWER = "the connection was closed without an answer"  # as wire.failure says it
+NO_ANSWER = "the connection was closed without an answer"  # as Exchange.failure says it
 
 
 class Clock:
