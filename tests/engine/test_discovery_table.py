@@ -129,8 +129,8 @@ for path, text in json.loads(sys.argv[1]).items():
 # The practice daemon beside the engine, which looks into the same folders. It need not wait.
 PRACTISE = """
 import json, sys
-from workshop.daemon import Daemon, DockerError
-from workshop.daemon.drivers import Clock
+from workshop.daemon.daemon import Daemon, DockerError
+from workshop.daemon.calls import Clock
 class Hurried(Clock):
     time = 0.0
     def now(self): return self.time
