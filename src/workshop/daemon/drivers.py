@@ -11,6 +11,7 @@ import http.client
 import json
 import re
 import time
+import urllib.parse
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,6 +25,8 @@ LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Act
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
 GIVE_UP = 30.0
+# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
+IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 WRONG_KIND = "Plugin does not implement the requested driver"
 ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
 NO_DATE = "0001-01-01T00:00:00Z"
@@ -137,7 +140,7 @@ def host_header(address: Address) -> str | None:
 def url(address: Address, shape: str) -> str:
     """Return the URL that Docker names in an error: before 20.10.26 a socket's path stood for the host."""
     if address.path:
-        return f"http://{HOSTS[shape] or address.path.replace('/', '%2F')}"
+        return f"http://{HOSTS[shape] or urllib.parse.quote(address.path, safe=IN_A_HOST)}"
     return f"{'https' if address.tls else 'http'}://{host_header(address)}"
 
 
