@@ -172,10 +172,22 @@ def test_a_port_that_there_is_not(places: Places) -> None:
         find("ddd", places)
 
 
-@pytest.mark.parametrize("url", ["unix:run/x.sock", "unix://", "unix:#x", "unix:///run/x%00y"])
+@pytest.mark.parametrize("url", ["unix:run/x.sock", "unix://", "unix:#x"])
 def test_a_url_without_a_socket(places: Places, url: str) -> None:
     put(places.specs[0] / "ddd.spec", url)
-    with pytest.raises(DiscoveryError):
+    with pytest.raises(DiscoveryError, match="no Host in request URL"):
+        find("ddd", places)
+
+
+def test_a_path_that_no_socket_can_have(places: Places) -> None:
+    put(places.specs[0] / "ddd.spec", "unix:///run/x%00y")
+    with pytest.raises(DiscoveryError, match="is no path of a Unix socket"):
+        find("ddd", places)
+
+
+def test_a_json_file_that_begins_with_a_bom(places: Places) -> None:
+    put(places.specs[0] / "ddd.json", '\ufeff{"Addr": "unix:///x"}')
+    with pytest.raises(DiscoveryError, match=r"^invalid character 'ï' looking for beginning of value$"):
         find("ddd", places)
 
 

@@ -572,12 +572,14 @@ def test_a_plugin_that_ends_its_own_check_leaves_nothing(
     text = FIXED.replace(said, f"{counts}{said}").replace(sent, f"{sent}        later.set() if struck() else None\n")
     (tmp_path / "strikes.py").write_text(STRIKES + text)
     run = shlex.join([sys.executable, str(tmp_path / "strikes.py"), str(store.folder)])
-    words = {"check": ["workshop", "check", "3", "--all"], "pytest": ["pytest", "-p", "no:cacheprovider", PARTS3]}[how]
-    option = {"check": f"--run={run}", "pytest": f"--ddd-run={run}"}[how]
+    words = {
+        "check": ["workshop", "check", "3", "--all", "--run", run],
+        "pytest": ["pytest", "-p", "no:cacheprovider", PARTS3, "--ddd-run", run],
+    }[how]
     told = {"STRIKE": str(int(number)), "AT": at, "TEST_HARM": str(tmp_path)}
     # a machine whose memory has no folder: what is left is seen in one of our own
     nowhere = "import workshop.plugins.folders; workshop.plugins.folders.MEMORY = '/nowhere'"
-    code = f"import runpy, sys; {nowhere}; sys.argv = {[*words, option]!r}; "
+    code = f"import runpy, sys; {nowhere}; sys.argv = {words!r}; "
     command = [sys.executable, "-c", f"{code}runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"]
     with private_folder() as place:
         told |= {"TMPDIR": str(place)}

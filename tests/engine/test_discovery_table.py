@@ -73,7 +73,6 @@ TABLE: dict[str, dict[str, str]] = {
     "spec-lines": {f"{ETC}/spec-lines.spec": "SPEC\r\n"},
     "spec-two-lines-of-windows": {f"{ETC}/spec-two-lines-of-windows.spec": "SPEC\r\nSPEC"},
     "spec-port": {f"{ETC}/spec-port.spec": "tcp://127.0.0.1:99999"},
-    "spec-no-port": {f"{ETC}/spec-no-port.spec": "tcp://127.0.0.1:"},
     "spec-user": {f"{ETC}/spec-user.spec": f"tcp://user:pass@{TCP}"},
     "spec-opaque": {f"{ETC}/spec-opaque.spec": "unix:run/x.sock"},
     "spec-nothing": {f"{ETC}/spec-nothing.spec": "unix://"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import time
+import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Act
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
 GIVE_UP = 30.0
+# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
+IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 Type = TypeVar("Type")
 
 
@@ -128,7 +131,7 @@ def _host_header(address: Address) -> str | None:
 def _url(address: Address, shape: str) -> str:
     """Return the URL that Docker names in an error: before 20.10.26 a socket's path stood for the host."""
     if address.path:
-        return f"http://{HOSTS[shape] or address.path.replace('/', '%2F')}"
+        return f"http://{HOSTS[shape] or urllib.parse.quote(address.path, safe=IN_A_HOST)}"
     return f"{'https' if address.tls else 'http'}://{_host_header(address)}"
 
 

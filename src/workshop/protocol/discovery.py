@@ -22,6 +22,7 @@ from workshop.protocol.exchange import Address
 # the longest path that fits into the kernel's sockaddr_un, which ends in a zero byte
 LONGEST_PATH = 107
 LAST_PORT = 65535
+NO_HOST = 'Post "http:///Plugin.Activate": http: no Host in request URL'
 # what Go's strings.TrimSpace takes for white space; Python's strip takes more
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
@@ -62,7 +63,7 @@ class Found:
         if scheme == "unix":
             return _unix_address(host or path)
         if not host:
-            raise DiscoveryError('Post "http:///Plugin.Activate": http: no Host in request URL')
+            raise DiscoveryError(NO_HOST)
         name, port = _host_and_port(host)
         if port > LAST_PORT:
             post = f'Post "{"https" if secure else "http"}://{host}/Plugin.Activate"'
@@ -228,7 +229,9 @@ def _host_and_port(host: str) -> tuple[str, int]:
 
 def _unix_address(path: str) -> Address:
     """Return the address of a socket. Raises DiscoveryError where the path does not fit into one, or is none."""
-    if not path or "\0" in path:
+    if not path:
+        raise DiscoveryError(NO_HOST)
+    if "\0" in path:
         raise DiscoveryError(f"{gojson.quote_text(path)} is no path of a Unix socket")
     if len(os.fsencode(path)) > LONGEST_PATH:
         raise DiscoveryError(f"Unix socket path {json.dumps(path)} is too long")

@@ -78,8 +78,9 @@ def _innermost(text: str) -> str:
 
 
 def _quote(character: str) -> str:
-    """Return a character as Go quotes one."""
-    return {"'": r"'\''", "\n": r"'\n'", "\t": r"'\t'", "\r": r"'\r'"}.get(character, f"'{character}'")
+    """Return a character as Go quotes one: of one that is not ASCII it sees the first byte. Source: quoteChar."""
+    byte = chr(character.encode("utf-8", "surrogateescape")[0])
+    return {"'": r"'\''", '"': "'\"'"}.get(byte, f"'{_escaped(byte)}'")
 
 
 def field(value: Any, name: str, default: Any = None) -> Any:
