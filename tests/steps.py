@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from unittest import SkipTest
 
 from workshop.process import command_for, private_folder
 from workshop.subject import Check, PluginUnderTest, shapes_of, steps_of
@@ -33,13 +34,15 @@ def first_failure(file: Path, steps: Steps, patience: float = 10.0) -> str:
 
 
 def passes(plugin: PluginUnderTest, check: Check) -> bool:
-    """Tell whether the plugin passes the check in every shape of Docker's calls."""
+    """Tell whether the plugin passes the check in every shape of Docker's calls; one that cannot run here counts."""
     try:
         for plugin.shape in shapes_of(check):
             check(plugin.ready_for(check))
             plugin.clean_up()
     except AssertionError:
         return False
+    except SkipTest:
+        return True
     finally:
         plugin.clean_up()
     return True

@@ -25,6 +25,7 @@ VARYING = [
     (r"(/tmp|/dev/shm)/(ddd|outside)-\w+", r"/dev/shm/\2-…"),
     (rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}", "mango-…"),
     (r"[0-9a-f]{32}", "…"),
+    (r'"[0-9a-f]{12}…"', '"…"'),
     (r" +\d+ ms", " … ms"),
     (r"port \d+|127\.0\.0\.1:\d+", "port …"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d+:,.]*", "(time)"),
@@ -47,7 +48,7 @@ def transcript(wrong: Mutant | Program, folder: Path) -> tuple[str, str, str]:
     command, file = wrong.command(folder)
     with private_folder() as private:
         plugin = PluginUnderTest(command, private / "ddd.sock", private / "root")
-        plugin.patience = 2.0
+        plugin.patience = 5.0
         plugin.chance = random.Random(0)
         try:
             *_, last = report.run(plugin, report.steps(int(wrong.part)), False, file)
@@ -64,6 +65,8 @@ def test_it_fails_at_its_step_with_its_diagnosis_and_report(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(report, "WIDTH", 10_000)  # where a line breaks depends on what varies
+    if wrong.step == "3.15" and os.geteuid():
+        pytest.skip("mounts something: sudo ./workshop test")
     if wrong.needs and not shutil.which(wrong.needs):
         pytest.skip(f"needs {wrong.needs}: apt-get install {wrong.needs}")
     step, diagnosis, said = transcript(wrong, tmp_path)

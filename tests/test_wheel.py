@@ -1,6 +1,7 @@
 """The wheel, in an empty environment and outside the clone: the checks for plugins that others write."""
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -45,7 +46,7 @@ def test_a_plugin_that_runs_is_checked(workshop: Path, part3: Plugin) -> None:
     done = check(workshop, "--socket", str(part3.socket))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Part 2" in done.stdout and "Part 3" in done.stdout
-    assert "3.19" in done.stdout and "give --plugin FILE or --run COMMAND" in " ".join(done.stdout.split())
+    assert "  skip  3.10 " in done.stdout and "give --plugin FILE or --run COMMAND" in " ".join(done.stdout.split())
 
 
 def test_a_plugin_is_started_and_checked(workshop: Path) -> None:
@@ -74,7 +75,7 @@ def test_without_a_plugin_it_says_what_to_type(workshop: Path) -> None:
 def test_the_conformance_suite_is_in_it(workshop: Path, part3: Plugin) -> None:
     done = check(workshop, "--conformance", "--socket", str(part3.socket))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All cases pass." in done.stdout and "workshop check --socket" in done.stdout
+    assert re.search(r"must +\d+ ok +0 not", done.stdout) and "workshop check --socket" in done.stdout
     assert part3.call("VolumeDriver.List", {}).json["Volumes"] == []
 
 

@@ -250,10 +250,13 @@ def watch(options: Options, file: Path | None, parts: list[int]) -> int:
 
 def accept(root: Path) -> int:
     """Write anew what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
-    table = "tests/test_conformance.py::test_the_authors_page_has_all_cases"
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", table]
+    pages = [
+        "tests/test_conformance.py::test_the_authors_page_has_all_cases",
+        "tests/test_verdict.py::test_the_page_has_the_list",
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", *pages]
     done = subprocess.run(command, cwd=root, env=os.environ | {"WORKSHOP_ACCEPT": "1"})
-    written = ["tests/transcripts", "notebooks", "docs/authors.md"]
+    written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md"]
     subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", *written], cwd=root)
     print(f"Look at each change, then   git add {' '.join(written)}")
     return 1 if done.returncode else 0

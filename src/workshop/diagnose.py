@@ -6,6 +6,7 @@ They are tried in order, and the first one counts. Where none fits, that is said
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,6 +67,20 @@ class Evidence:
         text = self.file.read_text(errors="replace") if self.file and self.file.is_file() else ""
         lines = enumerate((line.strip() for line in text.splitlines()), 1)
         return [(number, line) for number, line in lines if not line.startswith("#")]
+
+    @property
+    def killed(self) -> bool:
+        """The plugin was killed during the check: after that it is asked what there is."""
+        return any(each.endpoint == "VolumeDriver.List" for each in self.exchanges[:-1])
+
+    @property
+    def nameless(self) -> bool:
+        """The last call had no JSON object with a name."""
+        try:
+            sent = json.loads(self.last.sent)
+        except ValueError:
+            return True
+        return not isinstance(sent, dict) or not isinstance(sent.get("Name"), str)
 
     @property
     def unrouted(self) -> bool:
@@ -381,6 +396,23 @@ def _(e: Evidence) -> str | None:
     return None
 
 
+simple(
+    "Create again refused",
+    lambda e: e.step == "3.4" and e.asked("Create") and e.refused and re.match("FileExistsError|$", e.error),
+    "A Create of a volume that exists is harmless: Docker may send it twice. Answer success, change nothing.",
+)
+
+
+simple(
+    "deletes what is mounted inside",
+    lambda e: e.step == "3.15" and (e.last.ok or "is mounted in it" in e.demand),
+    (
+        "Something is mounted in the volume, and Remove deleted its files: to the file system a mounted disk is a "
+        "folder like any other. /proc/self/mounts says what is mounted."
+    ),
+)
+
+
 @cause("exception in a handler")
 def _(e: Evidence) -> str | None:
     if e.error and e.last.status == 500:
@@ -425,7 +457,7 @@ def _(e: Evidence) -> str | None:
 
 @cause("wrong method")
 def _(e: Evidence) -> str | None:
-    if e.last.status == 405 and e.step not in ("1.2", "2.3"):
+    if e.last.status == 405 and e.step not in ("1.2", "2.2"):
         return (
             f"The route is there, but not for {e.last.request.split()[0].decode()}. Docker calls everything with POST."
         )
@@ -600,6 +632,13 @@ simple(
 # Part 2
 
 
+simple(
+    "another answer for another caller",
+    lambda e: e.step == "2.1" and "the same answer" in e.demand,
+    ("What a caller sends with Plugin.Activate does not matter: {} or nothing, with or without a Content-Type."),
+)
+
+
 @cause("Implements misspelt")
 def _(e: Evidence) -> str | None:
     other = [key for key in said(e) if key != "Err"]
@@ -624,11 +663,6 @@ simple(
         'implement the requested driver", and remembers that until it is restarted.'
     ),
 )
-simple(
-    "another answer for another caller",
-    lambda e: e.step == "2.2",
-    ("What a caller sends with Plugin.Activate does not matter: {} or nothing, with or without a Content-Type."),
-)
 
 
 # Part 3
@@ -638,11 +672,6 @@ simple(
     "Opts null refused",
     lambda e: e.asked("Create") and e.refused and ('"Opts":null' in e.last.sent),
     'No options is {} from docker 20.10 and null from docker 28. Take both: body.get("Opts") or {}.',
-)
-simple(
-    "Create again refused",
-    lambda e: e.step == "3.4" and e.asked("Create") and e.refused,
-    ("A Create of a volume that is there is harmless: Docker may send it twice. Answer success, change nothing."),
 )
 simple(
     "Get knows only mounted volumes",
@@ -702,7 +731,7 @@ simple(
 )
 simple(
     "volumes lost by eight at once",
-    lambda e: e.step == "3.18",
+    lambda e: e.step == "3.16" and "success for all" in e.demand,
     (
         "Docker calls on several connections at once, and here calls got into each other's way. Let one "
         "finish what it reads and writes before the next (a lock), or make each change in one move (rename)."
@@ -710,13 +739,13 @@ simple(
 )
 simple(
     "no List of nothing",
-    lambda e: e.step == "3.19" and e.asked("List") and (e.refused or "first start" in e.demand),
+    lambda e: e.step == "3.5" and e.asked("List") and (e.refused or "first start" in e.demand),
     "On its first start a plugin has no volumes, and List answers the empty list: this is what `docker volume ls` asks "
     "right after the installation.",
 )
 simple(
     "volumes lost by a restart",
-    lambda e: e.step == "3.19",
+    lambda e: e.step == "3.5" and e.asked("Get"),
     (
         "What was there before the plugin was stopped is not as it was. Docker does not send its volumes "
         "again: what a plugin keeps in memory alone is lost. Look on the disk, under DDD_ROOT."
@@ -724,7 +753,7 @@ simple(
 )
 simple(
     "mounts lost by a kill",
-    lambda e: e.step == "3.20" and e.last.ok and e.asked("Remove"),
+    lambda e: e.step == "3.10" and e.last.ok and e.asked("Remove") and e.killed,
     (
         "After the kill the plugin no longer knew that a container has the volume, and removed it under its "
         "feet. Write down each Mount before you answer it."
@@ -732,7 +761,7 @@ simple(
 )
 simple(
     "volumes lost by a kill",
-    lambda e: e.step == "3.20",
+    lambda e: e.step == "3.10" and "after the kill" in e.demand,
     "What was answered before the kill is not there after it: write to the disk before the answer.",
 )
 simple(
@@ -761,37 +790,37 @@ simple(
 )
 simple(
     "Mountpoint is not there",
-    lambda e: "a folder at the Mountpoint" in e.demand and e.step not in ("3.8", "3.9"),
+    lambda e: "a folder at the Mountpoint" in e.demand and e.step != "3.8",
     "No folder is there: Docker cannot mount what does not exist. Make it at Create.",
 )
 simple(
     "the same ID twice refused",
-    lambda e: e.step == "3.12" and e.asked("Mount") and e.refused,
+    lambda e: e.step == "3.11" and e.asked("Mount") and e.refused,
     "`docker cp` mounts again with the ID of the running container. Refuse that, and docker cp fails.",
 )
 simple(
     "another folder for another container",
-    lambda e: e.step in ("3.9", "3.12") and e.asked("Mount") and e.last.ok,
+    lambda e: e.step in ("3.8", "3.11") and e.asked("Mount") and e.last.ok and " for both" in e.demand,
     "Two containers that share a volume share one folder: answer the same Mountpoint to each.",
 )
 simple(
     "Path is not Mount's folder",
-    lambda e: e.step == "3.7",
+    lambda e: e.step == "3.7" and "error status" not in e.demand,
     "Path says where the volume is mounted, so it has to say what Mount said. Podman asks it.",
 )
 simple(
     "files lost at Unmount",
-    lambda e: e.step in ("3.8", "3.9") and e.last.ok,
+    lambda e: e.step == "3.8" and e.last.ok,
     "Unmount says that one container has let go. It deletes nothing: only Remove does.",
 )
 simple(
     "Remove does not remove",
-    lambda e: e.step == "3.10" and e.last.ok,
+    lambda e: e.step == "3.9" and e.last.ok and not (e.asked("Remove") and "error status" in e.demand),
     "Remove said yes, and the volume is still known: Docker would show and use it again.",
 )
 simple(
     "lets go too early",
-    lambda e: e.step == "3.12" and e.asked("Remove") and e.last.ok,
+    lambda e: e.step == "3.11" and e.asked("Remove") and e.last.ok,
     (
         "`docker cp` sent Mount and Unmount with the container's own ID, and after that Unmount the plugin "
         "took the volume for free, with the container still writing. Count the Mounts of each ID; a set of "
@@ -800,22 +829,30 @@ simple(
 )
 simple(
     "removes what is in use",
-    lambda e: e.step == "3.11" and e.asked("Remove") and e.last.ok,
+    lambda e: e.step == "3.10" and e.asked("Remove") and e.last.ok,
     "The volume went away while a container had it: that container loses its files. Remember who mounts.",
 )
 simple(
     "never lets go",
-    lambda e: e.step in ("3.11", "3.12") and e.asked("Remove") and e.refused,
+    lambda e: e.step in ("3.10", "3.11") and e.asked("Remove") and e.refused,
     "All have unmounted, and Remove is still refused: nobody can get rid of this volume.",
 )
 simple(
     "says yes to the unknown",
-    lambda e: e.step == "3.13",
+    lambda e: e.step in ("3.6", "3.7", "3.9") and e.last.ok,
     ("There is no such volume, so this has to be an error: Docker would go on with something that is not there."),
 )
 simple(
+    "an empty body will do",
+    lambda e: e.step == "3.12" and e.last.ok and e.nameless,
+    (
+        "This call has no name to work with. When a connection breaks, Docker sends its call again without "
+        "the body: answered with success, it would go on with a volume that was never made."
+    ),
+)
+simple(
     "a name that leaves the root",
-    lambda e: e.step == "3.14",
+    lambda e: e.step == "3.12" and "mount ID" not in e.demand,
     (
         "Docker checks no name: what a user types comes as it is, and a plugin that joins it to a path makes "
         "and deletes folders anywhere. Take only names that match [a-zA-Z0-9][a-zA-Z0-9_.-]* as a whole "
@@ -824,21 +861,31 @@ simple(
 )
 simple(
     "an ID that leaves the root",
-    lambda e: e.step == "3.15",
+    lambda e: e.step == "3.12",
     "The mount's ID became part of a path, and made a file outside. Check it as you check the name.",
 )
 simple(
-    "an empty body will do",
-    lambda e: e.step == "3.16",
-    (
-        "This call has no name to work with. When a connection breaks, Docker sends its call again without "
-        "the body: answered with success, it would go on with a volume that was never made."
-    ),
+    "unknown scope",
+    lambda e: e.step == "3.14",
+    'The scope is "local" (volumes of this machine) or "global" (of the whole cluster).',
 )
 simple(
-    "unknown scope",
-    lambda e: e.step == "3.17",
-    'The scope is "local" (volumes of this machine) or "global" (of the whole cluster).',
+    "takes any option",
+    lambda e: e.step == "3.13" and e.last.ok,
+    "The plugin took an option that it does not have. Whoever typed -o size=1G believes in a limit, and there is none.",
+)
+simple(
+    "does not name the option",
+    lambda e: e.step == "3.13",
+    "The error does not say which option it is about. Name it, so that one knows what to leave out.",
+)
+simple(
+    "Mount and Remove in each other's way",
+    lambda e: e.step == "3.16" and "Mount or Remove refused" in e.demand,
+    (
+        "Remove looked, then a Mount came, then Remove renamed: both were answered with success, and the container "
+        "has lost its files. Each call has a thread. Let Mount and Remove hold one lock from the look to the change."
+    ),
 )
 simple(
     "refused",

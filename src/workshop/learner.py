@@ -9,22 +9,13 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from workshop import course, setup
 from workshop.course import CourseError, Part, Step
 
-SKELETON = '''\
-"""ddd, a Docker volume plugin."""
-
-from flask import Flask
-
-app = Flask(__name__)
-
-# Step 1.1: listen on the Unix socket where Docker looks for plugins. Stuck? Type   ./workshop hint
-'''
 PLUGINS = Path("/run/docker/plugins")
 ENGINE = Path("/var/run/docker.sock")
 COLOURS = {"+": "32", "-": "31", "@": "36"}
@@ -37,6 +28,8 @@ class Progress:
     part: int = 0
     passed: list[str] = field(default_factory=list)
     hints: dict[str, int] = field(default_factory=dict)
+    course: str = field(default_factory=course.version)
+    """The steps that all this is about: see course.version."""
 
 
 def work() -> Path:
@@ -49,7 +42,7 @@ def progress() -> Progress:
     """Return how far the learner is; a file that cannot be read counts as none, and that is said once."""
     path = work() / ".progress.json"
     try:
-        return read(path.read_text())
+        return of_this_course(read(path.read_text()))
     except FileNotFoundError:
         return Progress()
     except OSError as error:
@@ -62,9 +55,21 @@ def progress() -> Progress:
         return Progress()
 
 
+def of_this_course(found: Progress) -> Progress:
+    """Return a progress; where its steps are no longer those of the course it begins afresh, and that is said once."""
+    if found.course == course.version():
+        return found
+    afresh = Progress(found.part)
+    if found.part or found.passed or found.hints:
+        print("The steps of the course have changed; your plugin is as it was. Check it anew:")
+        print("    ./workshop check\n")
+    save(afresh)
+    return afresh
+
+
 def read(text: str) -> Progress:
     """Return the progress in a JSON text. Raises ValueError or TypeError for any other text."""
-    found = Progress(**json.loads(text))
+    found = Progress(**{"course": "", **json.loads(text)})
     whole = found.part in (0, 1, 2, 3) and isinstance(found.passed, list) and isinstance(found.hints, dict)
     if not whole or not all(isinstance(one, str) and re.fullmatch(r"\d+\.\d+", one) for one in found.passed):
         raise ValueError("not a progress")
@@ -158,7 +163,7 @@ def print_next(now: Progress) -> int:
     step = next_step(now)
     if step is None:
         print("Achievement unlocked! Every step is done, up to the last.")
-        print("See what part 3 of the course does beyond yours:   ./workshop diff")
+        print("See yours beside the course's:   ./workshop diff")
     elif not (work() / "plugin.py").exists():
         print(f"There is no {shown(work() / 'plugin.py')}. To begin part {number(step)}:   {start_command(step)}")
     elif number(step) != max(now.part, 1):
@@ -197,15 +202,15 @@ def start(part: int | None = None) -> int:
     return 0
 
 
-def beginning(part: int) -> bytes:
-    """Return the plugin that a part begins with."""
-    return (setup.clone() / f"part{part - 1}" / "plugin.py").read_bytes() if part > 1 else SKELETON.encode()
+def beginning(part: int) -> dict[str, bytes]:
+    """Return the files of work/ that a part begins with, by name."""
+    return {name: str(text).encode() for name, text in course.part(part).before.items()}
 
 
 def under_way(now: Progress, part: int) -> bool:
-    """Tell whether the learner has already changed the plugin of this part."""
-    file = work() / "plugin.py"
-    return now.part == part and file.is_file() and file.read_bytes() != beginning(part)
+    """Tell whether the learner has already changed the files of this part."""
+    files = {work() / name: text for name, text in beginning(part).items()}
+    return now.part == part and any(file.is_file() and file.read_bytes() != text for file, text in files.items())
 
 
 def stay(part: int) -> int:
@@ -216,29 +221,34 @@ def stay(part: int) -> int:
 
 
 def begin(part: int, now: Progress) -> None:
-    """Write work/plugin.py, and forget what was passed and read of this part and of later ones."""
-    file, text = work() / "plugin.py", beginning(part)
-    source = f"part{part - 1}/plugin.py" if part > 1 else "a skeleton of a few lines"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.is_file() and file.read_bytes() == text:
-            print(f"{shown(file)} is as part {part} begins already.")
-        else:
-            move_aside(file, part)
-            with open(file, "xb") as fresh:
-                fresh.write(text)
-            print(f"Made {shown(file)} from {source}. Open it in your editor.")
-    except OSError as error:
-        raise cannot_write(error) from None
+    """Write the files of work/, and forget what was passed and read of this part and of later ones."""
+    for name, text in beginning(part).items():
+        try:
+            write_file(work() / name, text, part)
+        except OSError as error:
+            raise cannot_write(error) from None
     earlier = [step for step in now.passed if int(step.split(".")[0]) < part]
     save(Progress(part, earlier, {step: count for step, count in now.hints.items() if step in earlier}))
 
 
+def write_file(file: Path, text: bytes, part: int) -> None:
+    """Write a file as a part begins with it, and move what was there aside. Raises OSError."""
+    source = f"the end of part {part - 1}" if part > 1 else "a skeleton of a few lines"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_file() and file.read_bytes() == text:
+        print(f"{shown(file)} is as part {part} begins already.")
+        return
+    move_aside(file, part)
+    with open(file, "xb") as fresh:
+        fresh.write(text)
+    print(f"Made {shown(file)} from {source}. Open it in your editor.")
+
+
 def move_aside(file: Path, part: int) -> None:
-    """Give what is in the place of work/plugin.py a numbered name, that nothing has, and say which."""
+    """Give what is in the place of a file a numbered name, that nothing has, and say which."""
     if not os.path.lexists(file):
         return
-    names = (file.with_name(f"plugin-{count}.py") for count in range(1, 10**6))
+    names = (file.with_name(f"{file.stem}-{count}{file.suffix}") for count in range(1, 10**6))
     aside = next(name for name in names if not os.path.lexists(name))
     file.rename(aside)
     print(f"Your earlier file is now {shown(aside)}.")
@@ -262,14 +272,15 @@ def machine() -> list[str]:
 
     python = ".".join(str(part) for part in sys.version_info[:3])
     root = os.geteuid() == 0
+    but = "" if root else ": only step 3.15 is skipped"
     rights = "root" if root else f"not root: {PLUGINS} needs sudo"
     return [
         f"  Python          {python}",
         f"  Flask           {metadata.version('flask')}",
         f"  Docker Engine   {engine()}",
         f"  Rights          {rights}",
-        "The checks of all three parts need no Docker and no root: nothing of them is",
-        "skipped here. Only what goes through docker itself needs an engine, such as",
+        f"The checks of all three parts need no Docker, and no root{but}.",
+        "Only what goes through docker itself needs an engine, such as",
         "./workshop tour --engine and the docker commands on the slides.",
     ]
 
@@ -311,7 +322,7 @@ def after_hint(about: Step, given: int, asked: str | None) -> None:
     again = f"./workshop hint {about.id}" if asked else "./workshop hint"
     part = number(about)
     if given >= len(about.hints):
-        print("That was the last hint once more. See how the course does it, beside yours:")
+        print("That was the last hint once more. See how much of it yours has:")
         print(f"    ./workshop diff {about.id}")
     elif given + 1 == len(about.hints):
         print(f"That was the last hint.        Look whether it passes:   ./workshop check {part}")
@@ -320,9 +331,9 @@ def after_hint(about: Step, given: int, asked: str | None) -> None:
 
 
 def diff(step: str | None = None) -> int:
-    """Print the learner's plugin against the part's, for a step only its functions.
+    """Print what a step changes; without a step, the learner's files against those at the end of the part.
 
-    Return 0, 1 where a file cannot be compared, 2 where there is no such step.
+    Return 0, 1 where there is no file to compare, 2 where there is no such step.
     """
     now = progress()
     try:
@@ -330,45 +341,53 @@ def diff(step: str | None = None) -> int:
     except CourseError as error:
         return wrong(error, "./workshop diff 1.1")
     part = number(about) if about else max(now.part, 1)
+    if about:
+        print(f"Step {about.id} · {about.title}\n")
+        print_diff(of_step(about))
+        print(f"\n{how_much(about)} Go on:   ./workshop check {part}")
+        return 0
     if not (work() / "plugin.py").is_file():
         print(f"There is no {shown(work() / 'plugin.py')} yet. Make it:   ./workshop start {part}")
         return 1
-    try:
-        differences = list(of_step(about) if about else of_part(part))
-    except CourseError as error:
-        print(f"{error}\nMend that first; it says more:   ./workshop check {part}")
-        return 1
-    print_diff(differences)
+    print_diff(of_part(part))
     print(f"\nLines with - are yours, lines with + the course's. Go on:   ./workshop check {part}")
     return 0
 
 
 def of_part(part: int) -> Iterator[str]:
-    """Yield the differences of the whole files."""
-    mine = (work() / "plugin.py").read_text(errors="replace")
-    yield from unified(mine, (setup.clone() / f"part{part}" / "plugin.py").read_text(), f"part{part}/plugin.py")
+    """Yield the differences between the learner's files and those at the end of a part."""
+    for name, text in course.part(part).changed.items():
+        file = work() / name
+        mine = text_of(file)
+        if mine == str(text):
+            yield f"  {shown(file)} is the same as part{part}/{name}."
+        yield from difflib.unified_diff(
+            mine.splitlines(), str(text).splitlines(), shown(file), f"part{part}/{name}", lineterm=""
+        )
 
 
 def of_step(step: Step) -> Iterator[str]:
-    """Yield the differences of the functions of a step. Raises CourseError where the learner's file is no Python."""
-    file = work() / "plugin.py"
-    mine = course.functions(file.read_text(errors="replace"), shown(file))
-    for reference in step.code:
-        yield from unified(mine.get(reference.partition(":")[2], ""), course.snippet(reference), reference)
+    """Yield the edit of a step, hunk by hunk."""
+    for edit in step.edits:
+        yield f"  {shown(work() / edit.file)}"
+        for hunk in edit.hunks:
+            yield "@@"
+            yield from (line.rstrip() for line in hunk.lines)
 
 
-def unified(mine: str, theirs: str, reference: str) -> Iterator[str]:
-    name, _, function = reference.partition(":")
-    if mine == theirs:
-        yield f"  {reference} is the same in yours."
-        return
-    if not mine:
-        yield f"  There is no function {function} in yours. In {name} it is this:"
-    label = f"{shown(work() / 'plugin.py')}{f':{function}' if function else ''}"
-    yield from difflib.unified_diff(mine.splitlines(), theirs.splitlines(), label, reference, lineterm="")
+def how_much(step: Step) -> str:
+    """Return how many of the new lines of a step are in the learner's files."""
+    there = {edit.file: text_of(work() / edit.file).splitlines() for edit in step.edits}
+    added = [(edit.file, line) for edit in step.edits for line in edit.added]
+    found = sum(line in there[file] for file, line in added)
+    return f"Of {len(added)} new lines, yours has {found}."
 
 
-def print_diff(differences: list[str]) -> None:
+def text_of(file: Path) -> str:
+    return file.read_text(errors="replace") if file.is_file() else ""
+
+
+def print_diff(differences: Iterable[str]) -> None:
     """Print, in colour on a terminal, plainly elsewhere or with NO_COLOR."""
     plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
     for line in differences:
