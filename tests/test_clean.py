@@ -1,13 +1,15 @@
 """./workshop clean, on folders of the test's own: with real sockets, and a small plugin behind one of them."""
 
 import json
+import re
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
@@ -31,15 +33,26 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        volumes = self.server.volumes
+        volumes, name = self.server.volumes, asked.get("Name")
         if volumes is None:
             self.reply(404, {"Err": "no such endpoint"})
         elif self.path == "/VolumeDriver.List":
             self.reply(200, {"Volumes": [{"Name": name} for name in volumes], "Err": ""})
-        elif asked["Name"] in self.server.kept:
+        elif self.path == "/VolumeDriver.Create" and "Create" in self.server.kept:
+            self.reply(500, {"Err": "the disk is full"})
+        elif self.path == "/VolumeDriver.Create":
+            volumes.add(name)
+            self.reply(200, {"Err": ""})
+        elif self.path == "/VolumeDriver.Get":
+            self.reply(200, {"Volume": {"Name": name}} if name in volumes else {"Err": "there is none"})
+        elif name in self.server.kept:
             self.reply(409, {"Err": "a container has it"})
+        elif name == "taken":
+            volumes.remove(name)  # by somebody else, a moment ago
+            self.reply(500, {"Err": "there is none"})
         else:
-            volumes.remove(asked["Name"])
+            if name != "sticky":
+                volumes.remove(name)
             self.reply(200, {"Err": ""})
 
     def reply(self, status: int, answer: object) -> None:
@@ -82,11 +95,76 @@ def stale(path: Path) -> None:
         listener.bind(str(path))
 
 
-def docker(folder: Path, script: str) -> str:
+HERE = 'case "$1" in context) echo unix:///var/run/docker.sock; exit ;; esac\n'
+
+
+def docker(folder: Path, script: str, context: str = HERE) -> str:
+    return program(folder, f"#!/bin/sh\necho \"$*\" >>'{folder}/calls'\n{context}{script}")
+
+
+def program(folder: Path, text: str) -> str:
     path = folder / "docker"
-    path.write_text(f"#!/bin/sh\necho \"$*\" >>'{folder}/calls'\n{script}")
+    path.write_text(text)
     path.chmod(0o755)
     return str(path)
+
+
+# An engine with volumes of its own. One that it does not know it looks for in its plugin, as the real one does.
+ENGINE = """#!{python} -I
+import json, pathlib, sys
+from workshop.wire import Address, exchange, request
+folder, plugin, endpoint = pathlib.Path({folder!r}), {plugin!r}, {endpoint!r}
+words, file = sys.argv[1:], folder / "engine"
+with (folder / "calls").open("a") as calls:
+    print(*words, file=calls)
+volumes, name = json.loads(file.read_text()), words[-1]
+
+def ask(method):
+    endpoint = "VolumeDriver." + method
+    return exchange(Address(path=plugin), endpoint, request(endpoint, {{"Name": name}}))
+
+if words[0] == "context":
+    print(endpoint)
+elif words[:2] == ["volume", "inspect"]:
+    if name not in volumes and not (plugin and ask("Get").ok):
+        sys.exit(f"Error: No such volume: {{name}}")
+    print(volumes.get(name, "ddd"))
+elif words[:2] == ["volume", "rm"]:
+    if name in volumes:
+        del volumes[name]
+        file.write_text(json.dumps(volumes))
+    elif not ask("Remove").ok:
+        sys.exit(f"Error response from daemon: remove {{name}}: {{ask('Remove').err}}")
+"""
+
+
+@dataclass
+class Engine:
+    """A docker command with an engine of the test's own behind it."""
+
+    folder: Path
+    docker: str
+
+    @property
+    def volumes(self) -> dict[str, str]:
+        """The driver of each volume that the engine has in its own records."""
+        found = json.loads((self.folder / "engine").read_text())
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def calls(self) -> list[str]:
+        """What docker was asked, without the questions whether it is there and about a volume of clean's own."""
+        asked = (self.folder / "calls").read_text().splitlines()
+        return [call for call in asked if call.startswith("volume ") and not re.search(r" clean-[0-9a-f]{16}$", call)]
+
+
+def engine(
+    folder: Path, plugin: Path | None, volumes: dict[str, str], endpoint: str = "unix:///run/docker.sock"
+) -> Engine:
+    (folder / "engine").write_text(json.dumps(volumes))
+    text = ENGINE.format(python=sys.executable, folder=str(folder), plugin=str(plugin or ""), endpoint=endpoint)
+    return Engine(folder, program(folder, text))
 
 
 def test_nothing_to_clean(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,18 +288,119 @@ def test_keys_go_and_what_is_not_a_key_stays(places: Places) -> None:
 def test_docker_is_asked_to_remove_what_it_may_know(
     places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    volumes, there = {"mango"}, engine(tmp_path, places.socket, {"mango": "ddd"})
+    with plugin(places.socket, volumes):
+        main(replace(places, docker=there.docker), yes=True, ask=None)
+    assert there.calls[-1] == "volume rm -- mango"
+    assert volumes == {"mango"}  # the test's docker passes nothing on, and clean must not do it behind docker's back
+    out = capsys.readouterr().out
+    assert "The volume mango is still there" in out
+    assert "Removed the volume" not in out
+    assert "systemctl" not in out  # not before the plugin is gone
+
+
+def test_docker_that_finds_it_in_the_plugin_removes_it(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes, there = {"-f"}, engine(tmp_path, places.socket, {})
+    with plugin(places.socket, volumes):
+        main(replace(places, docker=there.docker), yes=True, ask=None)
+    assert volumes == set()
+    assert there.calls == ["volume inspect --format {{.Driver}} -- -f", "volume rm -- -f"]
+    out = capsys.readouterr().out
+    assert "Removed the volume -f." in out
+    assert "remember" not in out
+
+
+def test_another_drivers_volume_of_this_name_stays(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes, there = {"mango"}, engine(tmp_path, places.socket, {"mango": "local"})
+    with plugin(places.socket, volumes):
+        main(replace(places, docker=there.docker), yes=True, ask=None)
+    assert (volumes, there.volumes) == (set(), {"mango": "local"})
+    out = capsys.readouterr().out
+    assert "Removed the volume mango." in out
+    assert "remember" not in out
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://10.0.0.7:2376", "ssh://mango@example.org", ""])
+def test_docker_of_another_machine_is_left_alone(
+    places: Places, tmp_path: Path, endpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes, there = {"mango"}, engine(tmp_path, places.socket, {"mango": "ddd"}, endpoint)
+    with plugin(places.socket, volumes):
+        main(replace(places, docker=there.docker), yes=True, ask=None)
+    assert (volumes, there.volumes, there.calls) == (set(), {"mango": "ddd"}, [])
+    assert "Docker may still remember mango" in capsys.readouterr().out
+
+
+def test_another_plugin_of_the_same_name_is_left_alone(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes, there = {"mango"}, engine(tmp_path, None, {"mango": "ddd"})
+    with plugin(places.socket, volumes):
+        main(replace(places, docker=there.docker), yes=True, ask=None)
+    assert (volumes, there.volumes, there.calls) == (set(), {"mango": "ddd"}, [])
+    out = capsys.readouterr().out
+    assert "Removed the volume mango." in out
+    assert "Docker may still remember mango" in out
+
+
+def test_a_plugin_that_can_make_no_volume_removes_its_own(
+    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes, there = {"mango"}, engine(tmp_path, places.socket, {"mango": "ddd"})
+    with plugin(places.socket, volumes, frozenset({"Create"})):
+        main(replace(places, docker=there.docker), yes=True, ask=None)
+    assert (volumes, there.calls) == (set(), [])
+    assert "Docker may still remember mango" in capsys.readouterr().out
+
+
+def test_volumes_of_another_machines_docker_are_not_ours(places: Places, tmp_path: Path) -> None:
+    there = docker(tmp_path, '[ "$2" != ls ] || echo mango', HERE.replace("unix", "tcp"))
+    assert main(replace(places, docker=there), yes=True, ask=None) == 0
+    assert "volume" not in (tmp_path / "calls").read_text()
+
+
+def test_podman_that_is_called_docker_is_left_alone(places: Places, tmp_path: Path) -> None:
+    podman = docker(tmp_path, '[ "$1" = version ] || { echo Error: unrecognized command >&2; exit 125; }', "")
     volumes = {"mango"}
     with plugin(places.socket, volumes):
-        main(replace(places, docker=docker(tmp_path, "")), yes=True, ask=None)
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert [call.split()[0] for call in calls] == ["version", "volume"]
-    assert calls[-1] == "volume rm -- mango"
-    assert volumes == {"mango"}  # the test's docker passes nothing on, and clean must not do it behind docker's back
-    assert "systemctl" not in capsys.readouterr().out  # not before the plugin is gone
+        main(replace(places, docker=podman), yes=True, ask=None)
+    assert volumes == set()
+    assert "volume" not in (tmp_path / "calls").read_text()
+
+
+def test_a_volume_that_a_container_of_another_engine_uses(places: Places, tmp_path: Path) -> None:
+    volumes, there = {"mango"}, engine(tmp_path, places.socket, {})
+    with plugin(places.socket, volumes, frozenset({"mango"})), pytest.raises(Lacking, match="a container has it"):
+        main(replace(places, docker=there.docker), yes=True, ask=None)
+    assert volumes == {"mango"}
+
+
+def test_a_volume_that_somebody_else_removes_meanwhile(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    volumes = {"taken", "mango"}
+    with plugin(places.socket, volumes):
+        main(places, yes=True, ask=None)
+    assert volumes == set()
+    out = capsys.readouterr().out
+    assert "Something else has removed the volume taken." in out
+    assert "Removed the volume taken" not in out
+
+
+def test_a_volume_that_stays_is_not_called_removed(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    with plugin(places.socket, {"sticky"}):
+        assert main(places, yes=True, ask=None) == 1
+    out = capsys.readouterr().out
+    assert "The volume sticky is still there" in out
+    assert "Removed the volume" not in out
 
 
 def test_a_volume_that_docker_keeps(places: Places, tmp_path: Path) -> None:
-    command = docker(tmp_path, '[ "$1" = version ] || { echo volume is in use >&2; exit 1; }')
+    script = """case "$*" in *" rm "*mango) echo volume is in use >&2; exit 1 ;; esac; exec '{}' "$@" """
+    real = Path(engine(tmp_path, places.socket, {"mango": "ddd"}).docker).rename(tmp_path / "engine-docker")
+    command = docker(tmp_path, script.format(real))
     with plugin(places.socket, {"mango"}), pytest.raises(Lacking, match="volume is in use"):
         main(replace(places, docker=command), yes=True, ask=None)
 

@@ -314,7 +314,7 @@ def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
     text = mutants["a set of IDs"].source("3").replace("{', '.join(sorted(options))[:200]}", "them")
     (tmp_path / "plugin.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-rfx", "-p", "no:cacheprovider", "--pyargs", "workshop.conformance"]
-    command += [f"--plugin={tmp_path / 'plugin.py'}", "-k"]
+    command += [f"--ddd-plugin={tmp_path / 'plugin.py'}", "-k"]
 
     def says(cases: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*command, cases], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -52,19 +52,19 @@ def running(program: Path) -> Iterator[Plugin]:
 
 
 def test_a_command_passes_all_steps(program: Path) -> None:
-    said = pytest_says(*CHECKS, "--run", str(program))
+    said = pytest_says(*CHECKS, "--ddd-run", str(program))
     assert " passed" in said and "failed" not in said and "skipped" not in said, said
 
 
 def test_a_plugin_that_runs_already_passes_what_needs_only_its_socket(running: Plugin) -> None:
-    said = pytest_says("tests/test_part3.py", "--socket", str(running.socket), "-rs")
+    said = pytest_says("tests/test_part3.py", "--ddd-socket", str(running.socket), "-rs")
     assert " passed" in said and "failed" not in said, said
-    assert "6 skipped" in said and "give --plugin FILE or --run COMMAND" in said, said
+    assert "6 skipped" in said and "give --ddd-plugin FILE or --ddd-run COMMAND" in said, said
 
 
 def test_it_leaves_the_volumes_of_others_alone(running: Plugin) -> None:
     running.call("VolumeDriver.Create", {"Name": "precious", "Opts": {}})
-    pytest_says("tests/test_part3.py", "--socket", str(running.socket))
+    pytest_says("tests/test_part3.py", "--ddd-socket", str(running.socket))
     assert [each["Name"] for each in running.call("VolumeDriver.List", {}).json["Volumes"]] == ["precious"]
 
 
@@ -86,5 +86,5 @@ def test_it_leaves_the_volumes_of_others_alone(running: Plugin) -> None:
     ids=["wrong case", "error under 200", "another key", "a set of IDs", "dots", "forgetful"],
 )
 def test_a_fault_is_found_at_its_step(build: Build, old: str, new: str, step: str) -> None:
-    said = pytest_says(*CHECKS, "-x", "--run", str(build(old, new)))
+    said = pytest_says(*CHECKS, "-x", "--ddd-run", str(build(old, new)))
     assert f"::{step}" in said.rpartition("short test summary info")[2], said

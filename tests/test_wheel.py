@@ -79,19 +79,72 @@ def test_the_conformance_suite_is_in_it(workshop: Path, part3: Plugin) -> None:
     assert part3.call("VolumeDriver.List", {}).json["Volumes"] == []
 
 
-def test_the_conformance_suite_runs_under_pytest(workshop: Path, part3: Plugin) -> None:
+@pytest.fixture(scope="module")
+def python_of_theirs(workshop: Path) -> Path:
+    """The environment of somebody else's project: pytest, a plugin of it that has a --profile, and our wheel."""
     python = workshop.with_name("python")
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), "pytest"], check=True)
-    pytest_of_theirs = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "workshop.conformance"]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), "pytest", "pytest-profiling"], check=True)
+    return python
 
+
+CONFTEST = """
+def pytest_addoption(parser):
+    for name in ("plugin", "run", "socket", "seed", "require"):
+        parser.addoption(f"--{name}")
+"""
+TEST = """
+def test_theirs(pytestconfig):
+    assert pytestconfig.getoption("run") == "fast"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of somebody else, whose tests have options by the names of those of `workshop check`."""
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = --strict-markers --strict-config\nfilterwarnings = error\n"
+    )
+    (tmp_path / "test_theirs.py").write_text(TEST)
+    return tmp_path
+
+
+def pytest_of_theirs(python: Path, folder: Path, *words: str, path: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PATH": path}
+    command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("ours", [[], ["-p", "workshop.checks"]], ids=["installed", "loaded"])
+def test_it_leaves_the_pytest_of_others_alone(python_of_theirs: Path, project: Path, ours: list[str]) -> None:
+    done = pytest_of_theirs(python_of_theirs, project, *ours, "--run=fast", "--profile", path="")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout and "Profiling" in done.stdout, done.stdout
+    assert ("--ddd-seed" in done.stdout) == bool(ours), done.stdout
+
+
+def test_without_being_asked_for_it_is_not_there(python_of_theirs: Path, project: Path) -> None:
+    done = pytest_of_theirs(python_of_theirs, project, "--trace-config", "--help", path="")
+    assert done.returncode == 0 and "pytest_profiling" in done.stdout, done.stdout + done.stderr
+    assert "workshop" not in done.stdout and "--ddd" not in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("folder", ["/", "theirs"])
+def test_the_conformance_suite_runs_under_pytest(
+    python_of_theirs: Path, project: Path, part3: Plugin, folder: str
+) -> None:
     def says(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*pytest_of_theirs, *words], cwd="/", env=environment, capture_output=True, text=True)
+        suite = ["-p", "workshop.checks", "--pyargs", "workshop.conformance"]
+        place = project if folder == "theirs" else Path(folder)
+        return pytest_of_theirs(python_of_theirs, place, *suite, *words, path="")
 
-    done = says("--socket", str(part3.socket))
+    done = says(f"--ddd-socket={part3.socket}", "-rs")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed, " in done.stdout and " skipped" in done.stdout and "capabilities.tell: scope local" in done.stdout
+    assert "give --ddd-plugin or --ddd-run" in done.stdout, done.stdout
     assert part3.call("VolumeDriver.List", {}).json["Volumes"] == []
+    done = says("--ddd-run=no-such-program")
+    assert (done.returncode, done.stderr.startswith("ERROR: --ddd-run 'no-such-program'")) == (4, True), done.stderr
     done = says()
     assert (done.returncode, "Name a plugin:" in done.stdout + done.stderr) == (4, True), done.stdout + done.stderr

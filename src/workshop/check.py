@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from workshop import course, learner, report, setup
+from workshop import course, interpreter, learner, report, setup
 from workshop.process import WrongCommand, command_for, private_folder, stamp
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
@@ -255,7 +255,7 @@ def accept(root: Path) -> int:
         "tests/test_verdict.py::test_the_page_has_the_list",
     ]
     command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", *pages]
-    done = subprocess.run(command, cwd=root, env=os.environ | {"WORKSHOP_ACCEPT": "1"})
+    done = subprocess.run(command, cwd=root, env=interpreter.environment() | {"WORKSHOP_ACCEPT": "1"})
     written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md"]
     subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", *written], cwd=root)
     print(f"Look at each change, then   git add {' '.join(written)}")

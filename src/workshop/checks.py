@@ -1,4 +1,8 @@
-"""The pytest side of the checks: which plugin, its options and marks, and the `plugin` that every check speaks to."""
+"""The pytest side of the checks: which plugin, its options, and the `plugin` that every check speaks to.
+
+It is loaded by `-p workshop.checks` where it is wanted, and by itself nowhere: the wheel may lie beside other tests.
+So its options bear a prefix, too: other plugins have a --profile and a --run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from workshop import report as reports
-from workshop import setup
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import CLIENTS, case_of
@@ -18,47 +21,43 @@ from workshop.process import WrongCommand, command_for, private_folder
 from workshop.subject import PluginUnderTest, needs_process, shapes_of, step_number
 from workshop.wire import SHAPES
 
-MARKS = {
-    "engine": "needs a real Docker Engine",
-    "browser": "needs a real Chromium",
-    "slow": "takes more than a second or two",
-}
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("workshop", "which plugin the checks speak to (default: the part's own plugin.py)")
-    group.addoption("--plugin", metavar="FILE", help="a plugin in Python")
-    group.addoption("--run", metavar="COMMAND", help="a plugin in any language: DDD_SOCKET and DDD_ROOT tell it where")
-    group.addoption("--socket", metavar="PATH", help="a plugin that already runs")
+    group.addoption("--ddd-plugin", metavar="FILE", help="a plugin in Python")
+    run = "a plugin in any language: DDD_SOCKET and DDD_ROOT tell it where"
+    group.addoption("--ddd-run", metavar="COMMAND", help=run)
+    group.addoption("--ddd-socket", metavar="PATH", help="a plugin that already runs")
     group.addoption(
-        "--profile", choices=list(CLIENTS), default="docker", help="whose calls the conformance suite makes"
+        "--ddd-profile", choices=list(CLIENTS), default="docker", help="whose calls the conformance suite makes"
     )
-    group.addoption("--seed", type=int, default=random.randrange(10**6), help="repeat the names of an earlier run")
-    required = {"action": "append", "default": [], "choices": ["engine", "browser", "slow"]}
-    group.addoption("--require", **required, help="a skip of a test with this mark is a failure")
+    group.addoption("--ddd-seed", type=int, default=random.randrange(10**6), help="repeat the names of an earlier run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for name, meaning in MARKS.items():
-        config.addinivalue_line("markers", f"{name}: {meaning}")
-    chosen = [option for option in ("plugin", "run", "socket") if config.getoption(option)]
+    chosen = [f"--ddd-{name}" for name in ("plugin", "run", "socket") if config.getoption(f"ddd_{name}")]
     if len(chosen) > 1:
-        raise pytest.UsageError(f"--{' and --'.join(chosen)} name two plugins: give one of them.")
+        raise pytest.UsageError(f"{' and '.join(chosen)} name two plugins: give one of them.")
     if not __debug__:
         raise pytest.UsageError("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
-    try:
-        command_for(None, config.getoption("run") or "true")
-    except WrongCommand as wrong:
-        raise pytest.UsageError(str(wrong)) from None
-    file = config.getoption("plugin")
+    if config.getoption("ddd_run") is not None:
+        try:
+            command_for(None, config.getoption("ddd_run"))
+        except WrongCommand as wrong:
+            raise pytest.UsageError(prefixed(str(wrong))) from None
+    file = config.getoption("ddd_plugin")
     if file and not Path(file).is_file():
-        raise pytest.UsageError(f"There is no file {file}: give --plugin the plugin's Python file.")
+        raise pytest.UsageError(f"There is no file {file}: give --ddd-plugin the plugin's Python file.")
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say how to repeat a run. Where the wheel is installed beside other tests, they are not bothered with it."""
-    ours = setup.home() or any(config.getoption(option) for option in ("plugin", "run", "socket"))
-    return f"names from --seed {config.getoption('seed')}" if ours else None
+def prefixed(text: str) -> str:
+    """Return a sentence that names options of `workshop check`, with the names that they have in pytest."""
+    return re.sub(r"--(?=(plugin|run|socket)\b)", "--ddd-", text)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how to repeat a run."""
+    return f"names from --ddd-seed={config.getoption('ddd_seed')}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -78,15 +77,17 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
     """The plugin that all checks of a part speak to."""
     config = request.config
     kind = Candidate if request.path.parent == Path(suite.__file__).parent else PluginUnderTest
-    if config.getoption("socket"):
-        yield kind([], Path(config.getoption("socket")), None)
+    if config.getoption("ddd_socket"):
+        plugin = kind([], Path(config.getoption("ddd_socket")), None)
+        yield plugin
+        plugin.close()
         return
     part = re.sub(r"\D", "", request.path.stem) or "3"
-    file = config.getoption("plugin") or str(config.rootpath / f"part{part}" / "plugin.py")
-    if not Path(file).is_file() and not config.getoption("run"):
-        pytest.exit("Name a plugin:   pytest --pyargs workshop.conformance --socket PATH", 4)
+    file = config.getoption("ddd_plugin") or str(config.rootpath / f"part{part}" / "plugin.py")
+    if not Path(file).is_file() and not config.getoption("ddd_run"):
+        pytest.exit("Name a plugin:   pytest -p workshop.checks --pyargs workshop.conformance --ddd-socket=PATH", 4)
     with private_folder() as folder:
-        plugin = kind(command_for(file, config.getoption("run")), folder / "ddd.sock", folder / "root")
+        plugin = kind(command_for(file, config.getoption("ddd_run")), folder / "ddd.sock", folder / "root")
         yield plugin
         plugin.close()
 
@@ -97,11 +98,11 @@ def plugin(shared_plugin: PluginUnderTest, shape: str, request: pytest.FixtureRe
     if needs_process(request.function):
         shared_plugin.needs_process()
     shared_plugin.shape = shape
-    shared_plugin.chance = random.Random(f"{request.config.getoption('seed')} {request.node.name}")
+    shared_plugin.chance = random.Random(f"{request.config.getoption('ddd_seed')} {request.node.name}")
     shared_plugin.exchanges.clear()
     case = case_of(request.function)
     if case and isinstance(shared_plugin, Candidate):
-        shared_plugin.profile, patience = request.config.getoption("profile"), shared_plugin.patience
+        shared_plugin.profile, patience = request.config.getoption("ddd_profile"), shared_plugin.patience
         yield shared_plugin.ready(case)
         shared_plugin.patience = patience
         notes = [f"{case.id}: {note}" for note in shared_plugin.notes]
@@ -118,15 +119,13 @@ NOTES = pytest.StashKey[list[str]]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Make the skip of a required test a failure: what CI asks for has to have run. Tell of cases that do not hold."""
+    """Tell of cases that do not hold, and of skips in the words of pytest's options."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.failed and call.excinfo and isinstance(call.excinfo.value, AssertionError):
         tell_of_case(item, report, str(call.excinfo.value))
-    required = [mark for mark in item.config.getoption("require") if item.get_closest_marker(mark)]
-    if report.skipped and required and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        report.longrepr = f"--require {required[0]}, and this was left out. {reason}"
+    if isinstance(report.longrepr, tuple) and "shared_plugin" in getattr(item, "fixturenames", ()):
+        file, line, reason = report.longrepr
+        report.longrepr = (file, line, prefixed(reason))
     return report  # type: ignore[return-value]
 
 

@@ -2,9 +2,8 @@
 
 import errno
 import fcntl
-import http.client
-import json
 import os
+import secrets
 import shutil
 import socket
 import stat
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.setup import Lacking, home
+from workshop.wire import Address, exchange, request
 
 DRIVER = "ddd"
 SPECS = ("ddd-tcp.spec", "ddd-tls.json")
@@ -53,34 +53,17 @@ class NoEndpoint(Lacking):
     """The plugin does not know the endpoint."""
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("plugin.moby.localhost", timeout=SECONDS)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(SECONDS)
-        self.sock.connect(str(self.path))
-
-
 def call(path: Path, method: str, body: dict[str, Any]) -> dict[str, Any]:
     """The plugin's answer to VolumeDriver.METHOD. Raises Lacking with the plugin's own sentence where it refuses."""
-    connection = _Connection(path)
-    try:
-        connection.request("POST", f"/VolumeDriver.{method}", json.dumps(body))
-        response = connection.getresponse()
-        content = response.read()
-        answer = json.loads(content) if response.status != 404 else {}
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Lacking(f"The plugin behind {path} gave no answer to {method}: {error}.\n{START}") from error
-    finally:
-        connection.close()
-    if response.status == 404:
+    endpoint = f"VolumeDriver.{method}"
+    answer = exchange(Address(path=str(path)), endpoint, request(endpoint, body), SECONDS)
+    if answer.status == 404:
         raise NoEndpoint(f"The plugin behind {path} has no {method}.")
-    if not isinstance(answer, dict) or answer.get("Err") or response.status != 200:
-        raise Lacking(f"The plugin behind {path} refused {method}: {answer}")
-    return answer
+    if answer.failure:
+        raise Lacking(f"The plugin behind {path} gave no answer to {method}: {answer.failure}.\n{START}")
+    if not answer.ok:
+        raise Lacking(f"The plugin behind {path} refused {method}: {answer.err or answer.text.strip()}")
+    return answer.object
 
 
 def state(path: Path) -> str:
@@ -113,8 +96,41 @@ def _not_allowed(path: Path) -> Lacking:
     return Lacking(f"You may not use {path}. Type:\n    sudo ./workshop clean")
 
 
-def _daemon(docker: str | None) -> bool:
-    return docker is not None and _run([docker, "version", "--format", "{{.Server.Version}}"]).returncode == 0
+def _engine(docker: str | None) -> str | None:
+    """The docker command, where its engine answers and has its socket on this machine; else None.
+
+    DOCKER_HOST, or the current context, may name another machine. Podman, which some systems call docker, has no
+    contexts, and keeps its own records of volumes.
+    """
+    if docker is None or _run([docker, "version", "--format", "{{.Server.Version}}"]).returncode != 0:
+        return None
+    endpoint = _run([docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    return docker if endpoint.returncode == 0 and endpoint.stdout.startswith("unix://") else None
+
+
+def _reaches(docker: str, path: Path) -> bool:
+    """Whether docker's driver is the plugin behind this socket: docker finds a volume that only this plugin can have.
+
+    Docker asks each driver for a name that it does not know (moby volume/service/store.go, getVolume). An engine
+    behind a forwarded socket, or in a virtual machine, has another plugin of the same name.
+    """
+    name = f"clean-{secrets.token_hex(8)}"
+    try:
+        call(path, "Create", {"Name": name, "Opts": {}})
+    except Lacking:
+        return False
+    try:
+        found = _driver(docker, name) == DRIVER
+    except Lacking:
+        found = False
+    if said := _remove(name, path, docker if found else None):
+        raise Lacking(f"The volume {name}, which clean made to find out what docker reaches, stays. {said}")
+    return found
+
+
+def _driver(docker: str, name: str) -> str:
+    """The driver of the volume that docker knows by this name; "" where it knows none."""
+    return _run([docker, "volume", "inspect", "--format", "{{.Driver}}", "--", name]).stdout.strip()
 
 
 def known_to(docker: str) -> list[str]:
@@ -123,7 +139,7 @@ def known_to(docker: str) -> list[str]:
     It asks every driver it ever used, and each one that has a socket or a spec: 15 s for each that is gone.
     """
     try:
-        return sorted(_run([docker, "volume", "ls", "--quiet", "--filter", f"driver={DRIVER}"]).stdout.split())
+        return sorted(_run([docker, "volume", "ls", "--quiet", "--filter", f"driver={DRIVER}"]).stdout.splitlines())
     except Lacking:
         return []
 
@@ -146,6 +162,10 @@ class Report:
         print(f"Removed {what}.")
         self.found = True
 
+    def gone(self, what: str) -> None:
+        print(f"Something else has removed {what}.")
+        self.found = True
+
     def stays(self, sentence: str) -> None:
         print(sentence)
         self.found = self.left = True
@@ -157,7 +177,7 @@ def main(places: Places, yes: bool, ask: Callable[[str], bool] | None) -> int:
     Returns 0 where nothing is left, 1 where something is; raises Lacking where the machine stands in the way.
     """
     report = Report()
-    running, docker = state(places.socket) == "listening", _daemon(places.docker)
+    running, docker = state(places.socket) == "listening", _engine(places.docker)
     volumes = _listed(places.socket) if running else _on_disk(places.root)
     if volumes and not (running and _agreed(volumes, yes, ask)):
         if not running:
@@ -165,14 +185,12 @@ def main(places: Places, yes: bool, ask: Callable[[str], bool] | None) -> int:
         return 1
     # Specs first: each that leads nowhere makes docker wait 15 s. The socket last: volumes go through it.
     _remove_specs(places, report)
-    for name in volumes:
-        _remove_volume(name, places, docker)
-        report.removed(f"the volume {name}")
+    _remove_volumes(volumes, places, docker, report)
     _remove_socket(places.socket, report)
-    if docker and not running and (known := known_to(str(places.docker))):
+    if docker and not running and (known := known_to(docker)):
         report.left = report.found = True
         _say_start(known)
-    _say_the_end(report, docker)
+    _say_the_end(report, docker is not None)
     return 1 if report.left else 0
 
 
@@ -221,14 +239,42 @@ def _agreed(volumes: list[str], yes: bool, ask: Callable[[str], bool] | None) ->
     return False
 
 
-def _remove_volume(name: str, places: Places, by_docker: bool) -> None:
-    if not by_docker:
-        call(places.socket, "Remove", {"Name": name})
+def _remove_volumes(volumes: list[str], places: Places, docker: str | None, report: Report) -> None:
+    if not volumes:
         return
-    # A volume that is removed behind Docker's back stays in its records.
-    done = _run([str(places.docker), "volume", "rm", "--", name])
-    if done.returncode != 0:
-        raise Lacking(f"{done.stderr.strip()}\nRemove what uses this volume, and then type:\n    ./workshop clean")
+    through = docker if docker and _reaches(docker, places.socket) else None
+    for name in volumes:
+        said = _remove(name, places.socket, through)
+        stays = name in _listed(places.socket)
+        if stays and said:
+            raise Lacking(said)
+        if stays:
+            log = "Look for the reason in the plugin's log, and then type:\n    ./workshop clean"
+            report.stays(f"The volume {name} is still there, although nothing refused to remove it. {log}")
+        elif said:
+            report.gone(f"the volume {name}")
+        else:
+            report.removed(f"the volume {name}")
+    if places.docker and not through:
+        print(f"Docker may still remember {', '.join(volumes)}: this docker command does not reach the plugin.")
+        print("Docker forgets them when it starts while the plugin runs. Type:\n    sudo systemctl restart docker")
+
+
+def _remove(name: str, path: Path, docker: str | None) -> str:
+    """Removes a volume, through docker where docker knows this name as ours; returns what stood in the way, or "".
+
+    A volume that is removed behind Docker's back stays in its records. But docker may know another driver's volume by
+    this name: that one is not ours to remove.
+    """
+    if docker and _driver(docker, name) == DRIVER:
+        done = _run([docker, "volume", "rm", "--", name])
+        failed = f"{done.stderr.strip()}\nRemove what uses this volume, and then type:\n    ./workshop clean"
+        return failed if done.returncode != 0 else ""
+    try:
+        call(path, "Remove", {"Name": name})
+    except Lacking as refused:
+        return str(refused)
+    return ""
 
 
 def _remove_specs(places: Places, report: Report) -> None:

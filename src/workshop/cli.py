@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from workshop import setup
+from workshop import interpreter, setup
 
 MARKS = ("slow", "engine", "browser")
 
@@ -48,15 +48,16 @@ def tour(engine: bool) -> int:
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.option("--require", multiple=True, type=click.Choice(MARKS), help="Run these too: what cannot run is a failure.")
+@click.option("--install", is_flag=True, help="As root, on Debian: install the programs that --require needs.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def test(require: tuple[str, ...], arguments: tuple[str, ...]) -> int:
+def test(require: tuple[str, ...], install: bool, arguments: tuple[str, ...]) -> int:
     """Run the tests. All further ARGUMENTS go to pytest."""
     root = setup.clone()
-    setup.extra("test")
-    for mark in require:
-        for name in setup.NEEDS[mark].extras:
-            setup.extra(name)
-        setup.machine(mark)
+    if install and not require:
+        raise click.UsageError("--install is for what --require needs:   ./workshop test --require engine --install")
+    setup.machine(require, install)
+    for name in ("test", *(name for mark in require for name in setup.NEEDS[mark].extras)):
+        setup.extra(name)
     left_out = [] if _chosen(arguments, root) else [mark for mark in MARKS if mark not in require]
     status = _pytest(root, [*_options(left_out, require), *arguments])
     _name_left_out([mark for mark in left_out if _in_use(mark, root)])
@@ -72,14 +73,14 @@ def _chosen(arguments: tuple[str, ...], root: Path) -> bool:
 
 def _options(left_out: list[str], require: tuple[str, ...]) -> list[str]:
     marks = ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
-    return marks + [word for mark in require for word in ("--require", mark)]
+    return marks + [word for mark in require for word in ("--ddd-require", mark)]
 
 
 def _pytest(root: Path, options: list[str]) -> int:
     # pytest stops what it started when it is interrupted; a SIGTERM would end it on the spot. A script's background
     # job starts with SIGINT ignored, and would pass that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    running = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=root)
+    running = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=root, env=interpreter.environment())
     before = signal.signal(signal.SIGTERM, lambda *_: running.send_signal(signal.SIGINT))
     interrupted = False
     while running.poll() is None:
@@ -195,7 +196,6 @@ def slides(pdf: bool) -> int:
     for name in ("docs", "browser") if pdf else ("docs",):
         setup.extra(name)
     if pdf:
-        setup.machine("browser")
         site.pdf(folder)
     else:
         site.build_decks(folder)
@@ -263,7 +263,8 @@ def bench(docs: str | None, quick: bool) -> NoReturn:
     options = ["--quick"] if quick else []
     if docs is not None:
         options += ["--docs", docs or str(root / "docs")]
-    os.execv(sys.executable, [sys.executable, str(root / "benchmarks" / "cost.py"), *options])
+    measure = [sys.executable, str(root / "benchmarks" / "cost.py"), *options]
+    os.execve(sys.executable, measure, interpreter.environment())
 
 
 @cli.command()

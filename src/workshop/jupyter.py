@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from workshop import learner, notebooks
+from workshop import interpreter, learner, notebooks
 from workshop.site import free_port
 
 OPTIONS = [
@@ -59,4 +59,4 @@ def serve(part: int | None) -> NoReturn:
         command.append("--no-browser")
     # in the environment, a token is not to be seen in the list of processes
     told = {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(settings())}
-    os.execve(sys.executable, command, os.environ | told)
+    os.execve(sys.executable, command, interpreter.environment() | told)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from workshop import interpreter
 from workshop.wire import Address, Exchange, exchange, request
 
 
@@ -48,8 +49,12 @@ class Plugin:
         return self.patience
 
     def environment(self) -> dict[str, str]:
-        """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has."""
-        return os.environ | {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), "PYTHONUNBUFFERED": "1"}
+        """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has.
+
+        A Python file runs in our Python and hears what that hears. A command's environment is its author's own.
+        """
+        given = interpreter.environment() if self.command[:1] == [sys.executable] else os.environ
+        return {**given, "DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), "PYTHONUNBUFFERED": "1"}
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the program in a process group of its own. Its output goes to a file, because a pipe fills up.

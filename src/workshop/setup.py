@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from workshop import interpreter
 
 
 class Lacking(Exception):
@@ -125,12 +127,17 @@ def extra(name: str) -> None:
 def _pip(packages: list[str], root: Path) -> None:
     if not packages:
         return  # another start installed them while this one waited for its turn
-    pip = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "-c", str(root / "constraints.txt")]
+    pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "-c", str(root / "constraints.txt")]
+    try:
+        environment = interpreter.for_pip()
+    except interpreter.Unreadable as error:
+        raise Lacking(f"{error}\nMend this file, and type it again.") from None
     _run(
         [*pip, *packages],
         f"Installing {', '.join(map(_plain, packages))} (once) …",
         "pip could not install them. Without a network, name a folder of wheels:\n"
         "    PIP_FIND_LINKS=/path/to/wheels PIP_NO_INDEX=1 ./workshop test",
+        environment,
     )
 
 
@@ -164,23 +171,35 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def machine(mark: str) -> None:
-    """Installs the programs that the tests of a mark need. Raises Lacking where that takes another user or system."""
-    need = NEEDS[mark]
-    absent = [package for package, program in need.packages if not _has(package, program)]
-    command = "apt-get install -y --no-install-recommends " + " ".join(absent)
-    if absent and shutil.which("apt-get") is None:
-        programs = ", ".join(program for package, program in need.packages if package in absent)
-        raise Lacking(f"These tests need {programs}. Install them with your system's packages, then type:\n"
-                      f"    ./workshop test --require {mark}")  # fmt: skip
-    if absent and os.geteuid() != 0:
-        raise Lacking(f"These tests need {', '.join(absent)}. Install them:\n    sudo apt-get update && sudo {command}")
-    if absent:
+def machine(marks: Sequence[str], install: bool) -> None:
+    """Looks for the programs that the tests of these marks need. With `install`, and as root, apt installs them.
+
+    Raises Lacking with the command to type, and leaves the machine as it is, where somebody else has to install them.
+    """
+    needs = [NEEDS[mark] for mark in marks]
+    absent = {package: program for need in needs for package, program in need.packages if not _has(package, program)}
+    by_apt = install and os.geteuid() == 0 and shutil.which("apt-get") is not None
+    if absent and by_apt:
         _run(["apt-get", "update", "-q"], "Asking apt for its list of packages …", "apt failed:\n    apt-get update")
-    if os.geteuid() == 0:
-        absent += [package for package, program in need.where_known if not _has(package, program) and _known(package)]
+    where_known = {package: program for need in needs for package, program in need.where_known}
+    absent |= {package: program for package, program in where_known.items() if not _has(package, program)
+               and _known(package)}  # fmt: skip
+    if absent and not by_apt:
+        raise Lacking(_to_install(absent, marks))
     if absent:
-        _apt(absent)
+        _apt(list(absent))
+
+
+def _to_install(absent: dict[str, str], marks: Sequence[str]) -> str:
+    if shutil.which("apt-get") is None:
+        again = " ".join(f"--require {mark}" for mark in marks)
+        return (f"These tests need {', '.join(absent.values())}. Install them with your system's packages, then type:\n"
+                f"    ./workshop test {again}")  # fmt: skip
+    command = "apt-get install -y --no-install-recommends " + " ".join(absent)
+    need = f"These tests need {', '.join(absent)}."
+    if os.geteuid() != 0:
+        return f"{need} Install them:\n    sudo apt-get update && sudo {command}"
+    return f"{need} Add --install, and they are installed; or install them:\n    apt-get update && {command}"
 
 
 def _apt(packages: list[str]) -> None:
@@ -205,9 +224,9 @@ def _has(package: str, program: str) -> bool:
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *folders])) is not None
 
 
-def _run(command: list[str], doing: str, failed: str) -> None:
+def _run(command: list[str], doing: str, failed: str, environment: Mapping[str, str] = os.environ) -> None:
     print(doing, file=sys.stderr, flush=True)
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    quiet = {**environment, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace", env=quiet, close_fds=False,

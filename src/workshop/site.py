@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 import shutil
 import socket
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop import agenda as day
-from workshop import course, deck, notebooks, report, setup, web
+from workshop import course, deck, interpreter, notebooks, report, setup, web
 from workshop.course import CourseError, Slide
 from workshop.deck import listing
 from workshop.edits import Edit
@@ -303,4 +302,4 @@ def mkdocs(verb: str) -> list[str]:
 def surroundings(capture: bool = True) -> dict[str, Any]:
     """Return how mkdocs is run: without an advertisement of Material's, and with what it says kept if wanted."""
     kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if capture else {}
-    return {"cwd": setup.clone(), "env": os.environ | {"NO_MKDOCS_2_WARNING": "1"}, **kept}
+    return {"cwd": setup.clone(), "env": interpreter.environment() | {"NO_MKDOCS_2_WARNING": "1"}, **kept}

@@ -116,7 +116,8 @@ def make_venv(folder: Path) -> None:
     (packages,) = venv.glob("lib/python*/site-packages")
     (packages / "workshop.pth").write_text(f"{folder}/src\n{sysconfig.get_path('purelib')}\n")
     python = (venv / "bin" / "python").resolve()
-    (venv / "made-from").write_text(f"{folder}\n{python}\n{(folder / 'constraints.txt').read_text()}")
+    versions = (folder / "constraints.txt").read_text()
+    (venv / "made-from").write_text(f"{folder}\n{python}\n{versions}Flask was imported\n")
 
 
 def surroundings(engine: Engine) -> dict[str, str]:

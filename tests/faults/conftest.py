@@ -34,8 +34,8 @@ def machine() -> None:
 
 @pytest.fixture(scope="session")
 def plugin_file(pytestconfig: pytest.Config) -> Path:
-    """The plugin under fault: ddd, or a spoilt one that --plugin names."""
-    file = pytestconfig.getoption("plugin")
+    """The plugin under fault: ddd, or a spoilt one that --ddd-plugin names."""
+    file = pytestconfig.getoption("ddd_plugin")
     if file:
         Ddd.patience = 5.0  # a spoilt one may keep us waiting for ever
     return Path(file).resolve() if file else DDD

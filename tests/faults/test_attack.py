@@ -113,7 +113,7 @@ def test_what_a_fuzzer_sends_is_answered_with_sense(ddd: Ddd, canary: Canary, py
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @seed(pytestconfig.getoption("seed"))
+    @seed(pytestconfig.getoption("ddd_seed"))
     @given(some.sampled_from(ENDPOINTS), sent)
     def one(endpoint: str, sent: bytes) -> None:
         answer = ddd.call(f"VolumeDriver.{endpoint}", sent)

@@ -43,7 +43,7 @@ def client(ddd: Ddd, number: int, seed: int) -> tuple[Volumes, int]:
 def test_every_answer_to_eight_clients_is_right(ddd: Ddd, pytestconfig: pytest.Config) -> None:
     ddd.succeeds("Create", "shared")
     with ThreadPoolExecutor(CLIENTS) as pool:
-        seed = pytestconfig.getoption("seed")
+        seed = pytestconfig.getoption("ddd_seed")
         done = list(pool.map(lambda number: client(ddd, number, seed), range(CLIENTS)))
     expected = {name: volume for volumes, _ in done for name, volume in volumes.items()}
     count = sum(shared for _, shared in done)

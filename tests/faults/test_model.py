@@ -25,6 +25,6 @@ def test_it_is_as_the_model_says(start: Start, pytestconfig: pytest.Config, serv
         report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    machine = hypothesis.seed(pytestconfig.getoption("seed"))(type("Run", (Machine,), {"ddd": start(server)}))
+    machine = hypothesis.seed(pytestconfig.getoption("ddd_seed"))(type("Run", (Machine,), {"ddd": start(server)}))
     run_state_machine_as_test(machine, settings=settings)
     assert machine.steps > examples * 50 and machine.starts > examples / 2, (machine.steps, machine.starts)

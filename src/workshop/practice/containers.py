@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from workshop import interpreter
 from workshop.daemon import Container, Daemon, DockerError
 from workshop.practice import container as machine
 from workshop.practice.copying import copy
@@ -34,7 +35,9 @@ class Machine:
         """Start a container's command. A program of its own mounts its volumes, and stays until they are unmounted."""
         # -P: no file of the current folder is imported, whatever its name
         words = [sys.executable, "-P", "-m", "workshop.practice.verb", *practice.options(), "keep", container.id]
-        keeper = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True, text=True)
+        keeper = subprocess.Popen(
+            words, stdout=subprocess.PIPE, start_new_session=True, text=True, env=interpreter.environment()
+        )
         assert keeper.stdout
         with keeper.stdout as output:
             started = output.read() == "started\n"
