@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from unittest import SkipTest
 
+from workshop.lookup import files_beside
 from workshop.process import command_for, private_folder
 from workshop.subject import Check, PluginUnderTest, shapes_of, steps_of
 
@@ -27,6 +28,7 @@ def first_failure(file: Path, steps: Steps, patience: float = 10.0) -> str:
     with private_folder() as folder:
         plugin = PluginUnderTest(command_for(str(file), None), folder / "ddd.sock", folder / "root")
         plugin.patience = patience
+        plugin.beside = files_beside(file)
         try:
             return next((step for step, check in steps.items() if not passes(plugin, check)), "")
         finally:

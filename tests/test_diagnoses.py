@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from files import FILES, WrongFiles
 from mutants import MUTANTS, Mutant
 from programs import PROGRAMS, Program
 
@@ -20,7 +21,8 @@ from workshop.subject import FRUIT, PluginUnderTest
 from workshop.wire import Exchange
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
-WRONG: list[Mutant | Program] = [*MUTANTS, *PROGRAMS]
+Wrong = Mutant | Program | WrongFiles
+WRONG: list[Wrong] = [*MUTANTS, *PROGRAMS, *FILES]
 VARYING = [
     (r"(/tmp|/dev/shm)/(ddd|outside)-\w+", r"/dev/shm/\2-…"),
     (rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}", "mango-…"),
@@ -43,13 +45,14 @@ def masked(text: str) -> str:
     return text
 
 
-def transcript(wrong: Mutant | Program, folder: Path) -> tuple[str, str, str]:
+def transcript(wrong: Wrong, folder: Path) -> tuple[str, str, str]:
     """Check a wrong plugin; return the step that it fails, its diagnosis, and the report of that step."""
     command, file = wrong.command(folder)
     with private_folder() as private:
         plugin = PluginUnderTest(command, private / "ddd.sock", private / "root")
         plugin.patience = 5.0
         plugin.chance = random.Random(0)
+        plugin.beside = file.parent if file else None
         try:
             *_, last = report.run(plugin, report.steps(int(wrong.part)), False, file)
         finally:
@@ -61,7 +64,7 @@ def transcript(wrong: Mutant | Program, folder: Path) -> tuple[str, str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
 def test_it_fails_at_its_step_with_its_diagnosis_and_report(
-    wrong: Mutant | Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(report, "WIDTH", 10_000)  # where a line breaks depends on what varies

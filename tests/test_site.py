@@ -160,12 +160,12 @@ def test_a_page_shows_the_whole_of_a_part_with_the_step_beside_each_line(number:
     lines = re.findall(
         r'<span class="line"[^>]*><span class="of">(?:<a href="part(\d)\.html#step-(\S+)">(\S+)</a>)?</span>', text
     )
-    after = course.part(number).after["plugin.py"]
-    assert [step for _, _, step in lines] == [
-        step if line else "" for line, step in zip(after.lines, after.steps, strict=True)
-    ]
+    files = course.part(number).changed
+    whole = [each for after in files.values() for each in zip(after.lines, after.steps, strict=True)]
+    assert [step for _, _, step in lines] == [step if line else "" for line, step in whole]
     assert all((part, name) == (step[0], step.replace(".", "-")) for part, name, step in lines if step)
-    assert f"part{number}/plugin.py, {len(after.lines)} lines" in text
+    summaries = [f"part{number}/{name}, {len(after.lines)} lines" for name, after in files.items()]
+    assert re.findall(r"<summary>(.*)</summary>", text) == summaries
 
 
 def test_a_slide_has_room_for_the_code_on_it() -> None:

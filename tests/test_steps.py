@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mutants import MUTANTS
+from files import FILES, WrongFiles
+from mutants import MUTANTS, Mutant
 from steps import STEPS, first_failure
 
 from workshop import course, edits, report
@@ -19,6 +20,7 @@ from workshop.process import command_for, private_folder
 from workshop.subject import Check, PluginUnderTest
 
 ROOT = Path(__file__).parent.parent
+WRONG: list[Mutant | WrongFiles] = [*MUTANTS, *FILES]
 ALL = [step for part in course.parts() for step in part.steps]
 LONGEST = {1: 65, 2: 90, 3: 230}
 """How many lines the plugin of each part may have."""
@@ -78,7 +80,7 @@ class TestStep:
         assert [line for hint in step.hints for line in hint.splitlines() if len(line) > 78] == []
 
     def test_it_has_minutes_a_wrong_plugin_and_a_cause(self, step: Step) -> None:
-        wrong = [mutant for mutant in MUTANTS if mutant.step == step.id]
+        wrong = [each for each in WRONG if each.step == step.id]
         assert step.minutes > 0
         assert wrong
         assert {mutant.diagnosis or mutant.name for mutant in wrong} <= set(CAUSES)
@@ -120,6 +122,7 @@ def report_of(file: Path, step: Step) -> report.Result:
     with private_folder() as folder:
         plugin = PluginUnderTest(command_for(str(file), None), folder / "ddd.sock", folder / "root")
         plugin.patience = 5
+        plugin.beside = file.parent
         try:
             return report.run_step(plugin, step.id, STEPS[step.id], file)
         finally:
@@ -221,7 +224,8 @@ def test_build_names_the_first_edit_that_no_longer_fits(
         (tmp_path / f"part{number}").mkdir()
     assert course.build(tmp_path) == 0
     said = capsys.readouterr().out
-    assert said.splitlines()[:3] == [f"Wrote part{number}/plugin.py." for number in (1, 2, 3)]
+    wrote = [f"Wrote part{part.number}/{name}." for part in course.parts() for name in part.changed]
+    assert said.splitlines()[:-1] == wrote and "Wrote part2/ddd-tcp.spec." in wrote
     assert "def say_what_it_is" in (tmp_path / "part3" / "plugin.py").read_text()
     part2.write_text(part2.read_text().replace('+    return {"Implements": ["VolumeDriver"]}', "+    return {}"))
     course.parts.cache_clear()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workshop import course, interpreter, learner, report, setup
+from workshop.lookup import files_beside
 from workshop.process import WrongCommand, command_for, private_folder, stamp
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
@@ -91,11 +92,12 @@ def plugin_file(options: Options) -> Path | None:
         raise Usage(f"{options.socket or '(nothing)'} is no socket. Name the plugin's:   --socket PATH")
     if options.run is not None or options.socket is not None:
         return None
-    if options.own and setup.home() is None:
-        raise Usage("Name a plugin:   workshop check --socket /run/docker/plugins/NAME.sock")
     file = Path(options.plugin) if options.plugin is not None else learner.work() / "plugin.py"
     if not file.is_file() and options.own:
-        raise Usage(f"There is no {report.shown_path(file)} yet. Begin with   ./workshop start")
+        other = (
+            "" if setup.home() else "\nFor a plugin of yours:   workshop check --socket /run/docker/plugins/NAME.sock"
+        )
+        raise Usage(f"There is no {report.shown_path(file)} yet. Begin with   {setup.tool()} start{other}")
     if not file.is_file():
         raise Usage(f"There is no file {file}: give --plugin the plugin's Python file.")
     return file.resolve()
@@ -134,6 +136,7 @@ def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind])
         socket = Path(options.socket) if options.socket is not None else folder / "ddd.sock"
         plugin = kind(command, socket, None if options.socket else folder / "root")
         plugin.chance = random.Random(seed)
+        plugin.beside = file.parent if file and options.own else files_beside(file)
         try:
             yield plugin
         finally:
@@ -218,7 +221,7 @@ def next_step(options: Options, parts: list[int], failed: list[str], seed: int) 
     part = parts[0]
     lines = [
         say("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
-        f"  Compare   {setup.tool()} diff       with part{part}/",
+        f"  Compare   {setup.tool()} diff       with the end of part {part}",
     ]
     following = f"start {part + 1}    part {part + 1}" if part < 3 else "tour --engine    the real Docker"
     return [*lines, f"  Go on     {setup.tool()} {following}"]
@@ -234,15 +237,20 @@ def write(path: str | None, text: Callable[[], str]) -> None:
 
 
 def watch(options: Options, file: Path | None, parts: list[int]) -> int:
-    """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events."""
+    """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events.
+
+    The plugin's file counts, and those that the steps make beside it. An editor may take one away for a moment.
+    """
     assert file
     status = 1
+    beside = [file.with_name(name) for name in learner.names() if name != "plugin.py"]
     try:
         while True:
-            before = stamp(file)
+            before = [stamp(each) for each in (file, *beside)]
             status = once(options, file, parts)
-            print(f"\nWatching {report.shown_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
-            while stamp(file) in (before, None):
+            watched = " and ".join([report.shown_path(file), *(each.name for each in beside if each.exists())])
+            print(f"\nWatching {watched}: save to check again, Ctrl-C ends.\n", flush=True)
+            while [stamp(each) for each in (file, *beside)] == before or not file.exists():
                 time.sleep(0.1)
     except KeyboardInterrupt:
         return status

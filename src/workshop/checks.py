@@ -17,6 +17,7 @@ from workshop import report as reports
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import CLIENTS, case_of
+from workshop.lookup import files_beside
 from workshop.process import WrongCommand, command_for, private_folder
 from workshop.subject import PluginUnderTest, needs_process, shapes_of, step_number
 from workshop.wire import SHAPES
@@ -88,6 +89,7 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
         pytest.exit("Name a plugin:   pytest -p workshop.checks --pyargs workshop.conformance --ddd-socket=PATH", 4)
     with private_folder() as folder:
         plugin = kind(command_for(file, config.getoption("ddd_run")), folder / "ddd.sock", folder / "root")
+        plugin.beside = None if config.getoption("ddd_run") else files_beside(Path(file).resolve())
         yield plugin
         plugin.close()
 

@@ -186,6 +186,8 @@ def as_text(edit: Edit, files: Files) -> str:
             head = f"{where}, at the top:"
         else:
             head = f"{where}, under the line\n\n      {place.line}\n"
-        lines = [f"    {line}".rstrip() for line in hunk.changed]
+        # in a new file every line is new
+        shown = hunk.changed if edit.file in files else hunk.after
+        lines = [f"    {line}".rstrip() for line in shown]
         pieces.append("\n".join([head, *([] if head.endswith("\n") else [""]), *lines]))
     return "\n\n".join(pieces)

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from unittest import SkipTest
 
+from workshop.discovery import Lookup
 from workshop.process import NotReady, Plugin, accepts, own_folder, status_within
 from workshop.wire import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
@@ -38,6 +39,9 @@ class PluginUnderTest(Plugin):
         self.trouble = ""
         self.elsewhere = contextlib.ExitStack()
         self.canaries: Path | None = None
+        self.beside: Path | None = None
+        """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
+        self.lookup: Lookup | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -136,8 +140,11 @@ class PluginUnderTest(Plugin):
         return self.advised(answer)
 
     def activated(self) -> Exchange:
-        """Call Plugin.Activate and want a list of what is implemented. Docker does not look for an Err here."""
-        answer = self.call("Plugin.Activate")
+        """Call Plugin.Activate and want a list of what is implemented."""
+        return self.is_activated(self.call("Plugin.Activate"))
+
+    def is_activated(self, answer: Exchange) -> Exchange:
+        """Want a list of what is implemented in an answer to Plugin.Activate. Docker does not look for an Err here."""
         implements = answer.json.get("Implements") if isinstance(answer.json, dict) else None
         wanted = f'wanted 200 with {{"Implements": ["VolumeDriver"]}} for\n{answer}'
         assert answer.status == 200 and isinstance(implements, list) and "VolumeDriver" in implements, wanted
@@ -223,6 +230,7 @@ class PluginUnderTest(Plugin):
         self.made.clear()
         self.elsewhere.close()
         self.canaries = None
+        self.lookup = None
 
 
 Check = Callable[[PluginUnderTest], None]
@@ -239,6 +247,12 @@ def needs_process(check: Check) -> bool:
     return getattr(check, "needs_process", False)
 
 
+def over_tcp(check: Check) -> Check:
+    """Mark a check whose calls go over TCP: there all engines send the same bytes."""
+    check.over_tcp = True  # type: ignore[attr-defined]
+    return check
+
+
 def step_number(function: str) -> str:
     """Return the step that a check is for, "2.1" for test_2_1_…; "" for a test that is none."""
     found = re.match(r"test_(\d+)_(\d+)_", function)
@@ -251,5 +265,5 @@ def steps_of(module: ModuleType) -> dict[str, Check]:
 
 
 def shapes_of(check: Check) -> tuple[str, ...]:
-    """Return the engines a check is run for: both, or one where it starts and stops the plugin."""
-    return SHAPES[-1:] if needs_process(check) else SHAPES
+    """Return the engines a check is run for: both, or one where it starts and stops the plugin, or goes over TCP."""
+    return SHAPES[-1:] if needs_process(check) or getattr(check, "over_tcp", False) else SHAPES
