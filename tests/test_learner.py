@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop import course, edits, learner
+from workshop import course, edits, learner, setup
 
 ROOT = Path(__file__).parent.parent
 FIRST = [step.id for step in course.part(1).steps]
@@ -211,11 +211,61 @@ def test_whoever_types_in_what_the_third_hints_say_ends_with_the_part(say: Say) 
             say(learner.hint, step.id)
         text = say(learner.hint, step.id)
         shown = [line[6:] for line in text.splitlines() if line.startswith("      ")]
-        hunks = [hunk for edit in step.edits for hunk in edit.hunks]
-        assert all(line.rstrip() in shown for hunk in hunks for line in hunk.changed if line.strip()), text
-        for edit, files in [(edit, step.before) for edit in step.edits]:
-            for place in edits.places(edit, files):
+        for edit in step.edits:
+            new = edit.file not in step.before
+            lines = [line for hunk in edit.hunks for line in (hunk.after if new else hunk.changed)]
+            assert all(line.rstrip() in shown for line in lines if line.strip()), text
+            assert (f"  Make the file work/{edit.file}:" in text.splitlines()) == new, text
+            for place in [] if new else edits.places(edit, step.before):
                 assert f"        {place.line}" in text.splitlines(), text
+
+
+def test_start_moves_aside_a_file_that_only_a_later_step_makes(say: Say, work: Path) -> None:
+    say(learner.start, 2)
+    assert sorted(path.name for path in work.glob("[!.]*")) == ["plugin.py"]
+    (work / "ddd-tcp.spec").write_text("mine\n")
+    assert "stays as it is" in say(learner.start)
+    assert "Your earlier file is now work/ddd-tcp-1.spec." in say(learner.start, 2)
+    assert sorted(path.name for path in work.glob("[!.]*")) == ["ddd-tcp-1.spec", "plugin.py"]
+    assert (work / "ddd-tcp-1.spec").read_text() == "mine\n"
+
+
+def test_part_3_starts_with_all_files_of_part_2(say: Say, work: Path) -> None:
+    text = say(learner.start, 3)
+    for name in ("plugin.py", "ddd-tcp.spec", "ddd-tls.json"):
+        assert (work / name).read_bytes() == (ROOT / "part2" / name).read_bytes()
+        assert f"Made work/{name} from the end of part 2." in text
+
+
+def test_status_names_the_file_that_the_step_is_about(say: Say) -> None:
+    say(learner.start, 2)
+    learner.record(2, {"2.1": True, "2.2": True, "2.3": False})
+    assert "Next is step 2.3, Found over TCP. Work on work/ddd-tcp.spec." in say(learner.status)
+
+
+def test_diff_is_of_all_files_and_counts_the_lines_of_each(say: Say, work: Path) -> None:
+    say(learner.start, 2)
+    (work / "ddd-tls.json").write_text('{\n  "Addr": "http://127.0.0.1:8788"\n}\n')
+    assert "+tcp://127.0.0.1:8787" in say(learner.diff) and '+  "TLSConfig": {' in say(learner.diff)
+    assert "Of 3 new lines, yours has 3." in say(learner.diff, "2.4")
+    assert "Of 7 new lines, yours has 0." in say(learner.diff, "2.5")
+    assert "Of 1 new lines, yours has 0." in say(learner.diff, "2.3")
+
+
+def test_outside_of_a_clone_work_is_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WORKSHOP_WORK", raising=False)
+    monkeypatch.setattr(setup, "home", lambda: None)
+    monkeypatch.setattr(course, "folder", lambda: ROOT / "slides")
+    course.parts.cache_clear()
+    for verb in (learner.status, learner.start, learner.hint, learner.diff, learner.status):
+        assert verb() == 0
+    course.parts.cache_clear()
+    said = capsys.readouterr().out
+    assert (tmp_path / "work" / "plugin.py").is_file() and "work/plugin.py" in said
+    assert "  workshop start" in said and "workshop check" in said and "./workshop" not in said, said
 
 
 def test_diff_is_coloured_on_a_terminal_but_for_no_color(
@@ -249,6 +299,12 @@ def test_the_version_of_the_course_is_that_of_its_steps(monkeypatch: pytest.Monk
     before = course.version()
     assert course.version() == before
     first, *others = course.parts()
+    ((edit,), *_) = [step.edits for step in first.steps]
+    moved = replace(edit, hunks=tuple(replace(hunk, where=f"elsewhere{hunk.where}") for hunk in edit.hunks))
+    same = replace(first, steps=[replace(first.steps[0], edits=(moved,)), *first.steps[1:]])
+    with monkeypatch.context() as patch:
+        patch.setattr(course, "parts", lambda: [same, *others])
+        assert course.version() == before, "a clone that was moved has the same steps"
     changed = replace(first, steps=[replace(first.steps[0], edits=()), *first.steps[1:]])
     monkeypatch.setattr(course, "parts", lambda: [changed, *others])
     assert course.version() != before

@@ -33,9 +33,14 @@ class Progress:
 
 
 def work() -> Path:
-    """Return the folder of the learner's plugin. Raises setup.Lacking outside of a clone."""
+    """Return the folder of the learner's files: work/ in the clone, or in the current folder outside of one."""
     chosen = os.environ.get("WORKSHOP_WORK")
-    return Path(chosen) if chosen else setup.clone() / "work"
+    return Path(chosen) if chosen else (setup.home() or Path.cwd()) / "work"
+
+
+def names() -> list[str]:
+    """Return the names of all files that the steps make in work/: the plugin's, and those of discovery."""
+    return list(course.parts()[-1].after)
 
 
 def progress() -> Progress:
@@ -50,7 +55,7 @@ def progress() -> Progress:
     except (ValueError, TypeError, RecursionError):
         print(f"{shown(path)} could not be read: the count of your steps begins afresh.")
         print("Your plugin is as it was. Count again what it passes of part 1, 2 or 3:")
-        print("    ./workshop check 1\n")
+        print(f"    {setup.tool()} check 1\n")
         save(Progress())
         return Progress()
 
@@ -62,7 +67,7 @@ def of_this_course(found: Progress) -> Progress:
     afresh = Progress(found.part)
     if found.part or found.passed or found.hints:
         print("The steps of the course have changed; your plugin is as it was. Check it anew:")
-        print("    ./workshop check\n")
+        print(f"    {setup.tool()} check\n")
     save(afresh)
     return afresh
 
@@ -118,9 +123,9 @@ def number(step: Step) -> int:
 
 
 def shown(path: Path) -> str:
-    """Return a path as somebody in the clone would type it."""
-    root = setup.home()
-    return str(path.relative_to(root)) if root and path.is_relative_to(root) else str(path)
+    """Return a path as somebody in the clone, or in the folder of work/, would type it."""
+    root = setup.home() or Path.cwd()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def status() -> int:
@@ -141,10 +146,10 @@ def welcome() -> int:
     for part in course.parts():
         print(f"  {part.heading:58}{len(part.steps):3} steps {part.minutes:4} min")
     print("\nThe first three commands:\n")
-    print("  ./workshop tour     shows the three parts at work, in a few seconds")
-    print("  ./workshop start    puts the beginning of your plugin into work/plugin.py")
-    print("  ./workshop check    says how far it is, and what comes next")
-    print("\nAll commands:   ./workshop --help        Begin with:   ./workshop tour")
+    print(f"  {setup.tool()} tour     shows the three parts at work, in a few seconds")
+    print(f"  {setup.tool()} start    puts the beginning of your plugin into work/plugin.py")
+    print(f"  {setup.tool()} check    says how far it is, and what comes next")
+    print(f"\nAll commands:   {setup.tool()} --help        Begin with:   {setup.tool()} tour")
     return 0
 
 
@@ -163,19 +168,20 @@ def print_next(now: Progress) -> int:
     step = next_step(now)
     if step is None:
         print("Achievement unlocked! Every step is done, up to the last.")
-        print("See yours beside the course's:   ./workshop diff")
+        print(f"See yours beside the course's:   {setup.tool()} diff")
     elif not (work() / "plugin.py").exists():
         print(f"There is no {shown(work() / 'plugin.py')}. To begin part {number(step)}:   {start_command(step)}")
     elif number(step) != max(now.part, 1):
         print(f"Part {max(now.part, 1)} is done. On with part {number(step)}:   {start_command(step)}")
     else:
-        print(f"Next is step {step.id}, {step.title}. Work on {shown(work() / 'plugin.py')}.")
-        print("Stuck?   ./workshop hint        Look whether it passes:   ./workshop check")
+        files = " and ".join(shown(work() / edit.file) for edit in step.edits)
+        print(f"Next is step {step.id}, {step.title}. Work on {files}.")
+        print(f"Stuck?   {setup.tool()} hint        Look whether it passes:   {setup.tool()} check")
     return 0
 
 
 def start_command(step: Step) -> str:
-    return f"./workshop start {number(step)}"
+    return f"{setup.tool()} start {number(step)}"
 
 
 def wrong(error: CourseError, command: str) -> int:
@@ -194,7 +200,7 @@ def start(part: int | None = None) -> int:
     try:
         first = course.part(chosen).steps[0]
     except CourseError as error:
-        return wrong(error, "./workshop start 1")
+        return wrong(error, f"{setup.tool()} start 1")
     if part is None and under_way(now, chosen):
         return stay(chosen)
     begin(chosen, now)
@@ -208,25 +214,33 @@ def beginning(part: int) -> dict[str, bytes]:
 
 
 def under_way(now: Progress, part: int) -> bool:
-    """Tell whether the learner has already changed the files of this part."""
-    files = {work() / name: text for name, text in beginning(part).items()}
-    return now.part == part and any(file.is_file() and file.read_bytes() != text for file, text in files.items())
+    """Tell whether the learner has already changed the files of this part, or made one that it does not begin with."""
+    texts = beginning(part)
+    there = [work() / name for name in names() if (work() / name).is_file()]
+    return now.part == part and any(file.read_bytes() != texts.get(file.name) for file in there)
 
 
 def stay(part: int) -> int:
     print(f"You are at work on part {part}: {shown(work() / 'plugin.py')} stays as it is.")
-    print(f"To begin the part again, with your file kept aside:   ./workshop start {part}")
-    print("To go on where you are:   ./workshop check")
+    print(f"To begin the part again, with your file kept aside:   {setup.tool()} start {part}")
+    print(f"To go on where you are:   {setup.tool()} check")
     return 0
 
 
 def begin(part: int, now: Progress) -> None:
-    """Write the files of work/, and forget what was passed and read of this part and of later ones."""
-    for name, text in beginning(part).items():
-        try:
-            write_file(work() / name, text, part)
-        except OSError as error:
-            raise cannot_write(error) from None
+    """Write the files of work/, and forget what was passed and read of this part and of later ones.
+
+    A file that only a later step makes is moved aside.
+    """
+    texts = beginning(part)
+    try:
+        for name in names():
+            if name in texts:
+                write_file(work() / name, texts[name], part)
+            else:
+                move_aside(work() / name, part)
+    except OSError as error:
+        raise cannot_write(error) from None
     earlier = [step for step in now.passed if int(step.split(".")[0]) < part]
     save(Progress(part, earlier, {step: count for step, count in now.hints.items() if step in earlier}))
 
@@ -263,7 +277,7 @@ def print_beginning(part: int, first: Step) -> None:
     print(f"The first check will FAIL, at step {first.id}. That is where part {part} begins, and not a")
     print("broken install: each step goes from FAIL to ok by what you write.\n")
     print("\n".join(machine()))
-    print(f"\nStuck?   ./workshop hint        See step {first.id} fail:   ./workshop check")
+    print(f"\nStuck?   {setup.tool()} hint        See step {first.id} fail:   {setup.tool()} check")
 
 
 def machine() -> list[str]:
@@ -278,10 +292,11 @@ def machine() -> list[str]:
         f"  Python          {python}",
         f"  Flask           {metadata.version('flask')}",
         f"  Docker Engine   {engine()}",
+        f"  openssl         {'yes' if shutil.which('openssl') else 'no: only step 2.5 is skipped'}",
         f"  Rights          {rights}",
         f"The checks of all three parts need no Docker, and no root{but}.",
         "Only what goes through docker itself needs an engine, such as",
-        "./workshop tour --engine and the docker commands on the slides.",
+        f"{setup.tool()} tour --engine and the docker commands on the slides.",
     ]
 
 
@@ -302,7 +317,7 @@ def hint(step: str | None = None) -> int:
     try:
         about = course.step(step) if step else next_step(now)
     except CourseError as error:
-        return wrong(error, "./workshop hint 1.1")
+        return wrong(error, f"{setup.tool()} hint 1.1")
     if about is None:
         return print_next(now)
     given = now.hints.get(about.id, 0)
@@ -319,15 +334,15 @@ def hint(step: str | None = None) -> int:
 
 def after_hint(about: Step, given: int, asked: str | None) -> None:
     """Print what comes after a hint: the check, and the next hint; after the last one the diff."""
-    again = f"./workshop hint {about.id}" if asked else "./workshop hint"
+    again = f"{setup.tool()} hint {about.id}" if asked else f"{setup.tool()} hint"
     part = number(about)
     if given >= len(about.hints):
         print("That was the last hint once more. See how much of it yours has:")
-        print(f"    ./workshop diff {about.id}")
+        print(f"    {setup.tool()} diff {about.id}")
     elif given + 1 == len(about.hints):
-        print(f"That was the last hint.        Look whether it passes:   ./workshop check {part}")
+        print(f"That was the last hint.        Look whether it passes:   {setup.tool()} check {part}")
     else:
-        print(f"Look whether it passes:   ./workshop check {part}        More:   {again}")
+        print(f"Look whether it passes:   {setup.tool()} check {part}        More:   {again}")
 
 
 def diff(step: str | None = None) -> int:
@@ -339,18 +354,18 @@ def diff(step: str | None = None) -> int:
     try:
         about = course.step(step) if step else None
     except CourseError as error:
-        return wrong(error, "./workshop diff 1.1")
+        return wrong(error, f"{setup.tool()} diff 1.1")
     part = number(about) if about else max(now.part, 1)
     if about:
         print(f"Step {about.id} · {about.title}\n")
         print_diff(of_step(about))
-        print(f"\n{how_much(about)} Go on:   ./workshop check {part}")
+        print(f"\n{how_much(about)} Go on:   {setup.tool()} check {part}")
         return 0
     if not (work() / "plugin.py").is_file():
-        print(f"There is no {shown(work() / 'plugin.py')} yet. Make it:   ./workshop start {part}")
+        print(f"There is no {shown(work() / 'plugin.py')} yet. Make it:   {setup.tool()} start {part}")
         return 1
     print_diff(of_part(part))
-    print(f"\nLines with - are yours, lines with + the course's. Go on:   ./workshop check {part}")
+    print(f"\nLines with - are yours, lines with + the course's. Go on:   {setup.tool()} check {part}")
     return 0
 
 
