@@ -139,10 +139,7 @@ class Refusing(Recorder):
 def engine_with_table(machine: None) -> Iterator[Engine]:
     """An engine whose folders hold every row of the table, with the plugins behind them."""
     with Engine() as engine, ExitStack() as servers:
-        layer = f"{engine.folder}/layers/usr"
-        overlay = f"lowerdir=/usr/lib,upperdir={layer}/upper,workdir={layer}/work"
-        engine.run("mkdir", "-p", f"{layer}/upper", f"{layer}/work")
-        engine.run("mount", "-t", "overlay", "-o", overlay, "overlay", "/usr/lib")
+        make_usr_lib_writable(engine)
         files = {path: text for row in TABLE.values() for path, text in row.items()}
         for path in [path for path, text in files.items() if text == "socket"]:
             place = Path(path.replace(RUN, str(engine.plugins)))
@@ -155,6 +152,14 @@ def engine_with_table(machine: None) -> Iterator[Engine]:
         servers.enter_context(gunicorn(engine, TCP))
         servers.enter_context(gunicorn(engine, TLS, *secured(engine)))
         yield engine
+
+
+def make_usr_lib_writable(engine: Engine) -> None:
+    """Let a test put files where packages do, which only the engine and the commands beside it see."""
+    layer = f"{engine.folder}/layers/usr"
+    overlay = f"lowerdir=/usr/lib,upperdir={layer}/upper,workdir={layer}/work"
+    engine.run("mkdir", "-p", f"{layer}/upper", f"{layer}/work")
+    engine.run("mount", "-t", "overlay", "-o", overlay, "overlay", "/usr/lib")
 
 
 def filled(text: str) -> str:
