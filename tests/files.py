@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +12,13 @@ from pathlib import Path
 PART = Path(__file__).parent.parent / "part2"
 TCP, TLS = ((PART / name).read_text() for name in ("ddd-tcp.spec", "ddd-tls.json"))
 PLAIN = '{\n  "Addr": "http://127.0.0.1:8788"\n}\n'
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody has."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -31,11 +40,11 @@ class WrongFiles:
         return {**({"ddd-tcp.spec": TCP} if self.step != "2.3" else {}), **self.files}
 
     def command(self, folder: Path) -> tuple[list[str], Path | None]:
-        """Write the plugin and the files into a folder, and return the command that runs it, and its file."""
+        """Write the plugin and the files, at ports that nobody has; return the command that runs it, and its file."""
         file = folder / "plugin.py"
         file.write_text((PART / "plugin.py").read_text())
         for name, text in self.all.items():
-            (folder / name).write_text(text)
+            (folder / name).write_text(re.sub(r"(?<=127\.0\.0\.1:)\d+", str(free_port()), text))
         return [sys.executable, str(file)], file
 
 

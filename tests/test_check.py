@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from files import free_port
 from mutants import MUTANTS
 from steps import STEPS
 
@@ -38,8 +39,11 @@ def check(*words: str, work: Path | None = None) -> subprocess.CompletedProcess[
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    """A learner's folder, with part 2 done."""
+    """A learner's folder, with part 2 done, at ports that nobody has."""
     shutil.copy(ROOT / "part2" / "plugin.py", tmp_path)
+    for name in ("ddd-tcp.spec", "ddd-tls.json"):
+        text = (ROOT / "part2" / name).read_text()
+        (tmp_path / name).write_text(re.sub(r"878\d", str(free_port()), text))
     return tmp_path
 
 
@@ -61,7 +65,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 def test_a_part_that_passes(work: Path) -> None:
     done = check("2", work=work)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 of 2 steps pass." in done.stdout
+    assert "5 of 5 steps pass." in done.stdout
     assert "Achievement unlocked! Docker can activate your plugin." in done.stdout
     assert done.stdout.rstrip().splitlines()[-1].startswith("  Go on     ./workshop start 3")
 
@@ -174,13 +178,25 @@ def test_watch_checks_again_at_every_save(work: Path) -> None:
     text = (work / "said").read_text
     wait_for(lambda: text().count("Watching") == 1, "the first check")
     broken = file.read_text().replace('["VolumeDriver"]', '["volumedriver"]')
-    (work / "new").write_text(broken)
-    (work / "new").rename(file)  # as many editors save
+    save(file, broken)
     wait_for(lambda: text().count("Watching") == 2, "the second check")
+    save(file, broken.replace('["volumedriver"]', '["VolumeDriver"]'))
+    wait_for(lambda: text().count("Watching") == 3, "the third check")
+    save(work / "ddd-tls.json", "{,}")
+    wait_for(lambda: text().count("Watching") == 4, "the check after another file was saved")
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 1
-    assert "2 of 2 steps pass." in text().partition("Watching")[0]
-    assert "FAIL  2.1" in text().partition("Watching")[2]
+    first, second, third, fourth, _ = text().split("Watching")
+    assert "5 of 5 steps pass." in first and "5 of 5 steps pass." in third
+    assert "FAIL  2.1" in second and "FAIL  2.4" in fourth
+    assert "plugin.py and ddd-tcp.spec and ddd-tls.json: save to check again" in second
+
+
+def save(file: Path, text: str) -> None:
+    """Save a file as many editors do."""
+    fresh = file.with_name("new")
+    fresh.write_text(text)
+    fresh.rename(file)
 
 
 def test_a_check_that_is_ended_ends_the_plugin(tmp_path: Path) -> None:

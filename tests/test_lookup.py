@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from files import FILES, PLAIN, RIGHT, TCP, TLS
+from files import FILES, PLAIN, RIGHT, TCP, TLS, free_port
 
 from workshop import lookup, report
 from workshop.process import command_for, private_folder
@@ -42,12 +42,6 @@ def put(plugin: PluginUnderTest, name: str, text: str) -> None:
     assert plugin.beside
     (plugin.beside / name).parent.mkdir(exist_ok=True)
     (plugin.beside / name).write_text(text)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.mark.parametrize("name", RIGHT)
