@@ -94,7 +94,7 @@ def test_progress_is_kept_for_the_next_command(work: Path) -> None:
     command = [sys.executable, "-m", "workshop"]
     told = os.environ | {"WORKSHOP_WORK": str(work)}
     said = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True).stdout
-    assert "2 of  2 done" in said, said
+    assert "5 of  5 done" in said, said
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,8 @@ def test_a_plugin_that_runs_is_left_running(running: Plugin) -> None:
     running.call("VolumeDriver.Create", {"Name": "precious", "Opts": {}})
     done = check("--socket", str(running.socket))
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("  skip  ") == 3
+    assert done.stdout.count("  skip  ") == 6
+    assert done.stdout.count("have to be beside") == 3
     assert [each["Name"] for each in running.call("VolumeDriver.List", {}).json["Volumes"]] == ["precious"]
 
 
@@ -165,7 +166,7 @@ def test_json_has_every_exchange_and_junit_every_step(tmp_path: Path) -> None:
     assert steps[0]["exchanges"][0]["request"].startswith("POST /Plugin.Activate HTTP/1.1\r\nHost: \r\n")
     assert json.loads(steps[0]["exchanges"][0]["body"]) == {"Implements": "VolumeDriver"}
     suite = ET.parse(tmp_path / "x").getroot()
-    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "1")
     failure = suite.find("testcase/failure")
     assert failure is not None and failure.text and "[plugin]" in failure.text
 

@@ -53,7 +53,8 @@ def running(program: Path) -> Iterator[Plugin]:
 
 def test_a_command_passes_all_steps(program: Path) -> None:
     said = pytest_says(*CHECKS, "--ddd-run", str(program))
-    assert " passed" in said and "failed" not in said and "skipped" not in said, said
+    assert " passed" in said and "failed" not in said and said.count("skipped") == 1, said
+    assert "SKIPPED [3]" in said and "looks at .spec and .json files" in said, said
 
 
 def test_a_plugin_that_runs_already_passes_what_needs_only_its_socket(running: Plugin) -> None:

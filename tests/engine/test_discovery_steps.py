@@ -117,5 +117,9 @@ def test_what_the_check_accepts_docker_accepts(row: Row, engines_words: dict[str
     assert activated == (result.outcome == "ok" or row.diagnosis in MORE_THAN_DOCKER), real
     said = docker_prints(result.evidence) if result.evidence else ""
     if said and row.diagnosis not in ("a file of another name", "a certificate that cannot be read"):
-        assert plain(said.replace(row.old, row.driver)) == plain(real)
-    print(real)
+        assert of_any_engine(said.replace(row.old, row.driver)) == of_any_engine(real)
+
+
+def of_any_engine(text: str) -> str:
+    """Return a message without the host that stands for a socket: engines before 20.10.26 name the path there."""
+    return re.sub(r"http://[^/]+(?=/Plugin.Activate\": dial unix)", "http://", plain(text))

@@ -68,6 +68,7 @@ TABLE: dict[str, dict[str, str]] = {
     "json-missing-comma": {f"{ETC}/json-missing-comma.json": '{"Name": "x" "Addr": "SPEC"}'},
     "json-words": {f"{ETC}/json-words.json": "no JSON"},
     "json-cut": {f"{ETC}/json-cut.json": '{"Addr": "SPEC"'},
+    "json-line-in-string": {f"{ETC}/json-line-in-string.json": '{"Addr": "SPEC\n}'},
     "json-cut-string": {f"{ETC}/json-cut-string.json": '{"Addr": "SP'},
     "json-empty": {f"{ETC}/json-empty.json": ""},
     "json-quotes": {f"{ETC}/json-quotes.json": "{'Addr': 'SPEC'}"},
