@@ -102,7 +102,7 @@ def test_with_the_authors_word_it_is_tried_and_the_loss_ends_the_run(store: Stor
     said = " ".join(done.stdout.split())
     assert done.returncode == 1 and "volumes of others to be left alone, and precious is gone" in said, said
     assert "With --allow-outside-root a bad plugin may lose any of its volumes." in said
-    assert "security." not in said and "3.14" not in said, "the run went on"
+    assert "security." not in said and "3.10" not in said, "the run went on"
 
 
 @pytest.mark.parametrize("suite_of", [[], ["--conformance"]], ids=["steps", "conformance"])
@@ -429,7 +429,7 @@ from workshop import check, interrupt, process, report
 from workshop.conformance import suite
 from workshop.conformance.case import cases
 process.MEMORY, process.DISKS = place, (place,)
-CHOSEN = {each: steps.STEPS[each] for each in ("3.5", "3.6", "3.20")}
+CHOSEN = {each: steps.STEPS[each] for each in ("3.4", "3.6", "3.10")}
 report.steps = lambda part: CHOSEN
 suite.cases = lambda: [case for case in cases() if case.id in ("many.create-one-name", "socket.living")]
 OURS = ("process.py", "subject.py", "interrupt.py", "check.py", "report.py", "suite.py")

@@ -42,7 +42,7 @@ SOLUTIONS = {
         "exercise-1": 'plugin = lab.start("part2")\n'
         'answer = plugin.post("/Plugin.Activate", {}, content_type="application/x-www-form-urlencoded")',
         "exercise-2": 'plugin = lab.start("part2")\n(plugin.folder / "fig.spec").write_text("tcp://127.0.0.1:9999")',
-        "exercise-3": 'broken = lab.start("part2", "else unknown}, error.code)", "else unknown})")',
+        "exercise-3": 'broken = lab.start("part2", "reason}, error.code", "reason}")',
     },
     "part3": {
         "exercise-1": 'plugin = lab.start("part3")\n'

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import Plugin, accepts, private_folder
+from workshop.process import Plugin, private_folder
 from workshop.wire import MEDIA_TYPE
 
 PARTS = Path(__file__).parent.parent
@@ -51,43 +51,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("part", [1, 2, 3])
-@pytest.mark.parametrize(
-    ("place", "sentence"),
-    [("x" * 120, "is too long for a socket"), ("file/ddd.sock", "No socket can be made at"), ("file", "is no socket")],
-)
-def test_a_place_that_cannot_be_gets_a_sentence(folder: Path, part: int, place: str, sentence: str) -> None:
-    (folder / "file").touch()
-    done = python(folder, part, DDD_SOCKET=str(folder / place))
+def test_a_file_in_the_place_of_the_socket_gets_a_sentence(folder: Path, part: int) -> None:
+    (folder / "ddd.sock").touch()
+    done = python(folder, part)
     assert done.returncode == 1
-    assert sentence in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else: sudo ./workshop test")
-def test_a_folder_without_rights_gets_a_sentence(folder: Path) -> None:
-    (folder / "root-only").mkdir(mode=0o700)
-    told = f"DDD_SOCKET={folder}/root-only/ddd.sock"
-    copy = folder / "plugin.py"
-    copy.write_bytes((PARTS / "part1" / "plugin.py").read_bytes())
-    folder.chmod(0o755)
-    drop = "import fcntl, os, runpy, signal, socket, stat, sys, flask, werkzeug.serving; os.setuid(65534); "
-    drop += "runpy.run_path(sys.argv[1], run_name='__main__')"
-    command = ["env", told, sys.executable, "-c", drop, str(copy)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    assert done.returncode == 1
-    assert "Permission denied" in done.stderr and "Run as root" in done.stderr, done.stderr
-
-
-def test_of_many_that_start_at_once_one_serves(folder: Path) -> None:
-    plugin = plugin_of([sys.executable, "part1/plugin.py"], folder)
-    for _ in range(3):
-        starters = [plugin.launch() for _ in range(4)]
-        wait_for(lambda: sum(starter.poll() is None for starter in starters) == 1 and accepts(plugin.socket))  # noqa: B023
-        assert sorted(starter.returncode or 0 for starter in starters) == [0, 1, 1, 1]
-        (survivor,) = (starter for starter in starters if starter.poll() is None)
-        assert plugin.call("", method="GET").status == 200
-        survivor.kill()  # it leaves a stale socket for the next four
-        survivor.wait()
-    plugin.close()
+    assert done.stderr == f"{folder}/ddd.sock is not a socket. Move it away first.\n"
 
 
 def test_the_socket_is_closed_to_others_before_anybody_can_connect(folder: Path) -> None:
@@ -104,19 +72,10 @@ def test_the_socket_is_closed_to_others_before_anybody_can_connect(folder: Path)
     assert order[at - 1][0] == "umask" and order[at - 1][1].startswith("0177)"), order
 
 
-def test_a_plugin_that_lost_its_place_leaves_the_other_ones_socket(folder: Path) -> None:
-    first = plugin_of([sys.executable, "part1/plugin.py"], folder).start()
-    first.socket.unlink()
-    second = plugin_of([sys.executable, "part1/plugin.py"], folder).start()
-    first.close()
-    assert accepts(second.socket)
-    second.close()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_red_and_no_traceback_from_start_to_end(number: signal.Signals, folder: Path) -> None:
     plugin = plugin_of([sys.executable, "part1/plugin.py"], folder).start()
-    wait_for(lambda: plugin.output() != "")  # the socket accepts an instant before the plugin says so
+    wait_for(lambda: plugin.output().endswith("\n"))  # the socket accepts an instant before the plugin says so
     assert plugin.signal(number) == 0
     assert plugin.output() == f"ddd listens at {plugin.socket}. Ctrl-C ends it.\n"
     plugin.close()
@@ -138,7 +97,6 @@ def answering(request: pytest.FixtureRequest) -> Iterator[Plugin]:
     ("method", "path"),
     [
         ("GET", "Plugin.Activate"),
-        ("OPTIONS", "Plugin.Activate"),
         ("POST", "Nope"),
         ("POST", "Plugin.Activate/"),
         ("PUT", ""),
@@ -155,7 +113,7 @@ def test_every_other_path_or_method_is_a_json_error(answering: Plugin, method: s
 def test_a_fault_in_a_handler_is_told_in_json_and_its_traceback_in_the_log(folder: Path) -> None:
     broken = folder / "plugin.py"
     text = (PARTS / "part2" / "plugin.py").read_text()
-    broken.write_text(text.replace('return answer({"Implements"', 'return None.answer({"Implements"'))
+    broken.write_text(text.replace('return {"Implements"', 'return None | {"Implements"'))
     plugin = Plugin([sys.executable, str(broken)], folder / "ddd.sock", folder / "root").start()
     answer = plugin.call("Plugin.Activate")
     plugin.close()
@@ -182,5 +140,4 @@ def test_from_part_to_part_a_plugin_only_grows() -> None:
     texts = [(PARTS / f"part{part}" / "plugin.py").read_text().splitlines() for part in (1, 2, 3)]
     for before, after in itertools.pairwise(texts):
         gone = [line[2:] for line in difflib.ndiff(before, after) if line.startswith("- ")]
-        expected = ('"""', "from flask", "    serve(")  # what it is, what it imports, and how it starts
-        assert all(line.startswith(expected) for line in gone), gone
+        assert all(line.startswith("from flask import ") for line in gone), gone

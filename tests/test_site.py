@@ -144,39 +144,39 @@ def test_a_presenter_points_at_every_line_once(number: int) -> None:
         assert told == list(range(1, len(source.splitlines()) + 1)), name
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> Path:
-    """A copy of the parts, to spoil."""
-    for number in PARTS:
-        shutil.copytree(ROOT / f"part{number}", tmp_path / f"part{number}")
-    return tmp_path
-
-
-@pytest.mark.parametrize("number", [2, 3])
 @needs_pygments
-def test_every_change_from_part_to_part_has_its_reason(number: int) -> None:
-    for change in listing.changes(number, ROOT):
-        assert len(change.reason) > 20 and change.reason.endswith((".", "?")), change.name
-        assert "<ins>" in change.html or "<del>" in change.html, change.name
+def test_an_edit_stands_on_the_page_and_in_the_deck(slides: Path) -> None:
+    add(slides, "!EDIT plugin.py\n```diff\n def eat():\n-    bite()\n+    peel()\n@@\n x = 1\n+y = 2\n```\nEnjoy.\n")
+    wanted = "def eat():\n<del>    bite()\n</del><ins>    peel()\n</ins>⋮\nx = 1\n<ins>y = 2\n</ins>"
+    for text in (maker.page(slides), deck.page(slides)):
+        plain = re.sub(r"<(?!/?(ins|del)\b)[^>]*>", "", text)
+        assert wanted in plain and "Enjoy." in plain and "!EDIT" not in plain
 
 
-def test_a_change_without_a_reason_fails_the_build(parts: Path) -> None:
-    add(parts / "part2" / "plugin.py", "\n\ndef peel():\n    pass\n")
-    with pytest.raises(CourseError, match=r"part 2 changes peel, and \[part2\] does not say why"):
-        listing.changes(2, parts)
-
-
-def test_a_reason_without_a_change_fails_the_build(parts: Path) -> None:
-    shutil.copy(parts / "part2" / "plugin.py", parts / "part1" / "plugin.py")
-    with pytest.raises(CourseError, match=r"has a reason for .*, which does not change there"):
-        listing.changes(2, parts)
-
-
+@pytest.mark.parametrize("number", PARTS)
 @needs_pygments
-def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
-    before, after = "def eat():\n    bite()\n", "def eat():\n    peel()\n    bite()\n"
-    shown = listing.diff(before, after)
-    assert re.sub(r"<(?!/?(ins|del)\b)[^>]*>", "", shown) == "def eat():\n<ins>    peel()\n</ins>    bite()\n"
+def test_a_page_shows_the_whole_of_a_part_with_the_step_beside_each_line(number: int) -> None:
+    text = maker.whole(number)
+    lines = re.findall(
+        r'<span class="line"[^>]*><span class="of">(?:<a href="part(\d)\.html#step-(\S+)">(\S+)</a>)?</span>', text
+    )
+    files = course.part(number).changed
+    whole = [each for after in files.values() for each in zip(after.lines, after.steps, strict=True)]
+    assert [step for _, _, step in lines] == [step if line else "" for line, step in whole]
+    assert all((part, name) == (step[0], step.replace(".", "-")) for part, name, step in lines if step)
+    summaries = [f"part{number}/{name}, {len(after.lines)} lines" for name, after in files.items()]
+    assert re.findall(r"<summary>(.*)</summary>", text) == summaries
+
+
+def test_a_slide_has_room_for_the_code_on_it() -> None:
+    long = [
+        (slide.where, each.name, each.rows)
+        for path in course.files()
+        for slide in course.slides(path)
+        for each in deck.listings(slide)
+        if slide.edits and each.rows > deck.ROWS
+    ]
+    assert long == []
 
 
 def test_the_agenda_sums_the_minutes_of_the_day() -> None:

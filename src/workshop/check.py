@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workshop import course, interpreter, interrupt, learner, report, setup, whole_file
+from workshop.lookup import files_beside
 from workshop.process import OurTrouble, WrongCommand, command_for, private_folder, stamp
 from workshop.report import Result, say
 from workshop.subject import PluginUnderTest
@@ -107,11 +108,12 @@ def plugin_file(options: Options) -> Path | None:
         raise Usage(f"{options.socket or '(nothing)'} is no socket. Name the plugin's:   --socket PATH")
     if options.run is not None or options.socket is not None:
         return None
-    if options.own and setup.home() is None:
-        raise Usage("Name a plugin:   workshop check --socket /run/docker/plugins/NAME.sock")
     file = Path(options.plugin) if options.plugin is not None else learner.work() / "plugin.py"
     if not file.is_file() and options.own:
-        raise Usage(f"There is no {report.shown_path(file)} yet. Begin with   ./workshop start")
+        other = (
+            "" if setup.home() else "\nFor a plugin of yours:   workshop check --socket /run/docker/plugins/NAME.sock"
+        )
+        raise Usage(f"There is no {report.shown_path(file)} yet. Begin with   {setup.tool()} start{other}")
     if not file.is_file():
         raise Usage(f"There is no file {file}: give --plugin the plugin's Python file.")
     return file.resolve()
@@ -166,6 +168,7 @@ def under_test(options: Options, file: Path | None, seed: int, kind: type[Kind])
         plugin = kind(command, socket, None if options.socket else folder / "root")
         plugin.chance = random.Random(seed)
         plugin.allow_outside_root = options.allow_outside_root
+        plugin.beside = file.parent if file and options.own else files_beside(file)
         try:
             yield plugin
         except BaseException:
@@ -273,7 +276,7 @@ def next_step(options: Options, parts: list[int], failed: list[str], seed: int) 
     part = parts[0]
     lines = [
         say("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
-        f"  Compare   {setup.tool()} diff       with part{part}/",
+        f"  Compare   {setup.tool()} diff       with the end of part {part}",
     ]
     following = f"start {part + 1}    part {part + 1}" if part < 3 else "tour --engine    the real Docker"
     return [*lines, f"  Go on     {setup.tool()} {following}"]
@@ -296,15 +299,20 @@ def cannot_be_written(path: str) -> Iterator[None]:
 
 
 def watch(options: Options, file: Path | None, parts: list[int]) -> int:
-    """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events."""
+    """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events.
+
+    The plugin's file counts, and those that the steps make beside it. An editor may take one away for a moment.
+    """
     assert file
     status = 1
+    beside = [file.with_name(name) for name in learner.names() if name != "plugin.py"]
     try:
         while True:
-            before = stamp(file)
+            before = [stamp(each) for each in (file, *beside)]
             status = once(options, file, parts)
-            print(f"\nWatching {report.shown_path(file)}: save it to check again, Ctrl-C ends.\n", flush=True)
-            while stamp(file) in (before, None):
+            watched = " and ".join([report.shown_path(file), *(each.name for each in beside if each.exists())])
+            print(f"\nWatching {watched}: save to check again, Ctrl-C ends.\n", flush=True)
+            while [stamp(each) for each in (file, *beside)] == before or not file.exists():
                 time.sleep(0.1)
     except KeyboardInterrupt:
         return status
@@ -312,10 +320,13 @@ def watch(options: Options, file: Path | None, parts: list[int]) -> int:
 
 def accept(root: Path) -> int:
     """Write anew what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
-    table = "tests/test_conformance.py::test_the_authors_page_has_all_cases"
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", table]
+    pages = [
+        "tests/test_conformance.py::test_the_authors_page_has_all_cases",
+        "tests/test_verdict.py::test_the_page_has_the_list",
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", *pages]
     done = subprocess.run(command, cwd=root, env=interpreter.environment() | {"WORKSHOP_ACCEPT": "1"})
-    written = ["tests/transcripts", "notebooks", "docs/authors.md"]
+    written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md"]
     subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", *written], cwd=root)
     print(f"Look at each change, then   git add {' '.join(written)}")
     return 1 if done.returncode else 0

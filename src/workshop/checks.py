@@ -19,6 +19,7 @@ from workshop import report as reports
 from workshop.conformance import suite
 from workshop.conformance.candidate import Candidate
 from workshop.conformance.case import CLIENTS, case_of
+from workshop.lookup import files_beside
 from workshop.process import OurTrouble, WrongCommand, command_for, private_folder
 from workshop.subject import PluginUnderTest, makes_volumes, needs_process, shapes_of, step_number
 from workshop.wire import SHAPES
@@ -91,6 +92,7 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
             plugin = kind([], Path(socket), None)
         else:
             plugin = kind(command_for(file, config.getoption("ddd_run")), folder / "ddd.sock", folder / "root")
+            plugin.beside = None if config.getoption("ddd_run") else files_beside(Path(file).resolve())
         plugin.allow_outside_root = config.getoption("ddd_allow_outside_root")
         yield plugin
         plugin.close()

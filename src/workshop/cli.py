@@ -223,6 +223,14 @@ def agenda(at: str | None) -> int:
 
 
 @cli.command()
+def build() -> int:
+    """Write part1/ to part3/ anew from the steps in slides/."""
+    from workshop import course
+
+    return course.build(setup.clone())
+
+
+@cli.command()
 def site() -> int:
     """Serve the course as a site on this machine."""
     setup.extra("docs")

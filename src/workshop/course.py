@@ -2,20 +2,24 @@
 
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
 slide, `!STEP 2.1 title`, `!MINUTES 5`, `!CUT` (cut this slide first when time is short) and
-`!CODE part2/plugin.py:activate` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next
-such line. Inside a code fence none of them counts.
+`!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next such
+line. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a slide that is no
+step is what the learner is given. Inside a code fence no mark counts.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from workshop import setup
+from workshop import edits, setup
+from workshop.edits import CourseError as CourseError
+from workshop.edits import Edit, Files
 
 MARK = re.compile(r"!([A-Z]+)(?:[ \t]+(.*))?$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
@@ -25,13 +29,10 @@ ORDER = ("intro", "part1", "part2", "part3", "end")
 """The files of slides/ in the order of the day."""
 
 
-class CourseError(Exception):
-    """The course itself is wrong. The text names the file and the line."""
-
-
 @dataclass
 class Slide:
-    """One slide. In text and more, a line `!CODE …` stands where that code is to be shown."""
+    """One slide. In text and more, a line `!CODE …` stands where that code is to be shown, and in text `!EDIT 0`,
+    `!EDIT 1`, … where the edits are."""
 
     where: str
     """The file and the line that it begins at, for messages."""
@@ -49,17 +50,22 @@ class Slide:
     """The title of the step."""
     hints: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the learner's way: one check, one slide."""
+    """A step of the learner's way: one check, one slide, and what the learner changes in the files of work/."""
 
     id: str
     title: str
     minutes: int
     hints: tuple[str, ...]
-    code: tuple[str, ...]
+    """The two hints in words, and the edit itself, as the terminal shows it."""
+    edits: tuple[Edit, ...]
+    before: Files
+    """The files of work/ as the steps before this one leave them."""
+    after: Files
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,18 @@ class Part:
     title: str
     minutes: int
     steps: list[Step]
+    before: Files
+    """The files of work/ as the part begins: those of the part before, and what the learner is given."""
+
+    @property
+    def after(self) -> Files:
+        """The files of work/ as the part ends."""
+        return self.steps[-1].after if self.steps else self.before
+
+    @property
+    def changed(self) -> Files:
+        """The files of work/ that this part changes, as it leaves them."""
+        return {name: text for name, text in self.after.items() if text != self.before.get(name)}
 
     @property
     def heading(self) -> str:
@@ -91,7 +109,10 @@ def files() -> list[Path]:
 @cache
 def parts() -> list[Part]:
     """Return the three parts in their order. Raises CourseError."""
-    return [read_part(number, folder() / f"part{number}.md") for number in (1, 2, 3)]
+    found: list[Part] = []
+    for number in (1, 2, 3):
+        found.append(read_part(number, folder() / f"part{number}.md", found[-1].after if found else {}))
+    return found
 
 
 def part(number: int) -> Part:
@@ -112,15 +133,61 @@ def step(step_id: str) -> Step:
     raise CourseError(f"There is no step {step_id}: the steps are {', '.join(spans[:-1])} and {spans[-1]}.")
 
 
-def read_part(number: int, path: Path) -> Part:
-    """Return the part that a slides file describes. Raises CourseError."""
+def read_part(number: int, path: Path, files: Files) -> Part:
+    """Return the part that a slides file describes, whose first edit changes these files. Raises CourseError."""
     title, minutes = front_matter(path)
-    steps = [
-        Step(slide.step, slide.title, slide.minutes, tuple(slide.hints), tuple(slide.code))
-        for slide in slides(path)
-        if slide.step
-    ]
-    return Part(number, title, minutes, steps)
+    steps: list[Step] = []
+    given = files
+    for slide in slides(path):
+        before = files
+        for edit in slide.edits:
+            files = edits.apply(edit, files, slide.step)
+        if slide.step:
+            steps.append(read_step(slide, before, files))
+        elif slide.edits:
+            if steps:
+                raise CourseError(f"{slide.where}: what the learner is given stands before the first step.")
+            given = files
+    return Part(number, title, minutes, steps, given)
+
+
+def read_step(slide: Slide, before: Files, after: Files) -> Step:
+    """Return the step that a slide is. Raises CourseError."""
+    shown, files = list[str](), before
+    for edit in slide.edits:
+        shown.append(edits.as_text(edit, files))
+        files = edits.apply(edit, files, slide.step)
+    hints = (*slide.hints, "\n\n".join(shown)) if shown else tuple(slide.hints)
+    return Step(slide.step, slide.title, slide.minutes, hints, tuple(slide.edits), before, after)
+
+
+def build(root: Path) -> int:
+    """Write the files of each part into a clone, and print those that have changed.
+
+    Return 0, or 1 where an edit does not fit what stands before it: the first such one is printed.
+    """
+    try:
+        found = parts()
+    except CourseError as error:
+        print(f"{error}\nMend it, and replay the steps:   ./workshop build")
+        return 1
+    for one in found:
+        for name, text in one.changed.items():
+            file = root / f"part{one.number}" / name
+            if not file.is_file() or file.read_text() != str(text):
+                file.write_text(str(text))
+                print(f"Wrote part{one.number}/{name}.")
+    print("The parts are what their steps add up to. See what has changed:   git diff part1 part2 part3")
+    return 0
+
+
+def version() -> str:
+    """Return a name for the steps as they are: it changes when a step comes or goes, or its edit changes."""
+    steps = [step for part in parts() for step in part.steps]
+    # where an edit stands in slides/ does not count
+    edits = [[(edit.file, [hunk.lines for hunk in edit.hunks]) for edit in step.edits] for step in steps]
+    told = [f"{step.id} {step.title} {changes}" for step, changes in zip(steps, edits, strict=True)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
 
 
 def front_matter(path: Path) -> tuple[str, int]:
@@ -168,6 +235,8 @@ def slides(path: Path) -> list[Slide]:
         mark = None if fenced else MARK.match(text)
         if mark:
             reader.mark(f"{path}:{line}", mark[1], (mark[2] or "").strip(), text)
+        elif reader.file:
+            reader.edit_line(path, line, text)
         else:
             reader.add(text)
     return reader.finished()
@@ -177,7 +246,9 @@ def lines(path: Path) -> Iterator[tuple[int, str, bool]]:
     """Yield number, text and "is inside a code fence" of each line after the front matter. Raises CourseError."""
     begin = head(path).count("\n")
     open_fence, opened_at = "", 0
-    for number, text in enumerate(path.read_text().splitlines()[begin:], start=begin + 1):
+    # what is typed is another command where the tool is installed
+    whole = path.read_text().replace("./workshop ", f"{setup.tool()} ")
+    for number, text in enumerate(whole.splitlines()[begin:], start=begin + 1):
         fence = FENCE.match(text)
         yield number, text, bool(open_fence or fence)
         if fence and not open_fence:
@@ -194,15 +265,22 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.slides: list[Slide] = [Slide(f"{path}:1", vertical=False)]
         self.block = "text"
+        self.file = ""
+        """The file of the edit that is being read; "" outside of one."""
+        self.fence: list[str] | None = None
+        self.first = 0
         self.single: dict[str, Callable[[str, str, str], None]] = {
             "STEP": self.step,
             "MINUTES": self.minutes,
             "CUT": self.cut,
             "CODE": self.code,
+            "EDIT": self.edit,
         }
 
     def mark(self, where: str, name: str, argument: str, text: str) -> None:
         """Take a line with a meaning. Raises CourseError for one that has none."""
+        if self.file:
+            raise CourseError(f"{where}: {self.wanted}")
         if name in ("SLIDE", "SUB"):
             self.slides.append(Slide(where, vertical=name == "SUB"))
             self.block = "text"
@@ -216,7 +294,7 @@ class Reader:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES CUT CODE TRACE HINT MORE NOTE"
+            known = "SLIDE SUB STEP MINUTES CUT CODE EDIT TRACE HINT MORE NOTE"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
@@ -238,6 +316,30 @@ class Reader:
             raise CourseError(f"{where}: code is named by file and function: !CODE part2/plugin.py:activate")
         self.slides[-1].code.append(argument)
         self.add(text)
+
+    def edit(self, where: str, argument: str, _text: str) -> None:
+        if not re.fullmatch(r"[\w.-]+", argument):
+            raise CourseError(f"{where}: an edit names a file of work/: !EDIT plugin.py")
+        self.add(f"!EDIT {len(self.slides[-1].edits)}")
+        self.file, self.fence = argument, None
+
+    @property
+    def wanted(self) -> str:
+        return f"below !EDIT {self.file} comes the edit itself, between ```diff and ```."
+
+    def edit_line(self, path: Path, number: int, text: str) -> None:
+        """Take a line of the fence that an edit stands in. Raises CourseError."""
+        if self.fence is None and text == "```diff":
+            self.fence, self.first = [], number + 1
+        elif self.fence is None and text.strip():
+            raise CourseError(
+                f"{path}:{number}: below !EDIT {self.file} comes the edit itself, between ```diff and ```."
+            )
+        elif self.fence is not None and text == "```":
+            self.slides[-1].edits.append(edits.read(self.file, self.first, str(path), self.fence))
+            self.file = ""
+        elif self.fence is not None:
+            self.fence.append(text)
 
     def trace(self, where: str, argument: str) -> None:
         """Take `!TRACE 20.10/run`, a conversation of traces/: it is for the page only, whatever block it stands in."""

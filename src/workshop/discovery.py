@@ -64,11 +64,39 @@ class Found:
             return unix(host or path)
         if not host:
             raise DiscoveryError(NO_HOST)
-        name, port = host_and_port(host)
+        name, port = host_and_port(host, 443 if secure else 80)
         if port > LAST_PORT:
             post = f'Post "{"https" if secure else "http"}://{host}/Plugin.Activate"'
             raise DiscoveryError(f"{post}: dial tcp: address {port}: invalid port")
-        return Address(host=name, port=port or (443 if secure else 80), tls=context if secure else None)
+        return Address(host=name, port=port, tls=context if secure else None)
+
+
+@dataclass
+class Lookup:
+    """A search for a driver by the files of a learner, for whoever has to say why it failed: see lookup.py."""
+
+    driver: str
+    folder: Path
+    """Where the learner's files are."""
+    file: Path | None = None
+    """The file that Docker takes: the learner's, or one that a package has brought. None where there is none."""
+    place: str = ""
+    """That file's path on a machine, "/etc/docker/plugins/ddd-tcp.spec"."""
+    text: str = ""
+    """What is in it."""
+    url: str = ""
+    tls: Mapping[str, Any] | None = None
+    wanted: str = ""
+    """How the plugin listens in this step: "TCP", "HTTP" (or TLS, if the address says so), "mutual TLS"."""
+    error: str = ""
+    """Why the driver was not reached, in Docker's words; "" where those are not known here, or it was reached."""
+    met: str = ""
+    """What broke off the TLS handshake, in OpenSSL's words."""
+
+    @property
+    def own(self) -> bool:
+        """Docker takes a file of the learner."""
+        return bool(self.file and self.file.is_relative_to(self.folder))
 
 
 def find(name: str, places: Places = Places()) -> Address:
@@ -77,19 +105,26 @@ def find(name: str, places: Places = Places()) -> Address:
 
 
 def locate(name: str, places: Places) -> Found:
-    """Return what stands for a plugin. Raises DiscoveryError.
+    """Return what stands for a plugin. Raises DiscoveryError; a file that is broken is an error, and no other tried."""
+    path = winner(name, places)
+    if path.suffix == ".spec":
+        return read_spec(path)
+    return read_json(path) if path.suffix == ".json" else Found(f"unix://{path}", {"InsecureSkipVerify": True})
 
-    The first file there is counts: one that is broken is an error, and none after it is tried. For a socket only
-    sockets count, and links to them, whether or not somebody listens. Docker checks no name: ".." leads out.
+
+def winner(name: str, places: Places) -> Path:
+    """Return the file that stands for a plugin: the first one there is, broken or not. Raises NotFound.
+
+    For a socket only sockets count, and links to them, whether or not somebody listens. Docker checks no name: ".."
+    leads out.
     """
     for path in both(places.sockets, f"{name}.sock", name):
         if is_socket(path):
-            return Found(f"unix://{path}", {"InsecureSkipVerify": True})
+            return path
     for folder in places.specs:
-        for ending, read in ((".spec", read_spec), (".json", read_json)):
-            for path in both(folder, f"{name}{ending}", name):
-                if path.exists():
-                    return read(path)
+        for path in (*both(folder, f"{name}.spec", name), *both(folder, f"{name}.json", name)):
+            if path.exists():
+                return path
     raise NotFound(f'plugin "{name}" not found')
 
 
@@ -221,10 +256,10 @@ def unescaped(text: str) -> str:
     return os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(text)))
 
 
-def host_and_port(host: str) -> tuple[str, int]:
-    """Return the name and the port of "name:port" or "[::1]:port"; port 0 where none is named."""
+def host_and_port(host: str, usual: int) -> tuple[str, int]:
+    """Return the name and the port of "name:port" or "[::1]:port", the usual port where none is named."""
     name, _, port = host.rpartition(":") if re.search(r":[0-9]*$", host) else (host, "", "")
-    return name.strip("[]"), int(port or 0)
+    return name.strip("[]"), int(port) if port else usual
 
 
 def unix(path: str) -> Address:
@@ -251,19 +286,25 @@ def tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
     if options.get("InsecureSkipVerify"):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     elif ca:
-        load(lambda: context.load_verify_locations(ca), f"could not read CA certificate {json.dumps(ca)}", ca)
+        wrong = f"could not read CA certificate {json.dumps(ca)}"
+        load(
+            lambda: context.load_verify_locations(ca),
+            wrong,
+            ca,
+            f"failed to append certificates from PEM file: {json.dumps(ca)}",
+        )
     own = [options.get(name) or "" for name in ("CertFile", "KeyFile")]
     if any(own):
         load(lambda: context.load_cert_chain(*own), "Could not load X509 key pair", next(filter(None, own)))
     return context
 
 
-def load(action: Any, wrong: str, path: str) -> None:
-    """Do what reads a file of certificates. Raises DiscoveryError."""
+def load(action: Any, wrong: str, path: str, no_pem: str = "") -> None:
+    """Do what reads a file of certificates. Raises DiscoveryError; no_pem is for a file with something else in it."""
     try:
         action()
-    except ssl.SSLError as error:
-        raise DiscoveryError(f"{wrong}: {error.reason or error}") from None
+    except ssl.SSLError:
+        raise DiscoveryError(no_pem or wrong) from None
     except OSError as error:
         raise DiscoveryError(f"{wrong}: open {path}: {(error.strerror or str(error)).lower()}") from None
 

@@ -38,7 +38,8 @@ def in_go(text: str, message: str, position: int) -> str:
     """Return what Go says where Python says message."""
     if message.startswith("Illegal trailing comma"):
         position += 1  # Python names the comma, Go what follows it
-    position += len(text[position:]) - len(text[position:].lstrip())
+    if not message.startswith("Invalid control character"):  # that may be the end of a line itself
+        position += len(text[position:]) - len(text[position:].lstrip())
     if position >= len(text) or message.startswith("Unterminated string"):
         return "unexpected EOF"
     if message == "Expecting value" and text[position] in LITERALS:

@@ -101,19 +101,18 @@ def branches(folder: Path, indent: str = "") -> Iterator[str]:
     entries = sorted(folder.iterdir())
     for number, entry in enumerate(entries, start=1):
         last = number == len(entries)
-        yield f"{indent}{'└── ' if last else '├── '}{masked(entry.name)}{about(entry)}"
+        # a record is named ID.RANDOM, and random names differ in every run
+        name = entry.stem if folder.name == "mounts" else entry.name
+        yield f"{indent}{'└── ' if last else '├── '}{masked(name)}{about(entry)}"
         if entry.is_dir():
             yield from branches(entry, indent + ("    " if last else "│   "))
 
 
 def about(entry: Path) -> str:
-    """Return what is to be said of a file: how many Mounts a record has, or what is written in it."""
-    if entry.is_dir():
+    """Return what is to be said of a file: what is written in it, and nothing of a record, which is empty."""
+    if entry.is_dir() or entry.parent.name == "mounts":
         return ""
-    text = entry.read_text()
-    if entry.parent.name == "mounts":
-        return f": {text.count(chr(10))} × mounted"
-    return f": {textwrap.shorten(text, 24, placeholder=' …')}"
+    return f": {textwrap.shorten(entry.read_text(), 24, placeholder=' …')}"
 
 
 def beside(left: str, right: str) -> list[str]:

@@ -19,6 +19,7 @@ from unittest import SkipTest
 
 from workshop import course, setup
 from workshop.diagnose import Diagnosis, Evidence, diagnose, docker_prints, place
+from workshop.discovery import Lookup
 from workshop.process import OurTrouble
 from workshop.subject import Check, PluginUnderTest, makes_volumes, shapes_of, steps_of
 from workshop.wire import Exchange
@@ -140,7 +141,8 @@ def evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, file: P
     """Gather what is known about a failed check."""
     ended = plugin.exit_status(wait=0.3 if plugin.exchanges and plugin.exchanges[-1].failure else 0)
     listens = plugin.listens() if plugin.trouble else []
-    return Evidence(step, failure, list(plugin.exchanges), log, plugin.trouble, ended, plugin.socket, listens, file)
+    known = (plugin.trouble, ended, plugin.socket, listens, file, plugin.lookup)
+    return Evidence(step, failure, list(plugin.exchanges), log, *known)
 
 
 def say(colour: str, text: str) -> str:
@@ -156,7 +158,7 @@ def lines_of(result: Result) -> list[str]:
     title = result.title if len(result.title) <= 54 else f"{result.title[:53]}…"
     lines = [f"  {mark} {result.step:5} {title:55}{time_taken:>10}".rstrip()]
     if result.outcome in ("skip", "error"):
-        lines += wrapped("        ", result.reason)
+        lines += wrapped(" " * 12, result.reason)
     if result.evidence and result.diagnosis:
         lines += failure_lines(result.evidence, result.diagnosis)
     return lines
@@ -164,18 +166,26 @@ def lines_of(result: Result) -> list[str]:
 
 def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     """Return the conversation, what was wanted, why it is so, where to look, and what docker would print."""
-    lines = conversation(known.exchanges)
+    lines = searched(known.lookup) if known.lookup else []
+    lines += conversation(known.exchanges)
     lines += wrapped("  wanted    ", printable(wanted(known.wanted)))
     lines += wrapped("  Why       ", diagnosis.why)
-    where = place(known)
-    if where and known.file:
-        lines += wrapped("  Look      ", f"{shown_path(known.file)}:{where[0]}   {where[1]}")
+    where, file = place(known), known.lookup.file if known.lookup else known.file
+    if where and file:
+        lines += wrapped("  Look      ", f"{shown_path(file)}:{where[0]}   {where[1]}")
     if (known.trouble or known.error) and known.log.strip():
         lines += ["  The plugin's last lines:", *printed(known.log, known.file)]
     prints = docker_prints(known)
     if prints:
         lines += ["  Docker itself would print:", *wrapped("            ", shortened(prints, 300))]
     return lines
+
+
+def searched(lookup: Lookup) -> list[str]:
+    """Return which file Docker takes for a driver, and which of the learner's files that is."""
+    took = f"takes {lookup.place}" if lookup.place else "finds no file in any of the places"
+    own = f", your {shown_path(lookup.file)}" if lookup.own and lookup.file else ""
+    return wrapped(f"  {say('docker', '[docker]')}  ", f"looks for the driver {lookup.driver}, and {took}{own}")
 
 
 def conversation(exchanges: Sequence[Exchange]) -> list[str]:

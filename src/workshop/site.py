@@ -20,6 +20,7 @@ from workshop import agenda as day
 from workshop import course, deck, interpreter, notebooks, report, setup, web
 from workshop.course import CourseError, Slide
 from workshop.deck import listing
+from workshop.edits import Edit
 
 ORDER = course.ORDER
 """The files of slides/ in the order of the day."""
@@ -161,7 +162,7 @@ def page(path: Path) -> str:
     slides_button = f"[Show the slides](decks/{name}.html){{ .md-button }} "
     blocks.insert(2, f"{slides_button}{laboratory}**{minutes} minutes**\n{{: .begin }}")
     if number:
-        blocks += [checks(number), *comparison(number), whole(number)]
+        blocks += [checks(number), whole(number)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -174,7 +175,8 @@ def part_of_page(slide: Slide, anchor: str, name: str, first: bool) -> str:
     meta = f"{minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = deck.HEADING.sub("", slide.text, count=1)
     more = with_conversations(with_code(slide.more), slide.where)
-    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, with_code(text), more]
+    text = deck.EDIT.sub(lambda found: edit_block(slide.edits[int(found[1])]), with_code(text))
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, more]
     return "\n\n".join([*filter(None, map(str.strip, parts)), *hints(slide)])
 
 
@@ -249,26 +251,29 @@ def code_block(lines: str) -> str:
     return f'<div class="highlight"><pre><code>{lines}</code></pre></div>'
 
 
-def comparison(number: int) -> list[str]:
-    """Return what the part adds to the one before, with a reason beside each change. Raises CourseError."""
-    if number == 1:
-        return []
-    changes = listing.changes(number, setup.clone())
-    rows = [
-        f'<section class="change"><h3 id="new-{change.name}"><code>{change.name}</code></h3>'
-        f'<p class="why">{html.escape(change.reason)}</p>{code_block(change.html)}</section>'
-        for change in changes
-    ]
-    head = f"## From part {number - 1} to part {number}, and why {{ #new }}"
-    said = f"Every change from `part{number - 1}/plugin.py` to `part{number}/plugin.py`. What is not shown has stayed."
-    return [head, said, "\n".join(rows)]
+def edit_block(edit: Edit) -> str:
+    """Return an edit as a listing in which new lines have a +, and those that go a −."""
+    gap = '<span class="line gap">⋮\n</span>'
+    code = gap.join("".join(listing.changed(edit.file, hunk.lines)) for hunk in edit.hunks)
+    return f'\n<div class="edit"><span class="file">work/{edit.file}</span>\n{code_block(code)}\n</div>\n'
 
 
 def whole(number: int) -> str:
-    """Return the part's file, folded away."""
-    source = (setup.clone() / f"part{number}" / "plugin.py").read_text()
-    block = code_block("".join(listing.lines(source)))
-    return f'<details class="whole"><summary>part{number}/plugin.py, the whole file</summary>\n{block}\n</details>'
+    """Return each file that a part changes, folded away, with the step beside each line. Raises CourseError."""
+    rows = [f"## The whole of part {number}, with the step beside each line {{ #whole }}"]
+    for name, text in course.part(number).changed.items():
+        # a blank line needs no reason
+        steps = [step if line.strip() else "" for line, step in zip(text.lines, text.steps, strict=True)]
+        lines = [with_step(line, step) for line, step in zip(listing.lines(str(text)), steps, strict=True)]
+        summary = f"part{number}/{name}, {len(text.lines)} lines"
+        rows.append(f'<details class="whole"><summary>{summary}</summary>\n{code_block("".join(lines))}\n</details>')
+    return "\n\n".join(rows)
+
+
+def with_step(line: str, step: str) -> str:
+    """Return a line of code with a link to the step that wrote it; on the page of another part it leads there."""
+    link = f'<a href="part{step[0]}.html#step-{step.replace(".", "-")}">{step}</a>' if step else ""
+    return line.replace(">", f'><span class="of">{link}</span>', 1)
 
 
 # What the verbs call

@@ -22,6 +22,7 @@ from types import ModuleType
 from unittest import SkipTest
 
 from workshop import interrupt
+from workshop.discovery import Lookup
 from workshop.interrupt import deferred
 from workshop.process import LACKING, NotReady, OurTrouble, Plugin, accepts, mounted_in, own_folder, status_within
 from workshop.wire import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
@@ -67,7 +68,12 @@ class PluginUnderTest(Plugin):
         """What a check may change for a while."""
         self.random: set[str] = set()
         self.claimed: set[str] = set()
+        self.removed: set[str] = set()
+        """Of the claimed names, those whose volume is gone: a bad plugin may take Remove of these for all volumes."""
         self.claiming = threading.Lock()
+        self.beside: Path | None = None
+        """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
+        self.lookup: Lookup | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -197,10 +203,11 @@ class PluginUnderTest(Plugin):
         if endpoint == "VolumeDriver.Remove":
             if name in self.strangers:
                 raise SkipTest(f"would remove {name}, which was there before this check")
-            if name not in self.claimed:
+            if name not in self.claimed - self.removed:
                 self.needs_own_store()
         elif endpoint == "VolumeDriver.Create":
             self.claim(name)
+            self.removed.discard(name)
 
     def claim(self, name: str) -> None:
         """Make sure that a random name is nobody's before a volume of that name is made: then it is ours to remove."""
@@ -300,6 +307,8 @@ class PluginUnderTest(Plugin):
         if no_longer and mount in self.mounted:
             self.mounted.remove(mount)
         if endpoint == "VolumeDriver.Remove":
+            if answer.ok and isinstance(body, dict):
+                self.removed.add(str(body.get("Name")))
             self.look_for_the_others()
         return answer
 
@@ -310,8 +319,11 @@ class PluginUnderTest(Plugin):
         return self.advised(answer)
 
     def activated(self) -> Exchange:
-        """Call Plugin.Activate and want a list of what is implemented. Docker does not look for an Err here."""
-        answer = self.call("Plugin.Activate")
+        """Call Plugin.Activate and want a list of what is implemented."""
+        return self.is_activated(self.call("Plugin.Activate"))
+
+    def is_activated(self, answer: Exchange) -> Exchange:
+        """Want a list of what is implemented in an answer to Plugin.Activate. Docker does not look for an Err here."""
         implements = answer.json.get("Implements") if isinstance(answer.json, dict) else None
         wanted = f'wanted 200 with {{"Implements": ["VolumeDriver"]}} for\n{answer}'
         assert answer.status == 200 and isinstance(implements, list) and "VolumeDriver" in implements, wanted
@@ -411,6 +423,7 @@ class PluginUnderTest(Plugin):
                 self.left |= dict.fromkeys(name for name in names if name in self.claimed)
             self.elsewhere.close()
             self.canaries = None
+            self.lookup = None
 
     def remove_all(self, names: list[str]) -> None:
         """Remove these volumes, as far as they are ours; note which ones stay in a store that is not ours alone."""
@@ -527,6 +540,12 @@ def needs_process(check: Check) -> bool:
     return getattr(check, "needs_process", False)
 
 
+def over_tcp(check: Check) -> Check:
+    """Mark a check whose calls go over TCP: there all engines send the same bytes."""
+    check.over_tcp = True  # type: ignore[attr-defined]
+    return check
+
+
 def step_number(function: str) -> str:
     """Return the step that a check is for, "2.1" for test_2_1_…; "" for a test that is none."""
     found = re.match(r"test_(\d+)_(\d+)_", function)
@@ -539,5 +558,5 @@ def steps_of(module: ModuleType) -> dict[str, Check]:
 
 
 def shapes_of(check: Check) -> tuple[str, ...]:
-    """Return the engines a check is run for: both, or one where it starts and stops the plugin."""
-    return SHAPES[-1:] if needs_process(check) else SHAPES
+    """Return the engines a check is run for: both, or one where it starts and stops the plugin, or goes over TCP."""
+    return SHAPES[-1:] if needs_process(check) or getattr(check, "over_tcp", False) else SHAPES

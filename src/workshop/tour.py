@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from workshop import course, setup
 from workshop.daemon import Daemon, DockerError
 from workshop.process import NotReady, Plugin, accepts, command_for, private_folder
 from workshop.wire import Exchange
@@ -29,40 +30,50 @@ Docker remembers the driver ddd until it is restarted: while no plugin listens a
 
 def main(engine: bool) -> int:
     """Show the tour, through a real Docker Engine if asked; return 0, or 1 after a sentence on what is missing."""
-    home = Path(__file__).parents[2]
-    if not (home / "part1" / "plugin.py").exists():
-        print("The tour runs the parts of the course. Clone its repository, and there type   ./workshop tour")
-        return 1
     try:
-        return engine_tour(home) if engine else practice_tour(home)
+        return engine_tour() if engine else practice_tour()
     except (NotReady, DockerError) as error:
-        print(f"\nThe tour stops here. {error}\nSee what does not work on this machine:   ./workshop test")
+        print(f"\nThe tour stops here. {error}")
+        if setup.home():
+            print(f"See what does not work on this machine:   {setup.tool()} test")
         return 1
 
 
-def practice_tour(home: Path) -> int:
+def practice_tour() -> int:
     """Play Docker's side ourselves, in a folder that is gone afterwards."""
     say("head", "Three plugins, each a little more than the one before it.")
     print("Docker's side is played here, so no Docker is needed. Each part also runs alone.")
     with private_folder() as folder:
         for part, stage in enumerate((greeting, activation, volumes), start=1):
-            with running(home, part, folder / "ddd.sock", folder / "root") as plugin:
+            with running(part, folder / "ddd.sock", folder / "root") as plugin:
                 stage(plugin)
     if not engine_trouble():
-        print("\nThere is a Docker Engine here. To see the real one do it:   ./workshop tour --engine")
-    print("\nNow see that all of this holds on this machine:   ./workshop test")
+        print(f"\nThere is a Docker Engine here. To see the real one do it:   {setup.tool()} tour --engine")
+    print(last_words("test"))
     return 0
 
 
+def last_words(tests: str) -> str:
+    """Return what to type after the tour: the tests, in a clone, which has them."""
+    if setup.home():
+        return f"\nNow see that all of this holds on this machine:   {setup.tool()} {tests}"
+    return f"\nNow write it yourself:   {setup.tool()} start"
+
+
 @contextmanager
-def running(home: Path, part: int, socket: Path, root: Path) -> Iterator[Plugin]:
-    """Run the plugin of a part while its stage is shown."""
-    say("head", f"\nPart {part}: python part{part}/plugin.py")
-    plugin = Plugin(command_for(str(home / f"part{part}" / "plugin.py"), None), socket, root)
-    try:
-        yield plugin.start()
-    finally:
-        plugin.close()
+def running(part: int, socket: Path, root: Path) -> Iterator[Plugin]:
+    """Run the plugin of a part while its stage is shown. Outside of a clone it is made from the steps."""
+    home = setup.home()
+    say("head", f"\nPart {part}: python part{part}/plugin.py" if home else f"\nPart {part}, the plugin as it ends")
+    with private_folder() as folder:
+        file = home / f"part{part}" / "plugin.py" if home else folder / "plugin.py"
+        if not home:
+            file.write_text(str(course.part(part).after["plugin.py"]))
+        plugin = Plugin(command_for(str(file), None), socket, root)
+        try:
+            yield plugin.start()
+        finally:
+            plugin.close()
 
 
 def greeting(plugin: Plugin) -> None:
@@ -118,31 +129,31 @@ def engine_trouble() -> str:
     if asked.returncode:
         return f"Docker does not answer: {asked.stderr.strip().splitlines()[-1]} Start it, or run this as root."
     if not os.access(PLUGINS if PLUGINS.exists() else PLUGINS.parent.parent, os.W_OK):
-        return f"There is no right to make a socket in {PLUGINS}. Type   sudo ./workshop tour --engine"
+        return f"There is no right to make a socket in {PLUGINS}. Type   sudo {setup.tool()} tour --engine"
     return ""
 
 
-def engine_tour(home: Path) -> int:
+def engine_tour() -> int:
     """Do the same through docker: the parts listen where Docker looks."""
     socket = PLUGINS / "ddd.sock"
     trouble = engine_trouble()
     if accepts(socket):
-        trouble = f"A plugin listens at {socket} already. End it, then type   ./workshop tour --engine"
+        trouble = f"A plugin listens at {socket} already. End it, then type   {setup.tool()} tour --engine"
     if trouble:
-        print(f"{trouble}\nWithout an engine:   ./workshop tour")
+        print(f"{trouble}\nWithout an engine:   {setup.tool()} tour")
         return 1
     say("head", "The same three plugins, and your Docker Engine. After each command: what the plugin was asked.")
     volume = f"mango-{secrets.token_hex(4)}"
     with private_folder() as folder:
-        with running(home, 1, socket, folder) as plugin:
+        with running(1, socket, folder) as plugin:
             greeting(plugin)
-        with running(home, 2, socket, folder) as plugin:
+        with running(2, socket, folder) as plugin:
             docker(plugin, f"volume create -d ddd {volume}", wanted=1)
             unlocked("Docker has activated the plugin, and prints its error.", "diff part1/plugin.py part2/plugin.py")
-        with running(home, 3, socket, folder) as plugin:
+        with running(3, socket, folder) as plugin:
             engine_volumes(plugin, volume)
     print(REMEMBERED)
-    print("\nNow see that all of this holds on this machine:   ./workshop test --require engine")
+    print(last_words("test --require engine"))
     return 0
 
 
@@ -197,9 +208,10 @@ def lines(colour: str, speaker: str, text: str) -> None:
 
 
 def unlocked(achievement: str, look: str) -> None:
-    """End a part."""
+    """End a part, and say how to look at it in a clone, which has the files."""
     say("head", f"\nAchievement unlocked! {achievement}")
-    print(f"Read it:   {look}")
+    if setup.home():
+        print(f"Read it:   {look}")
 
 
 def say(colour: str, text: str) -> None:

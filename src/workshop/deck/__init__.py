@@ -7,6 +7,7 @@ import importlib
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from string import Template
@@ -15,9 +16,12 @@ from typing import Any
 from workshop import course
 from workshop.course import CourseError, Slide
 from workshop.deck import listing
+from workshop.edits import Edit
 
 HERE = Path(__file__).parent
 CODE = re.compile(r"^!CODE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+EDIT = re.compile(r"^!EDIT (\d+)$", re.MULTILINE)
+"""Where an edit of the slide is shown, by its number."""
 HEADING = re.compile(r"\A(#{1,2})[ \t]+(.+)$", re.MULTILINE)
 CONSOLE = re.compile(r"^( {0,3}`{3,}console)[ \t]+(?:terminal ([23])|not run: .*)$", re.MULTILINE)
 """A block of commands for another terminal, or one that the tests cannot run; for the reason see tests/console.py."""
@@ -25,6 +29,18 @@ CAPTION = {"2": ' title="In a second terminal"', "3": ' title="In a third termin
 PICTURE = re.compile(r'<pre class="mermaid"><code>(.*?)</code></pre>', re.DOTALL)
 COLUMNS = 76
 """How many characters of code a line of a slide has."""
+ROWS = 14
+"""How many lines of code a slide has."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Code for a slide of its own: a name for its address, a heading, the code itself, and how many lines that has."""
+
+    name: str
+    heading: str
+    code: str
+    rows: int
 
 
 def anchor(slide: Slide, number: int) -> str:
@@ -70,9 +86,9 @@ def stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
 def sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     """Yield a slide, and one more for each piece of code on it. Raises CourseError."""
     heading(slide)
-    words = CODE.sub("", slide.text).strip()
-    code = CODE.findall(slide.text)
-    inline = code_listing(code.pop()) if len(code) == 1 and fit_together(words, course.snippet(code[0])) else ""
+    words = EDIT.sub("", CODE.sub("", slide.text)).strip()
+    code = listings(slide)
+    inline = code.pop().code if len(code) == 1 and fit_together(words, code[0].rows) else ""
     # the minutes are shared out, so that the speaker view's clock follows the slides as they are shown
     seconds = slide.minutes * 60 // (1 + len(code))
     first = slide.minutes * 60 - seconds * len(code)
@@ -83,9 +99,43 @@ def sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = aside(slide)
     yield section(name, kind, first, badge + markdown(words, slide.where) + inline + notes + link)
-    for reference in code:
-        shown = f"{name}-{reference.rpartition(':')[2]}"
-        yield section(shown, "code", seconds, code_slide(reference) + notes + link)
+    for each in code:
+        yield section(f"{name}-{each.name}", "code", seconds, each.heading + each.code + notes + link)
+
+
+def listings(slide: Slide) -> list[Listing]:
+    """Return the code that a slide shows: its functions of a file, and its edits. Raises CourseError."""
+    found = [function_listing(reference) for reference in CODE.findall(slide.text)]
+    groups = [(edit.file, group) for edit in slide.edits for group in grouped(edit)]
+    return found + [edit_listing(slide, file, group, number) for number, (file, group) in enumerate(groups, start=1)]
+
+
+def grouped(edit: Edit) -> list[list[tuple[str, ...]]]:
+    """Return the hunks of an edit as they stand on slides: several on one, as long as there is room."""
+    groups: list[list[tuple[str, ...]]] = []
+    for hunk in edit.hunks:
+        if groups and sum(len(each) + 1 for each in [*groups[-1], hunk.shown]) <= ROWS + 1:
+            groups[-1].append(hunk.shown)
+        else:
+            groups.append([hunk.shown])
+    return groups
+
+
+def edit_listing(slide: Slide, file: str, hunks: list[tuple[str, ...]], number: int) -> Listing:
+    """Return hunks of an edit, each of them a stretch to point at."""
+    label = f"step {slide.step}" if slide.step else "as you begin"
+    head = f'<h2><span class="file">{file}</span> <span class="function">{label}</span></h2>'
+    lines, fragments = list[str](), list[str]()
+    for hunk in hunks:
+        lines += ['<span class="line gap">⋮\n</span>'] * bool(lines)
+        fragments.append(f'<i class="fragment" data-lines="{len(lines) + 1}-{len(lines) + len(hunk)}"></i>')
+        lines += listing.changed(file, hunk)
+    steps = "".join(fragments) if len(fragments) > 1 else ""
+    return Listing(f"edit-{number}", head, code_block(lines, len(lines), "listing edit") + steps, len(lines))
+
+
+def code_block(lines: list[str], rows: int, kind: str = "listing") -> str:
+    return f'<pre class="{kind}" style="--rows: {rows}" tabindex="0"><code>{"".join(lines)}</code></pre>'
 
 
 def section(name: str, kind: str, seconds: int, content: str) -> str:
@@ -101,10 +151,10 @@ def aside(slide: Slide) -> str:
     return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}</aside>'
 
 
-def fit_together(words: str, source: str) -> bool:
+def fit_together(words: str, rows: int) -> bool:
     """Tell whether text and code have room on one slide, by the height of their lines in theme.css."""
     lines = sum(math.ceil(len(line) / 58) for line in words.replace("\n\n", "\n \n").splitlines()[2:])
-    return lines * 45 + rows(source) * 34 < 420
+    return lines * 45 + rows * 34 < 420
 
 
 def rows(source: str) -> int:
@@ -112,20 +162,14 @@ def rows(source: str) -> int:
     return sum(max(1, math.ceil(len(line) / COLUMNS)) for line in source.splitlines())
 
 
-def code_slide(reference: str) -> str:
-    """Return what stands on a slide for a function of a part. Raises CourseError."""
+def function_listing(reference: str) -> Listing:
+    """Return a function of a file, with the stretches to point at as fragments. Raises CourseError."""
     file, _, function = reference.partition(":")
     head = f'<h2><span class="file">{file}</span> <span class="function">{function}</span></h2>'
-    return head + code_listing(reference)
-
-
-def code_listing(reference: str) -> str:
-    """Return a function of a part, with the stretches to point at as fragments. Raises CourseError."""
     source = course.snippet(reference)
     found = listing.stretches(source)
     steps = "".join(f'<i class="fragment" data-lines="{a}-{b}"></i>' for a, b in found if len(found) > 1)
-    code = "".join(listing.lines(source))
-    return f'<pre class="listing" style="--rows: {rows(source)}" tabindex="0"><code>{code}</code></pre>{steps}'
+    return Listing(function, head, code_block(listing.lines(source), rows(source)) + steps, rows(source))
 
 
 def markdown(text: str, where: str) -> str:
