@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workshop.wire import request
+from workshop.protocol.exchange import request
 
 
 class Caller:

@@ -29,7 +29,9 @@ from typing import Any
 from caller import Caller, at_once, to_engine, to_plugin
 from cost_page import Figures, draw, number, page, table
 
-from workshop.process import Plugin, private_folder, session
+from workshop.plugins.folders import private_folder
+from workshop.plugins.kernel import session_processes
+from workshop.plugins.process import Plugin
 
 ROOT = Path(__file__).parent.parent
 VERBS = ("Activate", "Capabilities", "Create", "Get", "List", "Path", "Mount", "Unmount", "Remove")
@@ -158,7 +160,7 @@ def over_the_socket(kinds: dict[str, list[str]], size: Size, figures: Figures) -
                     figures.add("throughput", verb, kind, [rates[verb]])
         for kind, plugin in under_test.items():
             assert plugin.process
-            figures.add("memory", "memory", kind, [sum(map(memory, session(plugin.process.pid)))])
+            figures.add("memory", "memory", kind, [sum(map(memory, session_processes(plugin.process.pid)))])
         for each in (caller for callers_of_one in many.values() for caller in callers_of_one):
             each.close()
 

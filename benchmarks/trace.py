@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workshop.process import Plugin, accepts
-from workshop.wire import request
+from workshop.plugins.process import Plugin, accepts
+from workshop.protocol.exchange import request
 
 ROOT = Path(__file__).parent.parent
 CALLS = 1000
 ASKED = request("VolumeDriver.Get", {"Name": "mango"})
 START = (
-    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+    "import json, sys; from workshop.trace import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
 )
 
 # the least that a plugin can do: it keeps the connection, and answers what it has ready

@@ -1,6 +1,6 @@
-"""Part 1: a server on a Unix socket, the place where Docker looks for its plugins."""
+"""ddd, a Docker volume plugin."""
 
-import fcntl
+import atexit
 import os
 import signal
 import socket
@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 SOCKET = os.environ.get("DDD_SOCKET") or "/run/docker/plugins/ddd.sock"
 
-app = Flask(__name__, static_folder=None)
+app = Flask(__name__)
 
 
 @app.route("/", methods=["GET", "POST"])
@@ -21,61 +21,40 @@ def greet():
 
 
 def listen(path):
-    """Return a socket that listens at path; where that cannot be, end the program with a sentence."""
-    if len(os.fsencode(path)) > 107:
-        sys.exit(f"{path} is too long for a socket: choose a path of at most 107 bytes with DDD_SOCKET=…")
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        os.makedirs(folder, exist_ok=True)
-        # two plugins that start at once take turns: the second finds the first one listening
-        turn = os.open(folder, os.O_RDONLY)
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        make_room(path)
-        listener = socket.socket(socket.AF_UNIX)
-        # whoever may write to the socket may ask for volumes: it is closed to other users from its first instant
-        umask = os.umask(0o177)
-        listener.bind(path)
-        os.umask(umask)
-        listener.listen(1024)
-        os.close(turn)
-    except OSError as error:
-        sys.exit(f"No socket can be made at {path}: {error.strerror}. Run as root, or choose a place with DDD_SOCKET=…")
+    make_room(path)
+    listener = socket.socket(socket.AF_UNIX)
+    umask = os.umask(0o177)
+    listener.bind(path)
+    atexit.register(os.unlink, path)
+    os.umask(umask)
+    listener.listen()
     return listener
 
 
 def make_room(path):
-    """Remove the socket that a plugin left behind when it was killed, and nothing else."""
     if not os.path.lexists(path):
         return
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        sys.exit(f"{path} is there and is no socket. Look what it is, and move it away.")
+        sys.exit(f"{path} is not a socket. Move it away first.")
     with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(1)
         try:
             caller.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
-        except OSError as error:
-            sys.exit(f"{path} is there and cannot be tried: {error}. Look what it is, and move it away.")
         else:
-            sys.exit(f"A plugin listens at {path} already. End it, or choose another place with DDD_SOCKET=…")
+            sys.exit(f"A plugin listens at {path}. Stop it first.")
 
 
 def serve():
-    """Answer Docker's calls until Ctrl-C or SIGTERM, then take the socket away."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit())
+    os.makedirs(os.path.dirname(SOCKET), exist_ok=True)
     listener = listen(SOCKET)
-    ours = os.stat(SOCKET)
-    try:
-        print(f"ddd listens at {SOCKET}. Ctrl-C ends it.", flush=True)
-        server = make_server(f"unix://{SOCKET}", 0, app, threaded=True, fd=listener.fileno())
-        # a signal that comes just before the server waits for callers is seen when that wait ends: after 0.1 s
-        server.serve_forever(poll_interval=0.1)
-    finally:
-        # a plugin that was started later may have taken the place: its socket stays
-        if os.path.exists(SOCKET) and os.path.samestat(os.stat(SOCKET), ours):
-            os.unlink(SOCKET)
+    print(f"ddd listens at {SOCKET}. Ctrl-C ends it.", flush=True)
+    server = make_server(
+        f"unix://{SOCKET}", 0, app, threaded=True, fd=listener.fileno()
+    )
+    server.serve_forever()
 
 
 if __name__ == "__main__":

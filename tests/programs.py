@@ -25,9 +25,6 @@ while (1) {
 }
 """
 
-# A shell that starts a server of another kind, on a port: busybox is a language of its own.
-SHELL = "exec busybox httpd -f -p 127.0.0.1:0\n"
-
 
 @dataclass(frozen=True)
 class Program:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop import agenda, course
+from workshop.course import agenda, course
 
 STARTS = range(8 * 60, 13 * 60, 15)
 

@@ -16,9 +16,9 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 
 import pytest
 
-from workshop import clean
-from workshop.clean import Places, main
-from workshop.setup import Lacking
+from workshop.course import clean
+from workshop.course.clean import Places, main
+from workshop.repository import Lacking
 
 
 class Plugin(ThreadingMixIn, UnixStreamServer):
@@ -112,7 +112,7 @@ def program(folder: Path, text: str) -> str:
 # An engine with volumes of its own. One that it does not know it looks for in its plugin, as the real one does.
 ENGINE = """#!{python} -I
 import json, pathlib, sys
-from workshop.wire import Address, exchange, request
+from workshop.protocol.exchange import Address, exchange, request
 folder, plugin, endpoint = pathlib.Path({folder!r}), {plugin!r}, {endpoint!r}
 words, file = sys.argv[1:], folder / "engine"
 with (folder / "calls").open("a") as calls:

@@ -20,13 +20,14 @@ import pytest
 from mutants import CONFORMANCE, MUTANTS, Breach, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
 
-from workshop import report
-from workshop.conformance import suite
-from workshop.conformance.candidate import Candidate
-from workshop.conformance.case import LEVELS, cases
-from workshop.process import Plugin, private_folder
-from workshop.report import Result
-from workshop.subject import FRUIT
+from workshop.checker import export
+from workshop.checker.conformance import suite
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import LEVELS, cases
+from workshop.checker.result import Result
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
+from workshop.plugins.safety import FRUIT
 
 ROOT = Path(__file__).parent.parent
 DDD = ROOT / "tests" / "serve.py"
@@ -311,7 +312,16 @@ def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
     mutants = {mutant.name: mutant for mutant in MUTANTS}
     text = mutants["a set of IDs"].source("3").replace("{', '.join(sorted(options))[:200]}", "them")
     (tmp_path / "plugin.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-rfx", "-p", "no:cacheprovider", "--pyargs", "workshop.conformance"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-rfx",
+        "-p",
+        "no:cacheprovider",
+        "--pyargs",
+        "workshop.checker.conformance",
+    ]
     command += [f"--ddd-plugin={tmp_path / 'plugin.py'}", "-k"]
 
     def says(cases: str) -> subprocess.CompletedProcess[str]:
@@ -330,7 +340,7 @@ def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_junit_has_every_case(tmp_path: Path) -> None:
     results = [result_of("a set of IDs"), result_of("does not say which option"), result_of("global")]
-    suite_of = ET.fromstring(report.junit(results, "mine").partition("?>")[2])
+    suite_of = ET.fromstring(export.junit(results, "mine").partition("?>")[2])
     assert (suite_of.get("tests"), suite_of.get("failures"), suite_of.get("errors")) == ("3", "1", "0")
     kinds = [[child.tag for child in case] for case in suite_of]
     assert kinds == [["failure"], ["system-out"], ["system-out"]]
@@ -384,7 +394,7 @@ def test_what_docker_prints_is_shown() -> None:
 def test_the_worst_comes_first_and_the_levels_are_counted() -> None:
     found = [Result(f"get.{kind}", "", kind, level=level) for kind, level in (("ok", "must"), ("warn", "should"))]
     found += [Result("get.bad", "", "FAIL", level="must"), Result("list.x", "", "skip", level="must")]
-    text = "".join(text for _, text in suite.told(iter(found)))
+    text = "".join(text for _, text in suite.render(iter(found)))
     assert text.index("get.bad") < text.index("get.warn") < text.index("get.ok") < text.index("list.x")
     lines = suite.summary(found)
     assert "  must      1 ok    1 not       1 skipped" in lines and "  broken    get.bad" in lines, lines
@@ -470,4 +480,4 @@ def as_object(text: str) -> object:
 
 def test_a_report_in_xml_has_no_control_characters() -> None:
     result = Result("x.y", "A rule", "error", reason='{"Scope": "lo\x01cal"}')
-    assert ET.fromstring(report.junit([result], "any")).find(".//error") is not None
+    assert ET.fromstring(export.junit([result], "any")).find(".//error") is not None

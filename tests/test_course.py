@@ -4,17 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from mutants import MUTANTS
 from steps import STEPS, first_failure
 
-from workshop import course, learner
-from workshop.course import CourseError, Step
+from workshop.course import course
+from workshop.course.course import CourseError
 
 ROOT = Path(__file__).parent.parent
-IN_SLIDES = [step for part in course.parts() for step in part.steps]
 FRONT = "---\ntitle: Fruit\nminutes: 5\n---\n"
-
-of_each_step = pytest.mark.parametrize("step", IN_SLIDES, ids=lambda step: step.id)
 
 
 def steps_in(number: int) -> list[str]:
@@ -38,27 +34,6 @@ class TestPart:
         assert "## Achievement unlocked!" in last.text, last.where
 
 
-@of_each_step
-class TestStep:
-    def test_it_has_three_hints_that_fit_a_terminal(self, step: Step) -> None:
-        assert len(step.hints) == 3 and all(step.hints)
-        assert [line for hint in step.hints for line in hint.splitlines() if len(line) > 76] == []
-
-    def test_its_hints_rise_from_a_question_to_code(self, step: Step) -> None:
-        question, fact, code = step.hints
-        assert "?" in question
-        assert "\n    " not in f"\n{question}\n{fact}", "code belongs to the third hint"
-        assert "\n    " in f"\n{code}", "the third hint is nearly the code"
-
-    def test_its_code_is_there(self, step: Step) -> None:
-        assert step.code and step.minutes > 0
-        assert all(reference.startswith(f"part{step.id[0]}/plugin.py:") for reference in step.code)
-        assert all(course.snippet(reference) for reference in step.code)
-
-    def test_a_wrong_plugin_fails_it(self, step: Step) -> None:
-        assert step.id in {mutant.step for mutant in MUTANTS}
-
-
 def test_the_code_of_all_slides_is_there() -> None:
     slides = [slide for path in course.folder().glob("*.md") for slide in course.slides(path)]
     assert all(course.snippet(reference) for slide in slides for reference in slide.code)
@@ -66,14 +41,15 @@ def test_the_code_of_all_slides_is_there() -> None:
 
 @pytest.mark.parametrize("name", ["ddd-tcp.spec", "ddd-tls.json"])
 def test_a_file_that_a_slide_shows_is_shown_as_it_is(name: str) -> None:
-    content = (ROOT / "part2" / name).read_text().strip()
-    slides = course.slides(course.folder() / "part2.md")
-    assert [slide.where for slide in slides if f"`part2/{name}`" in slide.text and f"\n{content}\n```" in slide.text]
+    steps = [step for step in course.part(2).steps if any(edit.file == name for edit in step.edits)]
+    assert str(steps[-1].after[name]) == (ROOT / "part2" / name).read_text()
+    slides = {slide.step: slide for slide in course.slides(course.folder() / "part2.md") if slide.step}
+    assert all(edit in slides[step.id].edits for step in steps for edit in step.edits)
 
 
 def test_the_skeleton_runs_and_fails_the_first_step(tmp_path: Path) -> None:
     file = tmp_path / "plugin.py"
-    file.write_text(learner.SKELETON)
+    file.write_text(str(course.part(1).before["plugin.py"]))
     assert first_failure(file, STEPS) == "1.1"
 
 
@@ -85,11 +61,13 @@ def read(tmp_path: Path, text: str) -> list[course.Slide]:
 
 def test_a_slide_has_what_stands_on_it(tmp_path: Path) -> None:
     text = "!SLIDE\n# One\n!SUB\n!STEP 2.1 A title\n!MINUTES 5\nTwo\n!CODE part2/plugin.py:answer\nthree\n"
+    text += "!EDIT plugin.py\n\n```diff\n+!SLIDE\n```\nfour\n"
     text += "!HINT\nWhy?\n\n    code\n!HINT\nSo.\n!MORE\nmore\n!NOTE\nAsk.\n!SLIDE\nend\n"
     one, two, end = read(tmp_path, text)
     assert (one.text, one.vertical, end.text, end.vertical) == ("# One", False, "end", False)
     assert (two.vertical, two.step, two.title, two.minutes) == (True, "2.1", "A title", 5)
-    assert two.text == "Two\n!CODE part2/plugin.py:answer\nthree"
+    assert two.text == "Two\n!CODE part2/plugin.py:answer\nthree\n!EDIT 0\nfour"
+    assert [edit.file for edit in two.edits] == ["plugin.py"] and two.edits[0].added == ["!SLIDE"]
     assert (two.hints, two.more, two.notes) == (["Why?\n\n    code", "So."], "more", "Ask.")
     assert two.code == ["part2/plugin.py:answer"] and two.where.endswith("fruit.md:7")
 

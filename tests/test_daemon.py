@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from engine.record import RESTART, course
 
-from workshop.daemon import Container, Daemon, DockerError, Mount
-from workshop.daemon.drivers import Clock
-from workshop.discovery import Places
-from workshop.practice.talk import Practice
-from workshop.practice.verb import play
-from workshop.process import private_folder
-from workshop.wire import Address, Exchange, Shape
+from workshop.daemon.calls import Clock
+from workshop.daemon.daemon import Container, Daemon, DockerError, Mount
+from workshop.daemon.practice.docker import play
+from workshop.daemon.practice.talk import Practice
+from workshop.plugins.folders import private_folder
+from workshop.protocol.discovery import Places
+from workshop.protocol.exchange import Address, Exchange, Shape
 
 TRACES = Path(__file__).parent.parent / "traces"
 SHAPES: dict[str, Shape] = {"20.10": "20.10", "28.5": "28"}
@@ -108,7 +108,7 @@ class Nowhere:
     def end(self, container: Container, patience: float) -> None:
         pass
 
-    def lives(self, container: Container) -> bool:
+    def is_running(self, container: Container) -> bool:
         return True
 
 
@@ -200,7 +200,7 @@ MANGO = (200, '{"Volume":{"Name":"mango"}}')
 def test_a_call_that_breaks_is_tried_five_times_and_again_without_its_body(plugin: Plugin, made: Made) -> None:
     attempts: list[tuple[float, Exchange]] = []
     clock = FakeClock()
-    daemon = made(clock=clock, told=lambda exchange: attempts.append((clock.time, exchange)))
+    daemon = made(clock=clock, on_exchange=lambda exchange: attempts.append((clock.time, exchange)))
     plugin.answers = [*GOOD, NO, *[(0, "")] * 5]
     with pytest.raises(
         DockerError, match=r'^create mango: Post "http://plugin.moby.localhost/VolumeDriver.Create": EOF$'
@@ -212,7 +212,7 @@ def test_a_call_that_breaks_is_tried_five_times_and_again_without_its_body(plugi
 
 def test_a_call_that_reached_nobody_keeps_its_body(folder: Path, made: Made) -> None:
     attempts: list[str] = []
-    daemon = made(told=lambda exchange: attempts.append(exchange.sent))
+    daemon = made(on_exchange=lambda exchange: attempts.append(exchange.sent))
     with Plugin(folder / "ddd.sock") as plugin:
         plugin.answers = [*GOOD, MANGO]
         daemon.volume_create("mango", "ddd")

@@ -17,11 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from test_parts import PARTS, wait_for
+from test_our_plugins import PARTS, wait_for
 
 from ddd import listener
-from workshop.process import Plugin, accepts, private_folder
-from workshop.wire import MEDIA_TYPE, Exchange, request
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts
+from workshop.protocol.exchange import MEDIA_TYPE, Exchange, request
 
 SERVERS = {
     "werkzeug": [sys.executable, str(PARTS / "tests" / "serve.py")],
@@ -311,7 +312,9 @@ def test_nor_does_one_of_an_earlier_version(ddd: Plugin, folder: Path) -> None:
 
 # who has a volume
 
-MOUNT = "import sys; sys.path.insert(0, sys.argv[1]); from workshop.wire import *; from pathlib import Path; "
+MOUNT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from workshop.protocol.exchange import *; from pathlib import Path; "
+)
 MOUNT += (
     "print(exchange(Address(path=sys.argv[2]), 'x', request('VolumeDriver.Mount', {'Name': 'mango', 'ID': 'a'})).ok)"
 )

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from workshop.discovery import WHITE_SPACE, DiscoveryError, NotFound, Places, find, locate, parse, scan
-from workshop.gojson import quoted_text
-from workshop.process import private_folder
-from workshop.wire import Address
+from workshop.plugins.folders import private_folder
+from workshop.protocol.discovery import WHITE_SPACE, DiscoveryError, NotFound, Places, find, locate, parse, scan
+from workshop.protocol.exchange import Address
+from workshop.protocol.gojson import quote_text
 
 SPEC = "unix:///run/spec.sock"
 
@@ -162,7 +162,7 @@ def test_a_url_is_read_as_go_reads_it(url: str) -> None:
     else:
         with pytest.raises(DiscoveryError) as raised:
             parse(url.strip(WHITE_SPACE))
-        assert str(raised.value) == f"parse {quoted_text(url)}: {wanted}"
+        assert str(raised.value) == f"parse {quote_text(url)}: {wanted}"
 
 
 def test_a_port_that_there_is_not(places: Places) -> None:
@@ -192,7 +192,7 @@ def test_a_json_file_that_begins_with_a_bom(places: Places) -> None:
 
 
 def test_what_go_quotes() -> None:
-    assert quoted_text('a"\\\n\x00\x7f\ufeffä\U0001f600\udc80') == r'"a\"\\\n\x00\x7f\ufeffä😀\x80"'
+    assert quote_text('a"\\\n\x00\x7f\ufeffä\U0001f600\udc80') == r'"a\"\\\n\x00\x7f\ufeffä😀\x80"'
 
 
 # of an authority that nobody knows, for a hundred years

@@ -19,12 +19,17 @@ from unittest import SkipTest
 import pytest
 from programs import FIXED
 
-from workshop import process, report, whole_file
-from workshop.conformance import suite
-from workshop.conformance.candidate import Candidate
-from workshop.conformance.case import Case, cases
-from workshop.process import OurTrouble, Plugin, place_with_room, private_folder, with_environment
-from workshop.subject import PluginUnderTest
+from workshop.checker import steps, whole_file
+from workshop.checker.conformance import suite
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import Case, cases
+from workshop.checker.result import Result
+from workshop.plugins import folders
+from workshop.plugins.errors import OurTrouble
+from workshop.plugins.folders import place_with_room, private_folder
+from workshop.plugins.kernel import with_environment
+from workshop.plugins.process import Plugin
+from workshop.plugins.under_test import PluginUnderTest
 
 ROOT = Path(__file__).parent.parent
 PART3 = ROOT / "part3" / "plugin.py"
@@ -102,7 +107,7 @@ def test_with_the_authors_word_it_is_tried_and_the_loss_ends_the_run(store: Stor
     said = " ".join(done.stdout.split())
     assert done.returncode == 1 and "volumes of others to be left alone, and precious is gone" in said, said
     assert "With --allow-outside-root a bad plugin may lose any of its volumes." in said
-    assert "security." not in said and "3.14" not in said, "the run went on"
+    assert "security." not in said and "3.10" not in said, "the run went on"
 
 
 @pytest.mark.parametrize("suite_of", [[], ["--conformance"]], ids=["steps", "conformance"])
@@ -119,7 +124,7 @@ def test_a_volume_of_before_is_not_removed_by_its_name_either(store: Store) -> N
         plugin.allow_outside_root = True
         plugin.survey()
         with pytest.raises(SkipTest, match="was there before this check"):
-            plugin.running().call("VolumeDriver.Remove", {"Name": "precious"})
+            plugin.ensure_running().call("VolumeDriver.Remove", {"Name": "precious"})
         plugin.close()
     assert store.whole()
 
@@ -131,7 +136,7 @@ def test_remove_needs_a_name_of_ours(store: Store, name: object) -> None:
         plugin.survey()
         for body in ({"Name": name}, b"", b"{}"):
             with pytest.raises(SkipTest, match="could harm other volumes"):
-                plugin.running().call("VolumeDriver.Remove", body)
+                plugin.ensure_running().call("VolumeDriver.Remove", body)
         plugin.close()
     assert store.whole()
 
@@ -141,7 +146,7 @@ def test_a_name_that_get_knows_is_not_ours(store: Store) -> None:
         plugin = PluginUnderTest(store.command("knows"), folder / "x.sock", folder / "root")
         plugin.survey()
         with pytest.raises(SkipTest, match="needs names that are nobody's"):
-            plugin.running().create()
+            plugin.ensure_running().create()
         plugin.close()
     assert store.whole()
 
@@ -190,7 +195,7 @@ def test_a_folder_that_is_mounted_in_ddd_root_is_not(store: Store) -> None:
 
 @pytest.mark.slow
 def test_under_pytest_too(store: Store) -> None:
-    for tests in (["tests/test_part3.py"], ["--pyargs", "workshop.conformance", "-k", QUICK]):
+    for tests in (["tests/test_part3.py"], ["--pyargs", "workshop.checker.conformance", "-k", QUICK]):
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests, f"--ddd-run={store.run()}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert store.whole() and "The first List was not empty, but named precious" in done.stdout, done.stdout
@@ -202,12 +207,12 @@ def test_under_pytest_too(store: Store) -> None:
 # what an error means
 
 
-def outcome(test: Callable[[PluginUnderTest], None]) -> report.Result:
+def outcome(test: Callable[[PluginUnderTest], None]) -> Result:
     test.__doc__, test.__name__ = "A check.", "test_3_99_x"
     with private_folder() as folder:
         plugin = PluginUnderTest([sys.executable, str(PART3)], folder / "x.sock", folder / "root")
         try:
-            return report.run_step(plugin, "3.99", test, None)
+            return steps.run_step(plugin, "3.99", test, None)
         finally:
             plugin.close()
 
@@ -232,7 +237,7 @@ def test_an_error_of_the_plugins_files_is_not_our_fault(number: int, expected: s
     assert conformance_of(case).outcome == expected
 
 
-def conformance_of(case: Case) -> report.Result:
+def conformance_of(case: Case) -> Result:
     with private_folder() as folder:
         plugin = Candidate([sys.executable, str(PART3)], folder / "x.sock", folder / "root")
         try:
@@ -263,13 +268,13 @@ def test_a_volume_on_a_full_and_on_a_read_only_disk_is_skipped(tmp_path: Path) -
 def test_an_error_does_not_poison_the_next_check(error: Exception, kind: type[PluginUnderTest]) -> None:
     def poisons(plugin: PluginUnderTest) -> None:
         assert plugin.root
-        plugin.down()
+        plugin.shut_down()
         plugin.socket, plugin.root, plugin.patience = Path("/nowhere/x.sock"), Path("/nowhere"), 0.01
         raise error
 
     def lives(plugin: PluginUnderTest) -> None:
         assert plugin.patience > 1
-        plugin.running().call("VolumeDriver.List", {})
+        plugin.ensure_running().call("VolumeDriver.List", {})
         assert plugin.exchanges[-1].ok
 
     with private_folder() as folder:
@@ -280,7 +285,7 @@ def test_an_error_does_not_poison_the_next_check(error: Exception, kind: type[Pl
                 case = Case("x.y", "A rule.", "Why.", {"docker": "must"}, False, False, each)
                 found.append(suite.run_case(plugin, case, None).outcome)
             else:
-                found.append(report.run_step(plugin, "3.1", each, None).outcome)
+                found.append(steps.run_step(plugin, "3.1", each, None).outcome)
         plugin.close()
     assert found == ["error" if isinstance(error, KeyError) else "FAIL", "ok"]
 
@@ -312,7 +317,7 @@ def test_another_folder_is_taken_where_one_is_full(tmp_path: Path) -> None:
 def test_a_disk_that_becomes_full_is_not_the_plugins_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20M", "disk", tmp_path], capture_output=True).returncode:
         pytest.skip("needs the right to mount: sudo ./workshop test")
-    monkeypatch.setattr(process, "MEMORY", str(tmp_path))
+    monkeypatch.setattr(folders, "MEMORY", str(tmp_path))
 
     def fills(plugin: PluginUnderTest) -> None:
         with contextlib.suppress(OSError):
@@ -425,14 +430,17 @@ import collections, os, signal, sys, threading
 sys.path[:0] = ["src", "tests"]
 place, program, store, number = *sys.argv[1:4], int(sys.argv[4])
 import steps
-from workshop import check, interrupt, process, report
-from workshop.conformance import suite
-from workshop.conformance.case import cases
-process.MEMORY, process.DISKS = place, (place,)
-CHOSEN = {each: steps.STEPS[each] for each in ("3.5", "3.6", "3.20")}
-report.steps = lambda part: CHOSEN
+from workshop import interrupt
+from workshop.checker import steps as checks
+from workshop.checker.conformance import suite
+from workshop.checker.conformance.case import cases
+from workshop.course import check
+from workshop.plugins import folders
+folders.MEMORY, folders.DISKS = place, (place,)
+CHOSEN = {each: steps.STEPS[each] for each in ("3.4", "3.6", "3.10")}
+checks.checks_of_part = lambda part: CHOSEN
 suite.cases = lambda: [case for case in cases() if case.id in ("many.create-one-name", "socket.living")]
-OURS = ("process.py", "subject.py", "interrupt.py", "check.py", "report.py", "suite.py")
+OURS = ("process.py", "folders.py", "safety.py", "under_test.py", "interrupt.py", "check.py", "steps.py", "suite.py")
 THEIRS = ("subprocess.py", "tempfile.py", "shutil.py")
 def run():
     sys.stdout = sys.stderr = open(os.devnull, "w")
@@ -570,7 +578,8 @@ def test_a_plugin_that_ends_its_own_check_leaves_nothing(
     }[how]
     told = {"STRIKE": str(int(number)), "AT": at, "TEST_HARM": str(tmp_path)}
     # a machine whose memory has no folder: what is left is seen in one of our own
-    code = f"import runpy, sys, workshop.process as p; p.MEMORY = '/nowhere'; sys.argv = {words!r}; "
+    nowhere = "import workshop.plugins.folders; workshop.plugins.folders.MEMORY = '/nowhere'"
+    code = f"import runpy, sys; {nowhere}; sys.argv = {words!r}; "
     command = [sys.executable, "-c", f"{code}runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"]
     with private_folder() as place:
         told |= {"TMPDIR": str(place)}

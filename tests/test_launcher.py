@@ -17,7 +17,8 @@ from typing import Any
 import click
 import pytest
 
-from workshop import cli, interpreter, setup
+from workshop import cli, interpreter, repository
+from workshop import install as setup
 
 ROOT = Path(__file__).parents[1]
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -164,7 +165,7 @@ def test_a_plugin_in_our_python_hears_no_pythonpath(tmp_path: Path) -> None:
 
 
 def test_the_environment_of_another_program_is_its_own() -> None:
-    show = "from workshop.process import Plugin; print(Plugin(['sh'], 's', 'r').environment()['PYTHONPATH'])"
+    show = "from workshop.plugins.process import Plugin; print(Plugin(['sh'], 's', 'r').environment()['PYTHONPATH'])"
     assert isolated("-c", show, PYTHONPATH="/elsewhere").stdout == "/elsewhere\n"
 
 
@@ -610,7 +611,7 @@ def test_an_extra_is_installed_by_a_pip_that_hears_the_sources_only(
         return subprocess.CompletedProcess(command, 0, "")
 
     monkeypatch.setattr(subprocess, "run", run_stub)
-    setup._pip(["pytest"], small_clone)
+    setup.pip_install(["pytest"], small_clone)
     [(command, env)] = asked
     assert command[:4] == [sys.executable, "-I", "-m", "pip"]
     heard = {name: value for name, value in env.items() if name.startswith(("PIP_", "PYTHON"))}
@@ -619,8 +620,8 @@ def test_an_extra_is_installed_by_a_pip_that_hears_the_sources_only(
 
 def test_an_extra_and_a_configuration_of_pip_that_cannot_be_read(small_clone: Path, home: Path) -> None:
     configure(home / "venv/pip.conf", {"index-url": "one", "index-url\nno value": ""})
-    with pytest.raises(setup.Lacking, match=r"venv/pip\.conf cannot be read"):
-        setup._pip(["pytest"], small_clone)
+    with pytest.raises(repository.Lacking, match=r"venv/pip\.conf cannot be read"):
+        setup.pip_install(["pytest"], small_clone)
 
 
 def test_an_extra_made_of_extras(small_clone: Path) -> None:
@@ -630,12 +631,12 @@ def test_an_extra_made_of_extras(small_clone: Path) -> None:
 
 
 def test_a_machine_without_the_engine_is_told_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "_has", lambda package, program: package != "docker.io")
+    monkeypatch.setattr(setup, "has_program", lambda package, program: package != "docker.io")
     monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     for install in (False, True):
-        with pytest.raises(setup.Lacking, match=r"sudo apt-get install -y --no-install-recommends docker\.io$"):
-            setup.machine(["engine"], install)
+        with pytest.raises(repository.Lacking, match=r"sudo apt-get install -y --no-install-recommends docker\.io$"):
+            setup.programs_for(["engine"], install)
 
 
 @pytest.fixture
@@ -647,7 +648,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         done.append(command)
         return subprocess.CompletedProcess(command, 0, "")
 
-    monkeypatch.setattr(setup, "_has", lambda package, program: False)
+    monkeypatch.setattr(setup, "has_program", lambda package, program: False)
     monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(subprocess, "run", run)
@@ -684,7 +685,7 @@ def test_with_install_they_are_installed_and_the_tests_run(
     bare: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(setup, "extra", lambda name: None)
-    monkeypatch.setattr(cli, "_pytest", lambda root, options: len(options))
+    monkeypatch.setattr(cli, "run_pytest", lambda root, options: len(options))
     assert status_of("test --require engine --require slow --install -x", monkeypatch) == 7
     assert bare[0][:2] == ["apt-get", "update"]
     assert {"docker.io", "docker-compose", "strace"} <= {*installed(bare)}
@@ -694,7 +695,7 @@ def test_with_install_they_are_installed_and_the_tests_run(
 def test_what_this_release_does_not_know_is_not_asked_for(
     bare: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(setup, "_known", lambda package: package == "docker-compose")
+    monkeypatch.setattr(setup, "apt_knows", lambda package: package == "docker-compose")
     assert status_of("test --require engine", monkeypatch) == 1
     said = capsys.readouterr().err
     assert said.endswith(" podman docker-compose\n"), said
@@ -721,7 +722,7 @@ def test_the_pdf_of_the_slides_installs_no_system_package(
     [("-k yes", 0), ("-k no", 1), ("-k none", 1), ("--no-such-option", 2), ("tests/test_it.py::test_none", 2)],
 )
 def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) -> None:
-    assert cli._pytest(small_clone, ["-c", os.devnull, "-q", *options.split()]) == status
+    assert cli.run_pytest(small_clone, ["-c", os.devnull, "-q", *options.split()]) == status
 
 
 @pytest.mark.parametrize(
@@ -744,10 +745,10 @@ def test_what_pytest_is_asked(
         asked.extend(options)
         return 0
 
-    monkeypatch.setattr(setup, "clone", lambda: small_clone)
+    monkeypatch.setattr(repository, "clone_root", lambda: small_clone)
     monkeypatch.setattr(setup, "extra", lambda name: None)
-    monkeypatch.setattr(setup, "machine", lambda marks, install: None)
-    monkeypatch.setattr(cli, "_pytest", pytest_stub)
+    monkeypatch.setattr(setup, "programs_for", lambda marks, install: None)
+    monkeypatch.setattr(cli, "run_pytest", pytest_stub)
     cli.cli.main(["test", *typed.split()], standalone_mode=False)
     assert asked == options
 

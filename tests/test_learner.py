@@ -4,11 +4,13 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from workshop import course, learner
+from workshop import repository
+from workshop.course import course, edits, learner, progress
 
 ROOT = Path(__file__).parent.parent
 FIRST = [step.id for step in course.part(1).steps]
@@ -43,17 +45,17 @@ Say = Callable[..., str]
 
 
 def passed(part: int) -> None:
-    learner.record(part, {step.id: True for step in course.part(part).steps})
+    progress.record(part, {step.id: True for step in course.part(part).steps})
 
 
 def test_a_look_at_a_later_part_is_no_step_ahead(say: Say) -> None:
     say(learner.start)
-    learner.record(1, {"1.1": True, "1.2": False})
-    learner.record(2, {"2.1": False})
-    assert learner.progress().part == 1
+    progress.record(1, {"1.1": True, "1.2": False})
+    progress.record(2, {"2.1": False})
+    assert progress.progress().part == 1
     passed(1)
-    learner.record(2, {"2.1": False})
-    assert learner.progress().part == 2
+    progress.record(2, {"2.1": False})
+    assert progress.progress().part == 2
 
 
 def test_a_newcomer_gets_the_first_three_commands(say: Say) -> None:
@@ -65,10 +67,10 @@ def test_a_newcomer_gets_the_first_three_commands(say: Say) -> None:
 
 def test_status_marks_what_is_done_and_what_is_next(say: Say) -> None:
     say(learner.start)
-    learner.record(1, {"1.1": True, "1.2": True, "1.3": False})
+    progress.record(1, {"1.1": True, "1.2": True, "1.3": False})
     text = say(learner.status)
     assert "  ok    1.2 " in text and "  next  1.3 " in text and "        1.4 " in text
-    assert re.search(r"Part 1 .* 2 of +8 done", text) and re.search(r"Part 3 .* 0 of 20 done", text)
+    assert re.search(r"Part 1 .* 2 of +8 done", text) and re.search(r"Part 3 .* 0 of 16 done", text)
 
 
 def test_status_after_a_part_names_the_next_and_at_the_end_the_diff(say: Say) -> None:
@@ -83,15 +85,16 @@ def test_status_after_a_part_names_the_next_and_at_the_end_the_diff(say: Say) ->
 
 
 def test_a_step_that_fails_again_is_next(work: Path) -> None:
-    learner.record(1, dict.fromkeys(FIRST, True))
-    learner.record(1, {"1.1": True, "1.2": False})
-    upcoming = learner.next_step(learner.progress())
+    progress.record(1, dict.fromkeys(FIRST, True))
+    progress.record(1, {"1.1": True, "1.2": False})
+    upcoming = progress.next_step(progress.progress())
     assert upcoming and upcoming.id == "1.2"
 
 
 def test_start_says_that_the_first_check_will_fail(say: Say, work: Path) -> None:
     text = say(learner.start)
-    assert (work / "plugin.py").read_text() == learner.SKELETON
+    skeleton = (work / "plugin.py").read_text()
+    assert skeleton == str(course.part(1).before["plugin.py"]) and "app = Flask(__name__)" in skeleton
     assert "will FAIL, at step 1.1" in text and "not a\nbroken install" in text
     assert all(f"  {what} " in text for what in ("Python", "Flask", "Docker Engine", "Rights"))
 
@@ -100,14 +103,14 @@ def test_start_says_that_the_first_check_will_fail(say: Say, work: Path) -> None
 def test_a_part_starts_where_the_one_before_ends(say: Say, work: Path, part: int) -> None:
     say(learner.start, part)
     assert (work / "plugin.py").read_bytes() == (ROOT / f"part{part - 1}" / "plugin.py").read_bytes()
-    assert learner.progress().part == part
+    assert progress.progress().part == part
 
 
 def test_start_goes_on_to_the_next_part(say: Say) -> None:
     say(learner.start)
     passed(1)
     assert "Part 2 · " in say(learner.start)
-    assert learner.progress().part == 2
+    assert progress.progress().part == 2
 
 
 def test_start_never_loses_a_file(say: Say, work: Path) -> None:
@@ -145,7 +148,7 @@ def test_start_forgets_what_was_passed_of_the_part(say: Say) -> None:
     passed(1)
     passed(2)
     say(learner.start, 2)
-    assert learner.progress().passed == FIRST
+    assert progress.progress().passed == FIRST
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ def test_hints_rise_and_the_fourth_offers_the_diff(say: Say) -> None:
 
 
 def test_hints_are_for_the_first_step_that_is_not_done(say: Say) -> None:
-    learner.record(1, {"1.1": True, "1.2": False})
+    progress.record(1, {"1.1": True, "1.2": False})
     assert "Step 1.2 · " in say(learner.hint)
 
 
@@ -177,20 +180,18 @@ def test_every_hint_and_diff_fits_and_ends_in_a_command(say: Say, step: str) -> 
     say(learner.diff, step)
 
 
-def test_diff_shows_only_the_functions_of_the_step(say: Say, work: Path) -> None:
+def test_diff_shows_the_edit_of_the_step_and_how_much_of_it_is_there(say: Say, work: Path) -> None:
     work.mkdir()
-    (work / "plugin.py").write_text('def greet():\n    return "Hi!"\n\n\ndef serve():\n    pass\n')
+    (work / "plugin.py").write_text('def greet():\n    return "Hi!"\n')
     text = say(learner.diff, "1.2")
-    assert '-    return "Hi!"' in text and "+++ part1/plugin.py:greet" in text
-    assert "serve" not in text and "listen" not in text
+    assert text.splitlines()[2:-2] == ["  work/plugin.py", "@@", *(line.rstrip() for line in hunk_of("1.2"))]
+    assert "Of 3 new lines, yours has 1." in text
+    assert "Of 1 new lines, yours has 0." in say(learner.diff, "1.4")
 
 
-def test_diff_of_a_step_names_what_is_missing_and_what_is_the_same(say: Say, work: Path) -> None:
-    work.mkdir()
-    (work / "plugin.py").write_text("mine = 1\n")
-    assert "There is no function greet in yours" in say(learner.diff, "1.2")
-    (work / "plugin.py").write_text((ROOT / "part1" / "plugin.py").read_text())
-    assert "part1/plugin.py:greet is the same in yours" in say(learner.diff, "1.2")
+def hunk_of(step: str) -> tuple[str, ...]:
+    ((hunk,),) = (edit.hunks for edit in course.step(step).edits)
+    return hunk.lines
 
 
 def test_diff_without_a_step_is_of_the_whole_file(say: Say) -> None:
@@ -198,11 +199,74 @@ def test_diff_without_a_step_is_of_the_whole_file(say: Say) -> None:
     assert "+def activate():" in say(learner.diff)
 
 
-def test_diff_of_what_cannot_be_compared(say: Say, work: Path) -> None:
+def test_diff_of_what_is_the_same_says_so(say: Say, work: Path) -> None:
     assert "There is no work/plugin.py yet" in say(learner.diff, status=1)
     work.mkdir()
-    (work / "plugin.py").write_text("def greet(:\n")
-    assert "plugin.py:1: this is not Python" in say(learner.diff, "1.2", status=1)
+    (work / "plugin.py").write_text(str(course.part(1).after["plugin.py"]))
+    assert "work/plugin.py is the same as part1/plugin.py." in say(learner.diff)
+
+
+def test_whoever_types_in_what_the_third_hints_say_ends_with_the_part(say: Say) -> None:
+    for step in (step for part in course.parts() for step in part.steps):
+        for _ in range(2):
+            say(learner.hint, step.id)
+        text = say(learner.hint, step.id)
+        shown = [line[6:] for line in text.splitlines() if line.startswith("      ")]
+        for edit in step.edits:
+            new = edit.file not in step.before
+            lines = [line for hunk in edit.hunks for line in (hunk.after if new else hunk.changed)]
+            assert all(line.rstrip() in shown for line in lines if line.strip()), text
+            assert (f"  Make the file work/{edit.file}:" in text.splitlines()) == new, text
+            for place in [] if new else edits.places(edit, step.before):
+                assert f"        {place.line}" in text.splitlines(), text
+
+
+def test_start_moves_aside_a_file_that_only_a_later_step_makes(say: Say, work: Path) -> None:
+    say(learner.start, 2)
+    assert sorted(path.name for path in work.glob("[!.]*")) == ["plugin.py"]
+    (work / "ddd-tcp.spec").write_text("mine\n")
+    assert "stays as it is" in say(learner.start)
+    assert "Your earlier file is now work/ddd-tcp-1.spec." in say(learner.start, 2)
+    assert sorted(path.name for path in work.glob("[!.]*")) == ["ddd-tcp-1.spec", "plugin.py"]
+    assert (work / "ddd-tcp-1.spec").read_text() == "mine\n"
+
+
+def test_part_3_starts_with_all_files_of_part_2(say: Say, work: Path) -> None:
+    text = say(learner.start, 3)
+    for name in ("plugin.py", "ddd-tcp.spec", "ddd-tls.json"):
+        assert (work / name).read_bytes() == (ROOT / "part2" / name).read_bytes()
+        assert f"Made work/{name} from the end of part 2." in text
+
+
+def test_status_names_the_file_that_the_step_is_about(say: Say) -> None:
+    say(learner.start, 2)
+    progress.record(2, {"2.1": True, "2.2": True, "2.3": False})
+    assert "Next is step 2.3, Found over TCP. Work on work/ddd-tcp.spec." in say(learner.status)
+
+
+def test_diff_is_of_all_files_and_counts_the_lines_of_each(say: Say, work: Path) -> None:
+    say(learner.start, 2)
+    (work / "ddd-tls.json").write_text('{\n  "Addr": "http://127.0.0.1:8788"\n}\n')
+    assert "+tcp://127.0.0.1:8787" in say(learner.diff) and '+  "TLSConfig": {' in say(learner.diff)
+    assert "Of 3 new lines, yours has 3." in say(learner.diff, "2.4")
+    assert "Of 7 new lines, yours has 0." in say(learner.diff, "2.5")
+    assert "Of 1 new lines, yours has 0." in say(learner.diff, "2.3")
+
+
+def test_outside_of_a_clone_work_is_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WORKSHOP_WORK", raising=False)
+    monkeypatch.setattr(repository, "find_clone", lambda: None)
+    monkeypatch.setattr(course, "folder", lambda: ROOT / "slides")
+    course.parts.cache_clear()
+    for verb in (learner.status, learner.start, learner.hint, learner.diff, learner.status):
+        assert verb() == 0
+    course.parts.cache_clear()
+    said = capsys.readouterr().out
+    assert (tmp_path / "work" / "plugin.py").is_file() and "work/plugin.py" in said
+    assert "  workshop start" in said and "workshop check" in said and "./workshop" not in said, said
 
 
 def test_diff_is_coloured_on_a_terminal_but_for_no_color(
@@ -214,6 +278,37 @@ def test_diff_is_coloured_on_a_terminal_but_for_no_color(
     monkeypatch.setenv("NO_COLOR", "1")
     learner.print_diff(["+one"])
     assert capsys.readouterr().out == "\033[32m+one\033[0m\n\033[31m-two\033[0m\n three\n+one\n"
+
+
+def test_when_the_course_has_changed_the_plugin_stays_and_the_counts_begin_afresh(say: Say, work: Path) -> None:
+    passed(1)
+    say(learner.start, 2)
+    say(learner.hint, "2.1")
+    (work / "plugin.py").write_text("mine\n")
+    now = json.loads((work / ".progress.json").read_text())
+    for older in (now | {"course": "another"}, {key: now[key] for key in ("part", "passed", "hints")}):
+        (work / ".progress.json").write_text(json.dumps(older))
+        text = say(learner.status)
+        assert text.startswith("The steps of the course have changed; your plugin is as it was. Check it anew:\n")
+        assert "    ./workshop check\n" in text
+        assert "have changed" not in say(learner.status)
+        assert progress.progress() == progress.Progress(2)
+        assert (work / "plugin.py").read_text() == "mine\n"
+
+
+def test_the_version_of_the_course_is_that_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = course.version()
+    assert course.version() == before
+    first, *others = course.parts()
+    ((edit,), *_) = [step.edits for step in first.steps]
+    moved = replace(edit, hunks=tuple(replace(hunk, where=f"elsewhere{hunk.where}") for hunk in edit.hunks))
+    same = replace(first, steps=[replace(first.steps[0], edits=(moved,)), *first.steps[1:]])
+    with monkeypatch.context() as patch:
+        patch.setattr(course, "parts", lambda: [same, *others])
+        assert course.version() == before, "a clone that was moved has the same steps"
+    changed = replace(first, steps=[replace(first.steps[0], edits=()), *first.steps[1:]])
+    monkeypatch.setattr(course, "parts", lambda: [changed, *others])
+    assert course.version() != before
 
 
 DAMAGED = [
@@ -247,6 +342,7 @@ def test_bytes_that_are_no_text_are_a_damaged_progress(say: Say, work: Path) -> 
 
 
 def test_progress_is_kept_in_one_file(work: Path) -> None:
-    learner.record(2, {"2.1": True, "2.2": False})
-    assert json.loads((work / ".progress.json").read_text()) == {"part": 2, "passed": ["2.1"], "hints": {}}
+    progress.record(2, {"2.1": True, "2.2": False})
+    kept = {"part": 2, "passed": ["2.1"], "hints": {}, "course": course.version()}
+    assert json.loads((work / ".progress.json").read_text()) == kept
     assert os.listdir(work) == [".progress.json"]

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from console import blocks
+from terminals import blocks
 from test_site import fetched, needs, needs_mkdocs
 
-from workshop.site import free_port
+from workshop.course.site.build import free_port
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
@@ -99,10 +99,10 @@ def test_the_line_of_the_readme_serves_the_course_and_each_change_of_it(new_clon
         changed = fetched(f"{address}/part1.html", 60, "Mangoes are sweet.")
         assert f">1.1 {TITLE}</a>" in changed, "the table of the steps shows the old title"
         assert "Mangoes are sweet." in fetched(f"{address}/decks/part1.html", 60, "Mangoes are sweet.")
-    builds_what_it_says_now(clone, ["", "import workshop.site"])
+    builds_what_it_says_now(clone, ["", "import workshop.course.site.pages"])
     git = ["git", "-C", str(clone), "status", "--porcelain"]
     assert subprocess.run(git, capture_output=True, text=True).stdout == (
-        " M slides/part1.md\n M src/workshop/site.py\n"
+        " M slides/part1.md\n M src/workshop/course/site/pages.py\n"
     )
 
 
@@ -112,12 +112,12 @@ def test_each_other_way_to_install_builds_the_course_of_this_clone(new_clone: Ca
     venv, pip, _ = readme_line(clone).split(" && ")
     for line in (venv, pip.replace("'.[docs]'", OTHER_WAYS[way])):
         subprocess.run(["bash", "-c", line], cwd=clone, env=empty_environment(), check=True, timeout=240)
-    builds_what_it_says_now(clone, ["", "import workshop.site"] if way == "editable" else [""])
+    builds_what_it_says_now(clone, ["", "import workshop.course.site.pages"] if way == "editable" else [""])
 
 
 def builds_what_it_says_now(clone: Path, imported: list[str]) -> None:
     """Change the tool of a clone after it was installed, and look for the change in the site, strictly built."""
-    source = clone / "src" / "workshop" / "site.py"
+    source = clone / "src" / "workshop" / "course" / "site" / "pages.py"
     source.write_text(source.read_text().replace("Try it in the laboratory", "Try it in the kitchen"))
     for before in imported:
         shutil.rmtree(clone / "site", ignore_errors=True)
@@ -128,9 +128,10 @@ def builds_what_it_says_now(clone: Path, imported: list[str]) -> None:
 
 def test_the_tool_of_another_clone_makes_way(new_clone: Callable[[], Path], tmp_path: Path) -> None:
     clone = new_clone()
-    source = clone / "src" / "workshop" / "site.py"
+    source = clone / "src" / "workshop" / "course" / "site" / "pages.py"
     source.write_text(source.read_text().replace("Try it in the laboratory", "Try it in the kitchen"))
-    script = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); import workshop.site; import mkdocs.__main__ as m"
+    other = f"sys.path.insert(0, {str(ROOT / 'src')!r}); import workshop.course.site.pages"
+    script = f"import sys; {other}; import mkdocs.__main__ as m"
     command = [sys.executable, "-P", "-c", f"{script}; m.cli()", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=clone, env=empty_environment(), capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from test_site import fetched
 
-from workshop import jupyter
-from workshop.process import accepts
+from workshop.course.notebooks import jupyter
+from workshop.plugins.process import accepts
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -42,7 +42,7 @@ SOLUTIONS = {
         "exercise-1": 'plugin = lab.start("part2")\n'
         'answer = plugin.post("/Plugin.Activate", {}, content_type="application/x-www-form-urlencoded")',
         "exercise-2": 'plugin = lab.start("part2")\n(plugin.folder / "fig.spec").write_text("tcp://127.0.0.1:9999")',
-        "exercise-3": 'broken = lab.start("part2", "else unknown}, error.code)", "else unknown})")',
+        "exercise-3": 'broken = lab.start("part2", "reason}, error.code", "reason}")',
     },
     "part3": {
         "exercise-1": 'plugin = lab.start("part3")\n'
@@ -164,7 +164,7 @@ def test_the_plugin_ends_when_the_kernel_is_killed() -> None:
     try:
         said: list[str] = []
         client.execute_interactive(
-            "from workshop import lab; plugin = lab.start('part1'); print(plugin.socket)",
+            "from workshop.course.notebooks import lab; plugin = lab.start('part1'); print(plugin.socket)",
             timeout=30,
             output_hook=lambda message: said.append(message["content"].get("text", "")),
         )

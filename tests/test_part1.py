@@ -5,42 +5,42 @@ import signal
 import socket
 import stat
 
-from workshop.process import accepts
-from workshop.subject import PluginUnderTest, process
+from workshop.plugins.process import accepts
+from workshop.plugins.under_test import PluginUnderTest, restarts_plugin
 
 
-def test_1_1_a_socket_that_somebody_answers(plugin: PluginUnderTest) -> None:
+def test_1_1_a_socket_that_is_answered(plugin: PluginUnderTest) -> None:
     """The plugin listens on its socket."""
     assert plugin.socket.is_socket(), f"wanted a socket at {plugin.socket}"
-    assert accepts(plugin.socket), f"wanted somebody to listen at {plugin.socket}"
+    assert accepts(plugin.socket), f"wanted a plugin that listens at {plugin.socket}"
 
 
 def test_1_2_a_greeting(plugin: PluginUnderTest) -> None:
-    """The plugin greets who calls at /, with GET and with POST."""
+    """The plugin greets at /, for GET and for POST."""
     for method in ("GET", "POST"):
         answer = plugin.call("", method=method)
         assert answer.status == 200 and answer.text.strip(), f"wanted 200 and a greeting for {method} /, got {answer}"
 
 
 def test_1_3_closed_to_other_users(plugin: PluginUnderTest) -> None:
-    """Only the plugin's owner may use the socket: whoever can call a plugin can have any volume."""
+    """Only the plugin's owner may use the socket: anyone who can call a plugin can get every volume."""
     mode = stat.S_IMODE(plugin.socket.stat().st_mode)
     assert not mode & 0o007, f"wanted a socket that is closed to other users, not mode {mode:04o}"
 
 
 def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
-    """A caller who says nothing keeps nobody waiting: Docker calls on several connections at once."""
+    """A client that sends nothing keeps nobody waiting: Docker calls on several connections at once."""
     with socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(plugin.socket))
         answer = plugin.call("", method="GET")
     assert answer.status == 200, f"wanted a greeting while another caller is silent, got {answer}"
 
 
-@process
-def test_1_5_ends_when_asked(plugin: PluginUnderTest) -> None:
-    """SIGTERM and Ctrl-C end the plugin, and it takes its socket away."""
+@restarts_plugin
+def test_1_5_it_stops_when_asked(plugin: PluginUnderTest) -> None:
+    """SIGTERM and Ctrl-C stop the plugin, and it removes its socket."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        status = plugin.running().signal(number)
+        status = plugin.ensure_running().signal(number)
         got = "but it went on, and was killed" if status == -signal.SIGKILL else f"not {status}"
         assert status == 0, f"wanted exit status 0 after {number.name}, {got}"
         assert not plugin.socket.exists(), (
@@ -48,17 +48,17 @@ def test_1_5_ends_when_asked(plugin: PluginUnderTest) -> None:
         )
 
 
-@process
+@restarts_plugin
 def test_1_6_a_stale_socket_is_replaced(plugin: PluginUnderTest) -> None:
     """After a kill -9 the plugin starts again, though its old socket is still there."""
     plugin.leave_a_stale_socket()
-    plugin.running()
+    plugin.ensure_running()
 
 
-@process
+@restarts_plugin
 def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
     """A second plugin on the same socket ends with a sentence; the first one goes on."""
-    before = plugin.running().socket.stat()
+    before = plugin.ensure_running().socket.stat()
     status = plugin.second()
     stays = plugin.socket.exists() and os.path.samestat(before, plugin.socket.stat())
     assert stays, "wanted the first plugin's socket to stay"
@@ -68,15 +68,15 @@ def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
     assert accepts(plugin.socket), "wanted the first plugin to go on listening"
 
 
-@process
+@restarts_plugin
 def test_1_8_a_file_is_left_alone(plugin: PluginUnderTest) -> None:
     """Where a file is in the socket's place, the plugin ends with a sentence, and the file stays as it was."""
-    plugin.down().socket.unlink(missing_ok=True)
-    plugin.socket.write_text("a letter to grandmother")
+    plugin.shut_down().socket.unlink(missing_ok=True)
+    plugin.socket.write_text("not a socket")
     status = plugin.second()
-    letter = plugin.socket.read_text() if plugin.socket.is_file() else None
+    content = plugin.socket.read_text() if plugin.socket.is_file() else None
     plugin.socket.unlink()
-    assert letter == "a letter to grandmother", "wanted the file to stay as it was"
+    assert content == "not a socket", "wanted the file to stay as it was"
     got = "but it still runs" if status is None else f"not {status}"
     assert status == 1, f"wanted the plugin to end with status 1, {got}"
     assert "Traceback" not in plugin.output(), f"wanted a sentence, not\n{plugin.output()}"

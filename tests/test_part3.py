@@ -1,11 +1,16 @@
 """The steps of part 3: volumes."""
 
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
+from unittest import SkipTest
 
-from workshop.subject import PluginUnderTest, process
+from workshop.plugins.under_test import PluginUnderTest
 
+ROUNDS = 30
+"""How often Mount and Remove meet, on four volumes each time: without a lock, one round in five goes wrong."""
 ESCAPES = ("..", ".", "../escape", "a/../../escape", "/etc/escape", "a\x00b", "a\n", "")
 
 
@@ -42,68 +47,86 @@ def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
 
 
 def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
-    """List names every volume once."""
+    """List names every volume once, none before the first, and the same ones after a restart."""
+    if plugin.may_destroy:
+        first = plugin.begin_anew().list_names()
+        assert first == [], f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
     names = sorted(plugin.create() for _ in range(3))
-    listed = sorted(name for name in plugin.listed() if name in names)
+    listed = sorted(name for name in plugin.list_names() if name in names)
     assert listed == names, f"wanted each of {names} once in\n{plugin.exchanges[-1]}"
+    plugin.needs_process()
+    before = [plugin.succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
+    plugin.stop()
+    after = [plugin.ensure_running().succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
+    assert after == before, f"wanted {json.dumps(before[-1])} as before the restart, got\n{plugin.exchanges[-1]}"
 
 
 def test_3_6_mount_names_a_folder(plugin: PluginUnderTest) -> None:
-    """Mount answers the folder that Docker gives to the container: it is there, and can be written to."""
+    """Mount answers the folder that Docker gives to the container; for an unknown volume, an error."""
     folder = plugin.folder(plugin.mount(plugin.create(), plugin.new_id()))
     (folder / "note").write_text("from the first container")
     plugin.keeps_in_its_root(folder)
+    unknown = plugin.name()
+    plugin.refuses("VolumeDriver.Mount", {"Name": unknown, "ID": plugin.new_id()})
+    assert unknown not in plugin.list_names(), f"wanted no volume {unknown} in\n{plugin.exchanges[-1]}"
 
 
 def test_3_7_path_names_the_same_folder(plugin: PluginUnderTest) -> None:
-    """Path, which Podman asks, answers what Mount answered."""
+    """Path answers what Mount answered; for an unknown volume, an error."""
     name = plugin.create()
     mountpoint = plugin.mount(name, plugin.new_id())
     answer = plugin.succeeds("VolumeDriver.Path", {"Name": name})
     assert answer.json.get("Mountpoint") == mountpoint, f"wanted {mountpoint} in\n{answer}"
+    plugin.refuses("VolumeDriver.Path", {"Name": plugin.name()})
 
 
 def test_3_8_data_outlives_the_container(plugin: PluginUnderTest) -> None:
-    """What a container wrote is there for the next one."""
-    name, first = plugin.create(), plugin.new_id()
-    note = plugin.folder(plugin.mount(name, first)) / "note"
-    note.write_text("from the first container")
-    plugin.unmount(name, first)
-    folder = plugin.folder(plugin.mount(name, plugin.new_id()))
-    assert (folder / "note").exists(), f"wanted {note} to be there for the second container"
-
-
-def test_3_9_two_containers_share(plugin: PluginUnderTest) -> None:
-    """Two containers get the same folder, and the end of one leaves the other its files."""
+    """Two containers share one folder, and what they wrote is there after both have ended, for a third."""
     name, first, second = plugin.create(), plugin.new_id(), plugin.new_id()
-    folder = plugin.mount(name, first)
-    assert plugin.mount(name, second) == folder, f"wanted {folder} for both, got\n{plugin.exchanges[-1]}"
+    mountpoint = plugin.mount(name, first)
+    note = plugin.folder(mountpoint) / "note"
+    assert plugin.mount(name, second) == mountpoint, f"wanted {mountpoint} for both, got\n{plugin.exchanges[-1]}"
     plugin.unmount(name, first)
-    assert (plugin.folder(folder)).is_dir(), f"wanted {folder} to stay for the second container"
+    assert note.parent.is_dir(), f"wanted {note.parent} to stay for the second container"
+    note.write_text("from the second container")
+    plugin.unmount(name, second)
+    third = plugin.folder(plugin.mount(name, plugin.new_id()))
+    assert (third / "note").exists(), f"wanted {note} to be there for the third container"
 
 
-def test_3_10_remove_takes_the_volume_away(plugin: PluginUnderTest) -> None:
-    """After Remove nobody knows the volume."""
+def test_3_9_remove_takes_the_volume_away(plugin: PluginUnderTest) -> None:
+    """After Remove nobody knows the volume; Remove of an unknown one is an error."""
     name = plugin.create()
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
     plugin.refuses("VolumeDriver.Get", {"Name": name})
-    assert name not in plugin.listed(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
+    assert name not in plugin.list_names(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
+    if plugin.may_destroy:
+        plugin.refuses("VolumeDriver.Remove", {"Name": name})
 
 
-def test_3_11_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
-    """Remove is refused while a container has the volume, and succeeds when the last one has let go."""
+def test_3_10_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
+    """Remove is refused while a container uses the volume, also after a kill -9, and not after its last Unmount."""
     name, first, second = plugin.create(), plugin.new_id(), plugin.new_id()
     plugin.mount(name, first)
     plugin.mount(name, second)
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
-    plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": plugin.new_id()})  # nobody's: it lets nobody go
+    plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": plugin.new_id()})  # of no container: it ends none
     plugin.unmount(name, first)
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
     plugin.unmount(name, second)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
+    plugin.needs_process()
+    name = plugin.create()
+    plugin.mount(name, first)
+    plugin.kill()
+    plugin.ensure_running()
+    assert name in plugin.list_names(), f"wanted {name} after the kill in\n{plugin.exchanges[-1]}"
+    plugin.refuses("VolumeDriver.Remove", {"Name": name})
+    plugin.unmount(name, first)
+    plugin.succeeds("VolumeDriver.Remove", {"Name": name})
 
 
-def test_3_12_docker_cp_mounts_twice(plugin: PluginUnderTest) -> None:
+def test_3_11_docker_cp_mounts_twice(plugin: PluginUnderTest) -> None:
     """`docker cp` mounts and unmounts with the ID of the running container, which still has the volume afterwards."""
     name, container = plugin.create(), plugin.new_id()
     folder = plugin.mount(name, container)
@@ -114,18 +137,8 @@ def test_3_12_docker_cp_mounts_twice(plugin: PluginUnderTest) -> None:
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
 
 
-def test_3_13_unknown_volumes_are_errors(plugin: PluginUnderTest) -> None:
-    """Path, Mount and Remove of a volume that does not exist are errors, and make nothing."""
-    name = plugin.name()
-    plugin.refuses("VolumeDriver.Path", {"Name": name})
-    plugin.refuses("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
-    if plugin.may_destroy:
-        plugin.refuses("VolumeDriver.Remove", {"Name": name})
-    assert name not in plugin.listed(), f"wanted no volume {name} in\n{plugin.exchanges[-1]}"
-
-
-def test_3_14_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
-    """Docker passes every name on, "../escape" too: such a name is refused, and nothing outside is touched."""
+def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
+    """A name or an ID that is a path is refused, and nothing outside is touched; so is a call without a name."""
     canary = plugin.outside() / "canary"
     canary.write_text("alive")
     for name in (*ESCAPES, str(canary.parent)):
@@ -134,26 +147,27 @@ def test_3_14_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
         if plugin.may_destroy:
             plugin.refuses("VolumeDriver.Remove", {"Name": name})
     assert canary.exists(), "wanted a file outside the root to be left alone"
-
-
-def test_3_15_ids_stay_in_the_root(plugin: PluginUnderTest) -> None:
-    """A mount ID that is a path makes no file outside, whether it is refused or not."""
-    name, outside = plugin.create(), plugin.outside() / "file"
-    plugin.call("VolumeDriver.Mount", {"Name": name, "ID": str(outside)})
-    plugin.call("VolumeDriver.Mount", {"Name": name, "ID": "../" * 20 + str(outside)})
-    assert not outside.exists(), f"wanted nothing at {outside}"
-
-
-def test_3_16_no_body_no_volume(plugin: PluginUnderTest) -> None:
-    """A call without a JSON object is refused: Docker sends one that broke again, with an empty body."""
-    before = sorted(plugin.listed())
+    volume, file = plugin.create(), canary.with_name("file")
+    for mount_id in (str(file), "../" * 20 + str(file)):
+        plugin.call("VolumeDriver.Mount", {"Name": volume, "ID": mount_id})
+    found = sorted(each.name for each in canary.parent.iterdir())
+    assert found == ["canary"], f"wanted no file of a mount ID outside the root, in {canary.parent}"
+    before = sorted(plugin.list_names())
     for endpoint in ("Create", "Mount", "Unmount", "Path", *(["Remove"] if plugin.may_destroy else [])):
         for body in (b"", b"x", b"[]\n", b"null\n", b'{"Name":"mango', b"{}\n", b'{"Name":7}\n'):
             plugin.refuses(f"VolumeDriver.{endpoint}", body)
-    assert sorted(plugin.listed()) == before, f"wanted the volumes of before, {before}, in\n{plugin.exchanges[-1]}"
+    assert sorted(plugin.list_names()) == before, f"wanted the volumes of before, {before}, in\n{plugin.exchanges[-1]}"
 
 
-def test_3_17_capabilities_name_a_scope(plugin: PluginUnderTest) -> None:
+def test_3_13_options_are_refused_by_name(plugin: PluginUnderTest) -> None:
+    """An option that the plugin does not know is an error that names it, and makes nothing."""
+    name = plugin.name()
+    answer = plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {"ripeness": "very"}})
+    assert "ripeness" in answer.err, f"wanted the name of the option, ripeness, in\n{answer}"
+    plugin.refuses("VolumeDriver.Get", {"Name": name})
+
+
+def test_3_14_capabilities_name_a_scope(plugin: PluginUnderTest) -> None:
     """Capabilities says whether a volume is known to this machine only, or to all of a cluster."""
     answer = plugin.succeeds("VolumeDriver.Capabilities", {})
     capabilities = answer.json.get("Capabilities")
@@ -161,47 +175,58 @@ def test_3_17_capabilities_name_a_scope(plugin: PluginUnderTest) -> None:
     assert scope in ("local", "global"), f'wanted {{"Capabilities": {{"Scope": "local"}}}}, got\n{answer}'
 
 
-def test_3_18_eight_at_once(plugin: PluginUnderTest) -> None:
-    """Eight callers at once get their answers, and leave whole volumes."""
+def test_3_15_what_is_mounted_in_a_volume_stays(plugin: PluginUnderTest) -> None:
+    """Remove is refused while something is mounted inside the volume, and touches nothing of it."""
+    plugin.needs_process()
+    name, mount_id = plugin.create(), plugin.new_id()
+    inside = plugin.folder(plugin.mount(name, mount_id)) / "disk"
+    plugin.unmount(name, mount_id)
+    inside.mkdir()
+    canary = plugin.outside() / "canary"
+    canary.write_text("alive")
+    if subprocess.run(["mount", "--bind", canary.parent, inside], capture_output=True).returncode:
+        raise SkipTest("mounts a folder inside a volume, which only root can do: type sudo before the command")
+    try:
+        plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        assert canary.exists(), f"wanted {canary} to stay: it is not of the volume, but of what is mounted in it"
+    finally:
+        unmount_all_of(canary.parent)
+    plugin.succeeds("VolumeDriver.Remove", {"Name": name})
+
+
+def unmount_all_of(folder: Path) -> None:
+    """Unmount what is mounted from a folder of ours, wherever a plugin has moved it meanwhile."""
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        root, point = line.split()[3:5]
+        if root.endswith(f"/{folder.name}"):
+            subprocess.run(["umount", point], check=False)
+
+
+def test_3_16_one_at_a_time(plugin: PluginUnderTest) -> None:
+    """Eight callers at once get their answers; where Mount and Remove meet, one of the two is refused."""
     names = [plugin.name() for _ in range(16)]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda name: plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}), names))
-    refused = [answer for answer in answers if not answer.ok]
-    plugin.exchanges[:] = refused[:1]  # one of them is enough to read
-    assert not refused, f"wanted success for all {len(names)} callers"
-    missing = set(names) - set(plugin.listed())
-    assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
+        answers = pool.map(lambda name: plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}), names)
+        refused = [answer for answer in answers if not answer.ok]
+        plugin.exchanges[:] = refused[:1]  # one of them is enough to read
+        assert not refused, f"wanted success for all {len(names)} callers"
+        missing = set(names) - set(plugin.list_names())
+        assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
+        for _ in range(ROUNDS):
+            meet(plugin, pool)
 
 
-@process
-def test_3_19_volumes_outlive_a_restart(plugin: PluginUnderTest) -> None:
-    """A plugin that is stopped and started has its volumes and their files: Docker does not tell them again."""
-    if plugin.may_destroy:
-        assert plugin.begin_anew().listed() == [], (
-            f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
-        )
-    name, mount_id = plugin.running().create(), plugin.new_id()
-    folder = plugin.folder(plugin.mount(name, mount_id))
-    (folder / "note").write_text("from before")
-    plugin.unmount(name, mount_id)
-    before = plugin.succeeds("VolumeDriver.Get", {"Name": name}).json
-    plugin.stop()
-    plugin.running()
-    after = plugin.succeeds("VolumeDriver.Get", {"Name": name}).json
-    assert after == before, f"wanted {json.dumps(before)} as before the restart, got\n{plugin.exchanges[-1]}"
-    assert (folder / "note").exists(), f"wanted {folder / 'note'} to be there after the restart"
-
-
-@process
-def test_3_20_a_kill_loses_nothing(plugin: PluginUnderTest) -> None:
-    """After a kill -9 every volume is there whose Create was answered, and a mounted one is still in use."""
-    plugin.running()
-    names, mount_id = [plugin.create() for _ in range(8)], plugin.new_id()
-    plugin.mount(names[0], mount_id)
-    plugin.kill()
-    plugin.running()
-    missing = set(names) - set(plugin.listed())
-    assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
-    plugin.refuses("VolumeDriver.Remove", {"Name": names[0]})
-    plugin.unmount(names[0], mount_id)
-    plugin.succeeds("VolumeDriver.Remove", {"Name": names[0]})
+def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> None:
+    """Let a Remove and a Mount of the same volume meet, on four volumes at once."""
+    mounts = {plugin.create(): plugin.new_id() for _ in range(4)}
+    removing, mounting = {}, {}
+    for name, mount_id in mounts.items():
+        removing[name] = pool.submit(plugin.call, "VolumeDriver.Remove", {"Name": name})
+        mounting[name] = pool.submit(plugin.call, "VolumeDriver.Mount", {"Name": name, "ID": mount_id})
+    both = [(removing[name].result(), mounting[name].result()) for name in mounts]
+    for removed, mounted in both:
+        plugin.exchanges[:] = [mounted, removed]
+        assert not (removed.ok and mounted.ok), f"wanted Mount or Remove refused, got success for both\n{removed}"
+    for name, mount_id in mounts.items():
+        plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
+    plugin.exchanges.clear()

@@ -16,11 +16,12 @@ from typing import NoReturn
 
 import pytest
 
-from workshop.daemon import Bound, DockerError, Mount
-from workshop.practice import container as machine
-from workshop.practice.mounts import WrongFlag, by_flags, by_mount_flag, by_volume_flag
-from workshop.practice.verb import main
-from workshop.process import Plugin, private_folder
+from workshop.daemon.daemon import Bound, DockerError, Mount
+from workshop.daemon.practice import namespace as machine
+from workshop.daemon.practice.docker import main
+from workshop.daemon.practice.volume_flags import WrongFlag, by_flags, by_mount_flag, by_volume_flag
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ Docker = Callable[..., tuple[int, str, str]]
 
 def has_a_way() -> bool:
     try:
-        return bool(machine.way())
+        return bool(machine.choose_way())
     except machine.Unable:
         return False
 
@@ -108,7 +109,7 @@ def test_the_trace_has_no_colour_in_a_pipe_and_fits_80_columns(docker: Docker, p
 def test_without_a_plugin_it_says_how_to_start_one(
     docker: Docker, folder: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
-    monkeypatch.setattr("workshop.daemon.drivers.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("workshop.daemon.calls.time.sleep", lambda seconds: None)
     status, _, errors = docker(*option, "volume", "create", "-d", "no-such-plugin", "mango")
     lines = errors.splitlines()
     assert status == 1
@@ -253,7 +254,7 @@ def test_a_program_that_is_ended_unmounts_first(
     docker: Docker, plugin: Plugin, folder: Path, number: signal.Signals
 ) -> None:
     words = ["run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", "sh", "-c", "echo up; sleep 1000"]
-    line = [sys.executable, "-m", "workshop.practice.verb", *words]
+    line = [sys.executable, "-m", "workshop.daemon.practice.docker", *words]
     with subprocess.Popen(line, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout
         assert running.stdout.readline() == b"up\n"
@@ -276,7 +277,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 def test_a_pid_that_came_back_is_not_the_containers(
     docker: Docker, folder: Path, stranger: subprocess.Popen[bytes], changed: str, verb: list[str]
 ) -> None:
-    start, boot = machine.started(stranger.pid).split()
+    start, boot = machine.start_time(stranger.pid).split()
     # a record without a start is one of before the practice daemon kept it
     known = {"start": {"started": f"1 {boot}"}, "boot": {"started": f"{start} another"}, "both": {}}[changed]
     container = {"id": "1" * 64, "name": "box", "status": "running", "pid": stranger.pid, **known}
@@ -323,7 +324,7 @@ def parent(pid: int) -> int:
 @runs
 def test_a_program_under_nohup_outlives_its_terminal(docker: Docker, plugin: Plugin) -> None:
     words = ["run", "--rm", "busybox", "sh", "-c", "echo up; read line; exit 7"]
-    line = ["nohup", sys.executable, "-m", "workshop.practice.verb", *words]
+    line = ["nohup", sys.executable, "-m", "workshop.daemon.practice.docker", *words]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdin
         assert running.stdout
@@ -386,7 +387,7 @@ def test_what_a_command_has_started_ends_with_it(folder: Path) -> None:
     process = machine.start(["sh", "-c", f"{orphan}; sleep 100"], bound)
     with process, open(folder / "data" / "pipe") as pipe:
         assert pipe.readline() == "up\n"
-        machine.end(process.pid, machine.started(process.pid))
+        machine.end(process.pid, machine.start_time(process.pid))
         process.wait()
         os.set_blocking(pipe.fileno(), False)
         # an end, where nobody has the pipe any more; with the orphan alive there would be nothing to read yet
@@ -403,10 +404,10 @@ def test_nothing_that_a_command_has_started_outlives_its_end(folder: Path) -> No
     process = machine.start([sys.executable, "-c", large], bound)
     with process:
         assert (folder / "data" / "pipe").read_text() == "up"
-        everyone = [(each, machine.started(each)) for each in machine.children(process.pid)]
+        everyone = [(each, machine.start_time(each)) for each in machine.children(process.pid)]
         assert everyone
-        machine.end(process.pid, machine.started(process.pid), patience=0)
-        assert not any(machine.lives(*each) for each in everyone)
+        machine.end(process.pid, machine.start_time(process.pid), patience=0)
+        assert not any(machine.is_running(*each) for each in everyone)
 
 
 # What -v and --mount mean

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from workshop.daemon import Bound, Daemon, Mount
-from workshop.discovery import Places
-from workshop.practice import copying, inside
-from workshop.practice.home import DiskRecord
-from workshop.practice.verb import main
-from workshop.process import private_folder
+from workshop.daemon.daemon import Bound, Daemon, Mount
+from workshop.daemon.practice import copying, inside
+from workshop.daemon.practice.docker import main
+from workshop.daemon.practice.home import DiskRecord
+from workshop.plugins.folders import private_folder
+from workshop.protocol.discovery import Places
 
 Docker = Callable[..., tuple[int, str, str]]
 

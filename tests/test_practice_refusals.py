@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from workshop.daemon import Bound, Container, Daemon, DockerError, Mount
-from workshop.discovery import Places
-from workshop.practice import container as machine
-from workshop.practice.home import DiskRecord
-from workshop.practice.verb import main
-from workshop.process import Plugin, private_folder
+from workshop.daemon.daemon import Bound, Container, Daemon, DockerError, Mount
+from workshop.daemon.practice import namespace as machine
+from workshop.daemon.practice.docker import main
+from workshop.daemon.practice.home import DiskRecord
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
+from workshop.protocol.discovery import Places
 
 ROOT = Path(__file__).parent.parent
 Docker = Callable[..., tuple[int, str, str]]
@@ -285,7 +286,7 @@ def test_whatever_fails_nothing_stays_mounted(
         raise error
 
     monkeypatch.setattr(machine, "layout", fail)
-    monkeypatch.setattr(machine, "way", lambda: "unshare")
+    monkeypatch.setattr(machine, "choose_way", lambda: "unshare")
     words = ["run", *options, "-v", "mango:/data", "-v", "/more", "--volume-driver=ddd", "busybox", "true"]
     try:
         docker(*words)
@@ -323,6 +324,6 @@ def test_a_mountpoint_that_is_not_absolute_is_refused(folder: Path, mountpoint: 
 
 
 def test_a_name_that_is_not_utf_8_is_printed_as_it_came(folder: Path) -> None:
-    line = [sys.executable, "-m", "workshop.practice.verb", "volume", "rm", "-f", os.fsdecode(b"\xff")]
+    line = [sys.executable, "-m", "workshop.daemon.practice.docker", "volume", "rm", "-f", os.fsdecode(b"\xff")]
     done = subprocess.run(line, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"}, capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"\xff\n"), done.stderr

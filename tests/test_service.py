@@ -1,6 +1,5 @@
 """ddd as operators run it: gunicorn's log of the calls, the systemd units, and a socket that somebody else holds."""
 
-import http.client
 import json
 import os
 import re
@@ -18,9 +17,11 @@ from pathlib import Path
 
 import pytest
 from test_ddd import SERVERS, create, elsewhere, plugin_of, volume
-from test_parts import PARTS, wait_for
+from test_our_plugins import PARTS, wait_for
 
-from workshop.process import Plugin, accepts, private_folder
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts
+from workshop.protocol.exchange import Exchange, read_answer, request
 
 SERVICE, SOCKET = PARTS / "deploy" / "ddd.service", PARTS / "deploy" / "ddd.socket"
 needs_systemd = pytest.mark.skipif(
@@ -280,31 +281,24 @@ def test_calls_that_come_while_it_is_started_again_are_answered(activated: Activ
         assert all(call.result().ok for call in calls)
 
 
-class Kept(http.client.HTTPConnection):
-    """A connection that is kept from call to call, as Docker keeps its own, and made anew when the plugin says so."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("ddd", timeout=20)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
-        self.sock.connect(str(self.path))
-
-
 def test_no_call_is_lost_while_it_is_started_again(activated: Activated) -> None:
     create(activated.start())
     ended = threading.Event()
 
     def ask() -> int:
-        """Ask again and again, and return how often; each call has to be answered."""
-        connection, asked = Kept(activated.socket), 0
+        """Ask again and again, and return how often; each call has to be answered.
+
+        As Docker does, it keeps its connection from call to call, and makes a new one when the plugin says so.
+        """
+        asked, sent = 0, request("VolumeDriver.Get", {"Name": "mango"})
         while not ended.is_set():
-            connection.request("POST", "/VolumeDriver.Get", '{"Name": "mango"}')
-            assert b"mango" in connection.getresponse().read()
-            asked += 1
-        connection.close()
+            with activated.address().connect(20) as connection:
+                answer = Exchange("VolumeDriver.Get", sent)
+                while not (answer.closes or ended.is_set()):
+                    connection.sendall(sent)
+                    read_answer(connection, answer)
+                    assert "mango" in answer.text
+                    asked += 1
         return asked
 
     with ThreadPoolExecutor(4) as callers:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from workshop import course, deck, notebooks, setup
-from workshop import site as maker
-from workshop.course import CourseError
-from workshop.deck import listing
+from workshop import repository
+from workshop.course import course
+from workshop.course.course import CourseError
+from workshop.course.site import build, deck, events, listing, notebook_pages
+from workshop.course.site import pages as maker
 
 ROOT = Path(__file__).parent.parent
 FRONT = "---\ntitle: Fruit\nminutes: 5\n---\n"
@@ -72,7 +73,7 @@ def test_a_picture_without_a_text_fails_the_build() -> None:
         deck.pictures(picture.format(""), "here")
 
 
-@pytest.mark.parametrize("name", maker.ORDER)
+@pytest.mark.parametrize("name", course.ORDER)
 def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     path = course.folder() / f"{name}.md"
     slides = course.slides(path)
@@ -80,7 +81,7 @@ def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     assert not [slide.where for slide in slides if not slide.minutes]
 
 
-@pytest.mark.parametrize("name", maker.ORDER)
+@pytest.mark.parametrize("name", course.ORDER)
 def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
     slides = course.slides(course.folder() / f"{name}.md")
     prompts = [(slide.where, line) for slide in slides for line in slide.notes.split("\n") or [""]]
@@ -88,7 +89,7 @@ def test_the_presenter_has_a_prompt_on_every_slide(name: str) -> None:
 
 
 def test_every_file_of_slides_has_its_place_in_the_day() -> None:
-    assert sorted(maker.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
+    assert sorted(course.ORDER) == sorted(path.stem for path in course.folder().glob("*.md"))
 
 
 @needs_pygments
@@ -130,7 +131,7 @@ def test_a_block_of_commands_says_which_terminal_it_is_for(info: str, caption: s
     assert re.findall(r'<span class="filename">([^<]*)</span>', shown) == [caption] * bool(caption)
     assert '<span class="gp">$ </span>' in shown and '<span class="go">CONTAINER ID</span>' in shown
     assert "not run" not in shown and "terminal 2" not in shown
-    assert maker.on_page_markdown(block) == deck.consoles(block)
+    assert events.on_page_markdown(block) == deck.consoles(block)
 
 
 def sources(number: int) -> str:
@@ -144,48 +145,48 @@ def test_a_presenter_points_at_every_line_once(number: int) -> None:
         assert told == list(range(1, len(source.splitlines()) + 1)), name
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> Path:
-    """A copy of the parts, to spoil."""
-    for number in PARTS:
-        shutil.copytree(ROOT / f"part{number}", tmp_path / f"part{number}")
-    return tmp_path
-
-
-@pytest.mark.parametrize("number", [2, 3])
 @needs_pygments
-def test_every_change_from_part_to_part_has_its_reason(number: int) -> None:
-    for change in listing.changes(number, ROOT):
-        assert len(change.reason) > 20 and change.reason.endswith((".", "?")), change.name
-        assert "<ins>" in change.html or "<del>" in change.html, change.name
+def test_an_edit_stands_on_the_page_and_in_the_deck(slides: Path) -> None:
+    add(slides, "!EDIT plugin.py\n```diff\n def eat():\n-    bite()\n+    peel()\n@@\n x = 1\n+y = 2\n```\nEnjoy.\n")
+    wanted = "def eat():\n<del>    bite()\n</del><ins>    peel()\n</ins>⋮\nx = 1\n<ins>y = 2\n</ins>"
+    for text in (maker.page(slides), deck.page(slides)):
+        plain = re.sub(r"<(?!/?(ins|del)\b)[^>]*>", "", text)
+        assert wanted in plain and "Enjoy." in plain and "!EDIT" not in plain
 
 
-def test_a_change_without_a_reason_fails_the_build(parts: Path) -> None:
-    add(parts / "part2" / "plugin.py", "\n\ndef peel():\n    pass\n")
-    with pytest.raises(CourseError, match=r"part 2 changes peel, and \[part2\] does not say why"):
-        listing.changes(2, parts)
-
-
-def test_a_reason_without_a_change_fails_the_build(parts: Path) -> None:
-    shutil.copy(parts / "part2" / "plugin.py", parts / "part1" / "plugin.py")
-    with pytest.raises(CourseError, match=r"has a reason for .*, which does not change there"):
-        listing.changes(2, parts)
-
-
+@pytest.mark.parametrize("number", PARTS)
 @needs_pygments
-def test_the_comparison_shows_the_whole_of_what_has_changed() -> None:
-    before, after = "def eat():\n    bite()\n", "def eat():\n    peel()\n    bite()\n"
-    shown = listing.diff(before, after)
-    assert re.sub(r"<(?!/?(ins|del)\b)[^>]*>", "", shown) == "def eat():\n<ins>    peel()\n</ins>    bite()\n"
+def test_a_page_shows_the_whole_of_a_part_with_the_step_beside_each_line(number: int) -> None:
+    text = maker.whole_file(number)
+    lines = re.findall(
+        r'<span class="line"[^>]*><span class="of">(?:<a href="part(\d)\.html#step-(\S+)">(\S+)</a>)?</span>', text
+    )
+    files = course.part(number).changed
+    whole = [each for after in files.values() for each in zip(after.lines, after.steps, strict=True)]
+    assert [step for _, _, step in lines] == [step if line else "" for line, step in whole]
+    assert all((part, name) == (step[0], step.replace(".", "-")) for part, name, step in lines if step)
+    summaries = [f"part{number}/{name}, {len(after.lines)} lines" for name, after in files.items()]
+    assert re.findall(r"<summary>(.*)</summary>", text) == summaries
+
+
+def test_a_slide_has_room_for_the_code_on_it() -> None:
+    long = [
+        (slide.where, each.name, each.rows)
+        for path in course.files()
+        for slide in course.slides(path)
+        for each in deck.listings(slide)
+        if slide.edits and each.rows > deck.ROWS
+    ]
+    assert long == []
 
 
 def test_the_agenda_sums_the_minutes_of_the_day() -> None:
-    minutes = [course.front_matter(path)[1] for path in maker.slide_files()]
-    table = maker.agenda()
+    minutes = [course.front_matter(path)[1] for path in course.files()]
+    table = events.agenda_table()
     assert f"**{sum(minutes)} minutes of slides, " in table
     taught = [int(found) for found in re.findall(r"\| (\d+) \| \[", table)]
     assert sum(taught) == sum(minutes)
-    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(maker.ORDER)
+    assert set(re.findall(r"decks/(\w+)\.html", table)) == set(course.ORDER)
 
 
 def test_every_test_that_the_protocol_names_is_there() -> None:
@@ -220,15 +221,15 @@ def test_a_conversation_that_is_not_there_fails_the_build(slides: Path, mark: st
 
 @pytest.mark.parametrize("number", PARTS)
 def test_every_step_has_its_check_in_the_table(number: int) -> None:
-    table = maker.checks(number)
+    table = maker.table_of_checks(number)
     rows = re.findall(r"^\| \[(\S+) (.+?)\]\(#step-(\S+)\) \| (.+) \|$", table, re.MULTILINE)
     assert [(step, title) for step, title, _, _ in rows] == [(s.id, s.title) for s in course.part(number).steps]
     assert all(step.replace(".", "-") == name and said.endswith(".") for step, _, name, said in rows)
 
 
 def test_a_notebook_is_a_page_with_its_outputs() -> None:
-    *_, path = notebooks.stored()
-    text = notebooks.page(path)
+    *_, path = notebook_pages.notebook_files()
+    text = notebook_pages.page(path)
     assert text.startswith("---\ntitle: Part 3 in the laboratory\n---\n\n# Part 3 in the laboratory: volumes\n")
     assert '```python\nplugin.docker("docker volume rm mango")\n```\n\n<div class="output"><div class="lab">' in text
     assert "<div class=\"output\"><pre>['aside', 'escape', 'volumes']</pre></div>" in text
@@ -239,7 +240,7 @@ def test_a_notebook_that_failed_fails_the_build(tmp_path: Path) -> None:
     failed = {"id": "peel", "cell_type": "code", "source": ["peel()"], "outputs": [{"output_type": "error"}]}
     path.write_text(json.dumps({"cells": [{"id": "a", "cell_type": "markdown", "source": ["# A"]}, failed]}))
     with pytest.raises(CourseError, match=r"part1\.ipynb: the cell peel has printed, or failed\. Run it again: "):
-        notebooks.page(path)
+        notebook_pages.page(path)
 
 
 # What takes longer: the whole site
@@ -250,7 +251,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the site."""
     folder = tmp_path_factory.mktemp("site")
     before = time.monotonic()
-    maker.build(folder)
+    build.build(folder)
     (folder / "seconds").write_text(str(time.monotonic() - before))
     return folder
 
@@ -259,7 +260,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @needs_mkdocs
 def test_the_site_is_built_in_ten_seconds_without_a_warning(built: Path) -> None:
     assert float((built / "seconds").read_text()) < 10
-    for name in maker.ORDER:
+    for name in course.ORDER:
         assert (built / f"{name}.html").is_file()
         assert (built / "decks" / f"{name}.html").is_file()
     for number in PARTS:
@@ -341,7 +342,7 @@ def test_a_hole_in_a_page_fails_the_build(tmp_path: Path, spoilt: str, said: str
 @pytest.mark.slow
 @needs_mkdocs
 def test_the_site_is_served_where_it_says_until_ctrl_c() -> None:
-    command = [sys.executable, "-P", "-c", "from workshop import site; raise SystemExit(site.serve())"]
+    command = [sys.executable, "-P", "-c", "from workshop.course.site import build; raise SystemExit(build.serve())"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as serving:
         assert serving.stdout
         address = re.search(r"http://127\.0\.0\.1:\d+/", serving.stdout.readline())
@@ -371,8 +372,8 @@ def fetched(address: str, seconds: float = 20, wanted: str = "") -> str:
 
 def test_without_chromium_the_pdf_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(setup.Lacking, match=r"apt-get install chromium$"):
-        maker.pdf(tmp_path)
+    with pytest.raises(repository.Lacking, match=r"apt-get install chromium$"):
+        build.pdf(tmp_path)
 
 
 def test_the_vendored_files_have_their_licences_and_name_no_map() -> None:
@@ -395,4 +396,4 @@ def test_the_vendored_files_have_their_licences_and_name_no_map() -> None:
     ],
 )
 def test_two_spaces_set_code_off_in_a_hint(text: str, made: str) -> None:
-    assert maker.with_code_marked(text) == made
+    assert maker.mark_code(text) == made

@@ -51,7 +51,7 @@ def allow(suite: pytest.Pytester, *rows: str) -> None:
 
 
 def run(suite: pytest.Pytester, *words: str) -> pytest.RunResult:
-    return suite.runpytest_inprocess("-p", "workshop.skips", "-p", "no:cacheprovider", "-ra", *words)
+    return suite.runpytest_inprocess("-p", "workshop.checker.skips", "-p", "no:cacheprovider", "-ra", *words)
 
 
 @pytest.mark.parametrize("kind", LEFT_OUT)

@@ -20,21 +20,23 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import Plugin, accepts, private_folder
-from workshop.trace import Refused, place, proxy, recording, verb
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts
+from workshop.protocol.exchange import Address, exchange, request
+from workshop.trace import place, proxy, recording, trace
 from workshop.trace.conversation import Clock
+from workshop.trace.errors import Refused
 from workshop.trace.mask import Mask
 from workshop.trace.proxy import Proxy, hang_up
-from workshop.trace.recording import KEPT, Call, Message
-from workshop.trace.screen import Screen, noted, shown_body
-from workshop.trace.verb import Options
-from workshop.wire import Address, exchange, request
+from workshop.trace.recording import BODY_LIMIT, Call, Message
+from workshop.trace.screen import Screen, body_text, wrap_sentences
+from workshop.trace.trace import Options
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 START = (
-    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+    "import json, sys; from workshop.trace import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
 )
 
 
@@ -61,12 +63,12 @@ class Proxied:
         self.calls: list[Call] = []
         self.path = folder / "public.sock"
         self.serve = serve
-        self.plugin = place.bound(folder / "private.sock")
+        self.plugin = place.bind_socket(folder / "private.sock")
         self.threads: list[threading.Thread] = []
         self.acceptor = threading.Thread(target=self.accept)
         self.acceptor.start()
         self.proxy = Proxy(self.calls.append, Clock(), lambda: Address(path=str(folder / "private.sock")).connect(5))
-        self.proxy.serve(place.bound(self.path))
+        self.proxy.serve(place.bind_socket(self.path))
 
     def accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -263,10 +265,10 @@ def test_large_bodies_stream_through_and_are_cut_where_they_are_shown(proxied: S
     wait_for(lambda: through.done, "the call")
     assert [(call.path, call.status, call.failure) for call in through.done] == [("/VolumeDriver.Create", 200, "")]
     (call,) = through.done
-    assert len(call.request.body) == len(call.answer.body) == KEPT
+    assert len(call.request.body) == len(call.answer.body) == BODY_LIMIT
     assert (call.request.size, call.answer.size) == (size, size)
     assert call.as_json()["answer_size"] == size
-    assert shown_body(call.answer).endswith(f"(cut: it has {size} bytes)")
+    assert body_text(call.answer).endswith(f"(cut: it has {size} bytes)")
 
 
 def test_a_plugin_that_refuses_a_large_body_before_it_has_read_it(proxied: Start) -> None:
@@ -288,8 +290,8 @@ def test_a_plugin_that_refuses_a_large_body_before_it_has_read_it(proxied: Start
 
 def test_a_cut_does_not_go_through_a_character() -> None:
     message = Message()
-    message.add(b"x" + "é".encode() * KEPT)
-    assert message.text() == "x" + "é" * (KEPT // 2 - 1)
+    message.add(b"x" + "é".encode() * BODY_LIMIT)
+    assert message.text() == "x" + "é" * (BODY_LIMIT // 2 - 1)
 
 
 @pytest.mark.parametrize(
@@ -398,9 +400,9 @@ def test_a_body_that_cannot_be_read_is_masked_whole(body: str) -> None:
 
 
 def test_a_body_that_was_cut_is_masked_whole() -> None:
-    masked = Mask()(call_with('{"Opts": {"p": "' + "hunter2" * KEPT))
+    masked = Mask()(call_with('{"Opts": {"p": "' + "hunter2" * BODY_LIMIT))
     assert "hunter2" not in json.dumps(masked.as_json())
-    assert masked.as_json()["request_size"] > KEPT
+    assert masked.as_json()["request_size"] > BODY_LIMIT
 
 
 def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
@@ -424,7 +426,7 @@ def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.Captur
         _, calls = recording.read(file)
         lines = file.read_text().splitlines()[1:]
         assert [call.as_json() for call in calls] == [json.loads(line) for line in lines], file
-        assert verb.show(file) == 0
+        assert trace.show(file) == 0
     shown = capsys.readouterr().out
     assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert "\033" not in shown
@@ -435,20 +437,20 @@ def test_the_recordings_of_real_engines_are_read_and_shown(capsys: pytest.Captur
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r").write_text(text)
-    assert verb.show(tmp_path / "r") == 2
+    assert trace.show(tmp_path / "r") == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "is no recording of ours. Record one: ./workshop trace --record FILE" in said
-    assert verb.show(tmp_path / "none") == 2
+    assert trace.show(tmp_path / "none") == 2
 
 
 def test_sentences_fit_80_columns_and_what_is_copied_stays_whole() -> None:
     path, command = f"/run/{'a-long-name/' * 8}ddd.sock", "./workshop trace --tcp 127.0.0.1:5001 --to 127.0.0.1:5000"
-    assert noted(f"Give both:   {command}") == [f"Give both:   {command}"]
-    assert noted(f"Both ends of a conversation have to be given:   {command}") == [
+    assert wrap_sentences(f"Give both:   {command}") == [f"Give both:   {command}"]
+    assert wrap_sentences(f"Both ends of a conversation have to be given:   {command}") == [
         "Both ends of a conversation have to be given:",
         f"    {command}",
     ]
-    assert noted(f"There is no socket at {path}. Start it:\n    {path} --now") == [
+    assert wrap_sentences(f"There is no socket at {path}. Start it:\n    {path} --now") == [
         "There is no socket at",
         f"{path}.",
         "Start it:",
@@ -457,7 +459,7 @@ def test_sentences_fit_80_columns_and_what_is_copied_stays_whole() -> None:
 
 
 def test_what_trace_refuses_is_said_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    assert verb.main(Options(socket="/run/docker/plugins/nobody.sock")) == 1
+    assert trace.main(Options(socket="/run/docker/plugins/nobody.sock")) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[-1] == "    ./workshop trace --plugin FILE"
     assert [line for line in said if len(line) > 80] == []
@@ -606,12 +608,12 @@ def test_variables_without_a_value_count_as_not_set(monkeypatch: pytest.MonkeyPa
         raise Refused("This is enough.")
         yield
 
-    monkeypatch.setattr(verb, "public", public)
+    monkeypatch.setattr(trace, "publish", public)
     for name in ("DDD_SOCKET", "DDD_ROOT"):
         monkeypatch.setenv(name, "")
-    with verb.kept(Options(run="false"), print) as keeper:
-        assert keeper.plugin.root == Path("/var/lib/ddd")
-    assert verb.main(Options(run="false")) == 1
+    with trace.supervise(Options(run="false"), print) as supervisor:
+        assert supervisor.plugin.root == Path("/var/lib/ddd")
+    assert trace.main(Options(run="false")) == 1
     assert asked == [Path("/run/docker/plugins/ddd.sock")]
 
 
@@ -664,7 +666,7 @@ def test_a_socket_is_taken_and_given_back(tracing: Callable[..., Tracing], runni
 
 def test_signals_that_come_together(tracing: Callable[..., Tracing], folder: Path) -> None:
     path = folder / "ddd.sock"
-    with place.bound(path):
+    with place.bind_socket(path):
         theirs = path.stat()
         for _ in range(3):
             traced = tracing(socket=str(path))
@@ -689,7 +691,7 @@ def test_it_ends_when_nobody_reads_its_screen(tracing: Callable[..., Tracing], f
 def test_sockets_of_any_name_are_passed_over(folder: Path, name: bytes) -> None:
     path = folder / "m\xe4ngo.sock"
     with (
-        place.bound(path) as plugin,
+        place.bind_socket(path) as plugin,
         Address(path=str(path)).connect(1),
         plugin.accept()[0],
         socket.socket(socket.AF_UNIX) as other,
@@ -700,12 +702,12 @@ def test_sockets_of_any_name_are_passed_over(folder: Path, name: bytes) -> None:
 
 def test_a_connection_from_before_the_trace_is_told_of(folder: Path) -> None:
     path, said = folder / "ddd.sock", list[str]()
-    with place.bound(path) as plugin, Address(path=str(path)).connect(1) as docker, plugin.accept()[0]:
+    with place.bind_socket(path) as plugin, Address(path=str(path)).connect(1) as docker, plugin.accept()[0]:
         with place.in_place_of(path, said.append) as listener:
             assert said[0].startswith("Connections with the plugin that are open already: 1. They do not come through")
         listener.close()
         docker.close()
-    with place.bound(folder / "b") as other, place.in_place_of(folder / "b", said.append) as listener:
+    with place.bind_socket(folder / "b") as other, place.in_place_of(folder / "b", said.append) as listener:
         assert other and said[2:] == []
     listener.close()
 
@@ -736,23 +738,23 @@ def test_two_traces_of_one_socket_and_two_plugins_at_one(tracing: Callable[..., 
         place.in_place_of(running.socket, print),
     ):
         pass
-    with pytest.raises(Refused, match="has left a plugin"), place.public(running.socket):
+    with pytest.raises(Refused, match="has left a plugin"), place.publish(running.socket):
         pass
     assert running.call("Plugin.Activate").ok
     traced.end()
-    with pytest.raises(Refused, match="A plugin listens at"), place.public(running.socket):
+    with pytest.raises(Refused, match="A plugin listens at"), place.publish(running.socket):
         pass
 
 
 def test_a_plugin_that_ended_or_came_meanwhile(folder: Path) -> None:
     path, said = folder / "ddd.sock", list[str]()
     for replaced in (False, True):
-        plugin = place.bound(path)
+        plugin = place.bind_socket(path)
         with place.in_place_of(path, said.append) as listener:
             plugin.close()
             if replaced:
                 path.unlink()
-                newer = place.bound(path)
+                newer = place.bind_socket(path)
         listener.close()
         assert path.exists() == replaced
     newer.close()
@@ -762,8 +764,8 @@ def test_a_plugin_that_ended_or_came_meanwhile(folder: Path) -> None:
 
 def test_what_cannot_be_taken_is_said_in_a_sentence(folder: Path) -> None:
     (folder / "file").write_text("")
-    place.bound(folder / "stale.sock").close()
-    with place.bound(folder / "true.sock"):
+    place.bind_socket(folder / "stale.sock").close()
+    with place.bind_socket(folder / "true.sock"):
         (folder / "link.sock").symlink_to("true.sock")
         for name, sentence in {
             "none.sock": "There is no socket at",
@@ -810,5 +812,5 @@ def test_over_tcp(tracing: Callable[..., Tracing]) -> None:
     ],
 )
 def test_wrong_usage(options: Options, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verb.main(options) == 2
+    assert trace.main(options) == 2
     assert sentence in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """The wheel, in an empty environment and outside the clone: the checks for plugins that others write."""
 
+import itertools
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -9,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import Plugin, private_folder
+from workshop.course import course
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
@@ -45,13 +49,14 @@ def test_a_plugin_that_runs_is_checked(workshop: Path, part3: Plugin) -> None:
     done = check(workshop, "--socket", str(part3.socket))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Part 2" in done.stdout and "Part 3" in done.stdout
-    assert "3.19" in done.stdout and "give --plugin FILE or --run COMMAND" in " ".join(done.stdout.split())
+    assert "  skip  3.10 " in done.stdout and "give --plugin FILE or --run COMMAND" in " ".join(done.stdout.split())
 
 
 def test_a_plugin_is_started_and_checked(workshop: Path) -> None:
     done = check(workshop, "--run", f"{sys.executable} {ROOT / 'part3' / 'plugin.py'}")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "skip" not in done.stdout
+    assert re.findall(r"skip +(\S+)", done.stdout) == ["2.3", "2.4", "2.5"]
+    assert "which have to be beside the file of --plugin FILE" in " ".join(done.stdout.split())
 
 
 def test_ddd_is_in_it_and_says_what_it_lacks(workshop: Path) -> None:
@@ -71,10 +76,66 @@ def test_without_a_plugin_it_says_what_to_type(workshop: Path) -> None:
     assert "workshop check --socket" in done.stderr
 
 
+class Learner:
+    """Somebody who has installed the wheel, in an empty folder."""
+
+    def __init__(self, workshop: Path, folder: Path) -> None:
+        self.workshop = workshop
+        self.folder = folder
+
+    def __call__(self, *words: str, status: int = 0) -> str:
+        """Type a command; return what is printed, after what holds for all of them."""
+        environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "WORKSHOP_WORK")}
+        command = [str(self.workshop), *words]
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        text = done.stdout + done.stderr
+        assert done.returncode == status, text
+        assert "./workshop" not in text and str(ROOT) not in text, text
+        return text
+
+
+@pytest.fixture
+def learner(workshop: Path, tmp_path: Path) -> Learner:
+    return Learner(workshop, tmp_path)
+
+
+def test_part_1_is_done_in_an_empty_folder(learner: Learner) -> None:
+    assert "  workshop start " in learner()
+    learner("check", status=2)
+    assert "Made work/plugin.py from a skeleton" in learner("start")
+    steps = course.part(1).steps
+    for step, following in itertools.zip_longest(steps, steps[1:]):
+        assert f"  FAIL  {step.id} " in learner("check", status=1)
+        learner("hint")
+        learner("hint")
+        hint, edit = learner("hint"), learner("diff", step.id)
+        new = [line for each in step.edits for line in each.added]
+        assert all(f"      +{line}" in hint and f"\n+{line}" in edit for line in new)
+        for name, text in step.after.items():
+            (learner.folder / "work" / name).write_text(str(text))
+        said = learner("check", status=1 if following else 0)
+        assert f"  ok    {step.id} " in said
+    assert "Achievement unlocked!" in said and said.rstrip().endswith("workshop start 2    part 2")
+    assert "is the same as" in learner("diff")
+    assert "Part 2 " in learner("start")
+
+
+def test_part_2_and_its_certificates_need_no_clone(learner: Learner) -> None:
+    learner("start", "3")
+    said = learner("check", "2")
+    assert "5 of 5 steps pass." in said and "skip" not in said
+
+
+def test_the_tour_needs_no_clone(learner: Learner) -> None:
+    said = learner("tour")
+    assert said.count("Achievement unlocked!") == 3 and said.rstrip().endswith("workshop start")
+    assert os.listdir(learner.folder) == []
+
+
 def test_the_conformance_suite_is_in_it(workshop: Path, part3: Plugin) -> None:
     done = check(workshop, "--conformance", "--socket", str(part3.socket))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All cases pass." in done.stdout and "workshop check --socket" in done.stdout
+    assert re.search(r"must +\d+ ok +0 not", done.stdout) and "workshop check --socket" in done.stdout
     assert part3.call("VolumeDriver.List", {}).json["Volumes"] == []
 
 
@@ -115,7 +176,7 @@ def pytest_of_theirs(python: Path, folder: Path, *words: str, path: str) -> subp
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("ours", [[], ["-p", "workshop.checks"]], ids=["installed", "loaded"])
+@pytest.mark.parametrize("ours", [[], ["-p", "workshop.checker.pytest_plugin"]], ids=["installed", "loaded"])
 def test_it_leaves_the_pytest_of_others_alone(python_of_theirs: Path, project: Path, ours: list[str]) -> None:
     done = pytest_of_theirs(python_of_theirs, project, *ours, "--run=fast", "--profile", path="")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -134,7 +195,7 @@ def test_the_conformance_suite_runs_under_pytest(
     python_of_theirs: Path, project: Path, part3: Plugin, folder: str
 ) -> None:
     def says(*words: str) -> subprocess.CompletedProcess[str]:
-        suite = ["-p", "workshop.checks", "--pyargs", "workshop.conformance"]
+        suite = ["-p", "workshop.checker.pytest_plugin", "--pyargs", "workshop.checker.conformance"]
         place = project if folder == "theirs" else Path(folder)
         return pytest_of_theirs(python_of_theirs, place, *suite, *words, path="")
 

@@ -12,17 +12,18 @@ from typing import Any, NoReturn
 
 import click
 
-from workshop import interpreter, setup
+from workshop import install as setup
+from workshop import interpreter, repository
 
 MARKS = ("slow", "engine", "browser")
 
 
-def part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     """Return the number of a part. Reports speak of steps: whoever types one learns what is taken."""
     found = re.fullmatch(r"(?:part)?([1-3])", value or "")
     if value is not None and not found:
         number = next(iter(re.findall("[1-3]", value)), "1")
-        raise click.UsageError(f"check takes a part, 1, 2 or 3:   {setup.tool()} check {number}")
+        raise click.UsageError(f"check takes a part, 1, 2 or 3:   {repository.tool()} check {number}")
     return int(found[1]) if found else None
 
 
@@ -31,7 +32,7 @@ def part_number(_: click.Context, __: click.Parameter, value: str | None) -> int
 def cli(context: click.Context) -> int:
     """Write a Docker volume plugin in Flask, step by step."""
     if context.invoked_subcommand is None:
-        from workshop import learner
+        from workshop.course import learner
 
         return learner.status()
     return 0
@@ -41,7 +42,7 @@ def cli(context: click.Context) -> int:
 @click.option("--engine", is_flag=True, help="Do the same through docker and a real Docker Engine.")
 def tour(engine: bool) -> int:
     """Show the three parts at work, exchange by exchange."""
-    from workshop.tour import main as play
+    from workshop.course.tour import main as play
 
     return play(engine)
 
@@ -52,14 +53,14 @@ def tour(engine: bool) -> int:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(require: tuple[str, ...], install: bool, arguments: tuple[str, ...]) -> int:
     """Run the tests. All further ARGUMENTS go to pytest."""
-    root = setup.clone()
+    root = repository.clone_root()
     if install and not require:
         raise click.UsageError("--install is for what --require needs:   ./workshop test --require engine --install")
-    setup.machine(require, install)
+    setup.programs_for(require, install)
     for name in ("test", *(name for mark in require for name in setup.NEEDS[mark].extras)):
         setup.extra(name)
     left_out = [] if _chosen(arguments, root) else [mark for mark in MARKS if mark not in require]
-    status = _pytest(root, [*_options(left_out, require), *arguments])
+    status = run_pytest(root, [*_options(left_out, require), *arguments])
     _name_left_out([mark for mark in left_out if _in_use(mark, root)])
     return status
 
@@ -76,7 +77,7 @@ def _options(left_out: list[str], require: tuple[str, ...]) -> list[str]:
     return marks + [word for mark in require for word in ("--ddd-require", mark)]
 
 
-def _pytest(root: Path, options: list[str]) -> int:
+def run_pytest(root: Path, options: list[str]) -> int:
     # pytest stops what it started when it is interrupted; a SIGTERM would end it on the spot. A script's background
     # job starts with SIGINT ignored, and would pass that on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -108,7 +109,7 @@ def _name_left_out(marks: list[str]) -> None:
 
 
 @cli.command()
-@click.argument("part", required=False, callback=part_number)
+@click.argument("part", required=False, callback=_part_number)
 @click.option("--plugin", metavar="FILE", help="Check this plugin in Python, instead of work/plugin.py.")
 @click.option("--run", metavar="COMMAND", help="Check a plugin in any language: it is told DDD_SOCKET and DDD_ROOT.")
 @click.option("--socket", metavar="PATH", help="Check a plugin that already runs.")
@@ -125,12 +126,12 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
 def check(accept: bool, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
-    from workshop import check as verb
+    from workshop.course import check as verb
 
     if accept:
         for name in ("test", "notebooks"):
             setup.extra(name)
-        return verb.accept(setup.clone())
+        return verb.accept(repository.clone_root())
     return verb.main(verb.Options(**options))
 
 
@@ -138,7 +139,7 @@ def check(accept: bool, **options: Any) -> int:
 @click.argument("part", required=False, type=int)
 def start(part: int | None) -> int:
     """Put work/plugin.py where a part begins."""
-    from workshop import learner
+    from workshop.course import learner
 
     return learner.start(part)
 
@@ -147,7 +148,7 @@ def start(part: int | None) -> int:
 @click.argument("step", required=False)
 def hint(step: str | None) -> int:
     """Give the next hint for a step."""
-    from workshop import learner
+    from workshop.course import learner
 
     return learner.hint(step)
 
@@ -156,7 +157,7 @@ def hint(step: str | None) -> int:
 @click.argument("step", required=False)
 def diff(step: str | None) -> int:
     """Show your plugin beside the part's."""
-    from workshop import learner
+    from workshop.course import learner
 
     return learner.diff(step)
 
@@ -173,7 +174,7 @@ def diff(step: str | None) -> int:
 @click.option("--port", type=int, default=0, help="The page's port on loopback; a free one by default.")
 def trace(**options: Any) -> int:
     """Show what Docker and a plugin say to each other, as they say it."""
-    from workshop.trace import verb
+    from workshop.trace import trace as verb
 
     if click.get_current_context().invoked_subcommand is None:
         return verb.main(verb.Options(**options))
@@ -184,7 +185,7 @@ def trace(**options: Any) -> int:
 @click.argument("file")
 def show(file: str) -> int:
     """Show a conversation that was recorded."""
-    from workshop.trace import verb
+    from workshop.trace import trace as verb
 
     return verb.show(file)
 
@@ -193,18 +194,19 @@ def show(file: str) -> int:
 @click.option("--pdf", is_flag=True, help="Make a PDF of each deck, too.")
 def slides(pdf: bool) -> int:
     """Make the decks, as pages that need no network."""
-    from workshop import site
+    from workshop.course.site import build as build_module
+    from workshop.course.site import events
 
-    folder = setup.clone() / "site"
+    folder = repository.clone_root() / "site"
     for name in ("docs", "browser") if pdf else ("docs",):
         setup.extra(name)
     if pdf:
-        site.pdf(folder)
+        build_module.pdf(folder)
     else:
-        site.build_decks(folder)
+        build_module.build_decks(folder)
     made = "The decks and their PDFs" if pdf else "The decks"
     click.echo(f"{made} are in {folder / 'decks'}. Open one in a browser; the letter S shows the speaker's view.")
-    if old := site.outdated(folder):
+    if old := events.outdated(folder):
         click.echo(old)
     click.echo("The whole course as a site:   ./workshop site")
     return 0
@@ -214,7 +216,7 @@ def slides(pdf: bool) -> int:
 @click.option("--at", metavar="TIME", help="When the day begins; 9:30 by default.")
 def agenda(at: str | None) -> int:
     """Print the day by the clock, with its breaks, and what to cut first."""
-    from workshop import agenda as plan
+    from workshop.course import agenda as plan
 
     try:
         return plan.main(at or plan.START)
@@ -223,12 +225,20 @@ def agenda(at: str | None) -> int:
 
 
 @cli.command()
+def build() -> int:
+    """Write part1/ to part3/ anew from the steps in slides/."""
+    from workshop.course import course
+
+    return course.build(repository.clone_root())
+
+
+@cli.command()
 def site() -> int:
     """Serve the course as a site on this machine."""
     setup.extra("docs")
-    from workshop import site as pages
+    from workshop.course.site.build import serve
 
-    return pages.serve()
+    return serve()
 
 
 @cli.command()
@@ -236,7 +246,7 @@ def site() -> int:
 def lab(part: int | None) -> int:
     """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
     setup.extra("lab")
-    from workshop import jupyter
+    from workshop.course.notebooks import jupyter
 
     jupyter.serve(part)
 
@@ -245,7 +255,7 @@ def lab(part: int | None) -> int:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def docker(arguments: tuple[str, ...]) -> int:
     """Docker's commands of the course, for a machine without Docker."""
-    from workshop.practice import verb
+    from workshop.daemon.practice import docker as verb
 
     return verb.main(list(arguments))
 
@@ -255,7 +265,7 @@ def docker(arguments: tuple[str, ...]) -> int:
 @click.option("--quick", is_flag=True, help="Measure little, and no engine: only to see that it works.")
 def bench(docs: str | None, quick: bool) -> NoReturn:
     """Measure what part 3 costs, beside a plugin in Go and Docker's own driver."""
-    root = setup.clone()
+    root = repository.clone_root()
     setup.extra("serve")
     options = ["--quick"] if quick else []
     if docs is not None:
@@ -268,8 +278,8 @@ def bench(docs: str | None, quick: bool) -> NoReturn:
 @click.option("--yes", is_flag=True, help="Remove the volumes and all that is in them without a question.")
 def clean(yes: bool) -> int:
     """Remove what the course left on this machine."""
-    from workshop.clean import Places
-    from workshop.clean import main as tidy
+    from workshop.course.clean import Places
+    from workshop.course.clean import main as tidy
 
     def ask(question: str) -> bool:
         return click.confirm(question)
@@ -294,11 +304,11 @@ def _print_as_far_as_can_be() -> None:
 
 def _status() -> int:
     try:
-        return _number(cli.main(prog_name=setup.tool(), standalone_mode=False))
+        return _number(cli.main(prog_name=repository.tool(), standalone_mode=False))
     except click.ClickException as wrong:
         wrong.show()
         return wrong.exit_code
-    except setup.Lacking as lacking:
+    except repository.Lacking as lacking:
         click.echo(lacking, err=True)
         return 1
     except (click.Abort, KeyboardInterrupt):

@@ -38,39 +38,39 @@ def environment() -> dict[str, str]:
     The launcher starts this one with -I: then PYTHONPATH, PYTHONHOME and their like are left out. A tool that was
     installed by somebody runs as he runs his Python.
     """
-    return without_python() if sys.flags.ignore_environment else dict(os.environ)
+    return _without_python() if sys.flags.ignore_environment else dict(os.environ)
 
 
-def without_python() -> dict[str, str]:
+def _without_python() -> dict[str, str]:
     """Return this process's environment without what Python reads. PYTHON alone is the launcher's."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") or name == "PYTHON"}
 
 
 def for_pip() -> dict[str, str]:
     """Return the environment for our pip: of its configuration, the SOURCES only. Raises Unreadable."""
-    ours = {name: value for name, value in without_python().items() if not name.startswith("PIP_")}
-    told = {f"PIP_{option.upper().replace('-', '_')}": value for option, value in sources().items()}
+    ours = {name: value for name, value in _without_python().items() if not name.startswith("PIP_")}
+    told = {f"PIP_{option.upper().replace('-', '_')}": value for option, value in _sources().items()}
     return ours | told | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def sources() -> dict[str, str]:
+def _sources() -> dict[str, str]:
     """Return what the user has told pip of the SOURCES, in files and in variables. Raises Unreadable."""
     # pip passes over a value that is empty
-    return {SOURCES[option]: value for option, value in configured() if option in SOURCES and value}
+    return {SOURCES[option]: value for option, value in _configured() if option in SOURCES and value}
 
 
-def configured() -> Iterator[tuple[str, str]]:
+def _configured() -> Iterator[tuple[str, str]]:
     """Yield pip's configuration as `pip install` reads it, the stronger value later.
 
     Source: pip's documentation, "Configuration"; pip/_internal/cli/parser.py for the order of the sections.
     """
-    parsers = [read(file) for file in files()]
+    parsers = [_read(file) for file in files()]
     for section in ("global", "install"):
         for parser in parsers:
             yield from parser.items(section) if parser.has_section(section) else ()
     for name, value in os.environ.items():
         if name.startswith("PIP_"):
-            yield normal(name.removeprefix("PIP_")), value
+            yield _normal(name.removeprefix("PIP_")), value
 
 
 def files() -> list[Path]:
@@ -87,10 +87,10 @@ def files() -> list[Path]:
     return [folder / "pip.conf" for folder in folders] + ([Path(named)] if named else [])
 
 
-def read(file: Path) -> configparser.RawConfigParser:
+def _read(file: Path) -> configparser.RawConfigParser:
     """Return a configuration file of pip's; an empty one where there is none. Raises Unreadable."""
     parser = configparser.RawConfigParser()
-    parser.optionxform = normal  # type: ignore[method-assign, assignment]
+    parser.optionxform = _normal  # type: ignore[method-assign, assignment]
     try:
         parser.read(file)
     except (configparser.Error, UnicodeError) as error:
@@ -98,7 +98,7 @@ def read(file: Path) -> configparser.RawConfigParser:
     return parser
 
 
-def normal(name: str) -> str:
+def _normal(name: str) -> str:
     """Return an option's name as pip compares it: PIP_INDEX_URL, index_url and --index-url are one."""
     return name.lower().replace("_", "-").removeprefix("--")
 
@@ -106,7 +106,7 @@ def normal(name: str) -> str:
 def main(module: str, *arguments: str) -> NoReturn:
     """Become this Python with a module: pip with its sources, or another one."""
     try:
-        surroundings = for_pip() if module == "pip" else without_python()
+        surroundings = for_pip() if module == "pip" else _without_python()
     except Unreadable as error:
         sys.exit(str(error))
     # in place of this process: what the launcher has locked stays locked as long as pip runs

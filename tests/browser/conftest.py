@@ -82,4 +82,4 @@ def page(watched: Callable[..., Watched]) -> Page:
 @pytest.fixture
 def element() -> Path:
     """The file of the element."""
-    return Path(__file__).parents[2] / "src" / "workshop" / "web" / "conversation.js"
+    return Path(__file__).parents[2] / "src" / "workshop" / "trace" / "static" / "conversation.js"

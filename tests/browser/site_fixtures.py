@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from workshop import site as maker
+from workshop.course.site import build
 
 AT_HOME = ("file:", "data:", "blob:", "about:")
 CONTRASTS = """
@@ -89,7 +89,7 @@ def machine() -> str:
 def site(machine: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the built site."""
     folder = tmp_path_factory.mktemp("site")
-    maker.build(folder)
+    build.build(folder)
     return folder
 
 
@@ -97,6 +97,6 @@ def site(machine: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def chromium(machine: str) -> Iterator[Chromium]:
     """A browser, whose pages are closed with it."""
     with importlib.import_module("playwright.sync_api").sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=machine, args=maker.CHROMIUM + maker.QUIET)
+        browser = playwright.chromium.launch(executable_path=machine, args=build.CHROMIUM + build.QUIET)
         yield Chromium(browser)
         browser.close()

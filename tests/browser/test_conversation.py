@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workshop import web
-from workshop.process import private_folder
+from workshop.plugins.folders import private_folder
+from workshop.protocol.exchange import Address, exchange, request
+from workshop.trace import live
+from workshop.trace import page as web
 from workshop.trace.recording import header
-from workshop.web import live
-from workshop.wire import Address, exchange, request
 
 from .conftest import Watched
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 START = (
-    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+    "import json, sys; from workshop.trace import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
 )
 
 
@@ -45,17 +45,17 @@ MISSING = '{"Err": "no such volume <b>mango</b>"}'
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., live.Web]]:
+def serve() -> Iterator[Callable[..., live.PageServer]]:
     with ExitStack() as servers:
 
-        def start(port: int = 0) -> live.Web:
-            return servers.enter_context(live.Web(live.Feed(header("test")), port))
+        def start(port: int = 0) -> live.PageServer:
+            return servers.enter_context(live.PageServer(live.Feed(header("test")), port))
 
         yield start
 
 
 @pytest.fixture
-def server(serve: Callable[..., live.Web]) -> live.Web:
+def server(serve: Callable[..., live.PageServer]) -> live.PageServer:
     return serve()
 
 
@@ -76,7 +76,7 @@ def focused(page: Page) -> str:
     return str(text)
 
 
-def test_arrows_appear_as_calls_come(page: Page, server: live.Web) -> None:
+def test_arrows_appear_as_calls_come(page: Page, server: live.PageServer) -> None:
     page.goto(server.url)
     page.get_by_text("Waiting for the first call").wait_for()
     server.feed.call(row(1, "Create", pending=True, status=0))
@@ -112,7 +112,7 @@ def test_the_whole_way_from_a_caller_to_the_page(page: Page) -> None:
 
 
 def test_the_page_goes_on_where_it_was_when_the_line_breaks(
-    watched: Callable[..., Watched], serve: Callable[..., live.Web], monkeypatch: pytest.MonkeyPatch
+    watched: Callable[..., Watched], serve: Callable[..., live.PageServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, connections = serve(), list[socket.socket]()
     accept = server.server.process_request
@@ -133,7 +133,9 @@ def test_the_page_goes_on_where_it_was_when_the_line_breaks(
     expect_count(page, 2)
 
 
-def test_the_page_comes_back_with_the_server(watched: Callable[..., Watched], serve: Callable[..., live.Web]) -> None:
+def test_the_page_comes_back_with_the_server(
+    watched: Callable[..., Watched], serve: Callable[..., live.PageServer]
+) -> None:
     first, browser = serve(), watched()
     page = browser.page(first.url)
     first.feed.call(row(1, "Create", "old"))
@@ -148,7 +150,7 @@ def test_the_page_comes_back_with_the_server(watched: Callable[..., Watched], se
     assert page.locator(".state").text_content() == "live"
 
 
-def test_the_token_leaves_the_address_bar_and_the_page_can_be_loaded_again(page: Page, server: live.Web) -> None:
+def test_the_token_leaves_the_address_bar_and_the_page_can_be_loaded_again(page: Page, server: live.PageServer) -> None:
     server.feed.call(row(1))
     page.goto(server.url)
     page.wait_for_url(f"http://127.0.0.1:{server.port}/")
@@ -157,7 +159,7 @@ def test_the_token_leaves_the_address_bar_and_the_page_can_be_loaded_again(page:
     assert page.evaluate("document.cookie") == ""
 
 
-def test_a_click_shows_request_and_answer_as_they_were_written(page: Page, server: live.Web) -> None:
+def test_a_click_shows_request_and_answer_as_they_were_written(page: Page, server: live.PageServer) -> None:
     server.feed.call(row(1, answer=MISSING))
     page.goto(server.url)
     calls(page).first.click()
@@ -169,7 +171,7 @@ def test_a_click_shows_request_and_answer_as_they_were_written(page: Page, serve
     assert page.locator(".detail").count() == 0
 
 
-def test_the_keyboard(page: Page, server: live.Web) -> None:
+def test_the_keyboard(page: Page, server: live.PageServer) -> None:
     for n, name in enumerate(["a", "b", "c", "d"], start=1):
         server.feed.call(row(n, name=name))
     server.feed.note("between")
@@ -191,7 +193,7 @@ def test_the_keyboard(page: Page, server: live.Web) -> None:
     assert "VolumeDriver.Get a." in focused(page)
 
 
-def test_the_filter(page: Page, server: live.Web) -> None:
+def test_the_filter(page: Page, server: live.PageServer) -> None:
     for n in range(1, 7):
         server.feed.call(row(n, name="mango" if n % 2 else "plum"))
     server.feed.call(row(7, "List", request="{}\n"))
@@ -212,7 +214,7 @@ def test_the_filter(page: Page, server: live.Web) -> None:
     assert page.locator("li").count() == 9
 
 
-def test_a_screen_reader_finds_a_list_of_buttons_that_say_all(page: Page, server: live.Web) -> None:
+def test_a_screen_reader_finds_a_list_of_buttons_that_say_all(page: Page, server: live.PageServer) -> None:
     server.feed.call(row(1, "Create", at=0.5))
     server.feed.call(row(2, status=0, failure="the connection was closed without an answer"))
     page.goto(server.url)
@@ -224,7 +226,9 @@ def test_a_screen_reader_finds_a_list_of_buttons_that_say_all(page: Page, server
     assert shown.count('button "') == 2 and shown.count("- listitem") == 2
 
 
-def test_nothing_is_asked_of_anybody_else(watched: Callable[..., Watched], server: live.Web, element: Path) -> None:
+def test_nothing_is_asked_of_anybody_else(
+    watched: Callable[..., Watched], server: live.PageServer, element: Path
+) -> None:
     browser = watched()
     page = browser.page(server.url)
     server.feed.call(row(1, answer="<img src=http://example.org/x><script src=//example.org/y></script>"))
@@ -263,7 +267,7 @@ COLOURS = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_has_contrast_in_light_and_dark(
-    watched: Callable[..., Watched], server: live.Web, scheme: str
+    watched: Callable[..., Watched], server: live.PageServer, scheme: str
 ) -> None:
     server.feed.note("The plugin runs")
     for n, method in enumerate(["Create", "Get"], start=1):
@@ -279,7 +283,7 @@ def test_every_text_has_contrast_in_light_and_dark(
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
 
 
-def test_less_motion_for_those_who_ask_for_it(watched: Callable[..., Watched], server: live.Web) -> None:
+def test_less_motion_for_those_who_ask_for_it(watched: Callable[..., Watched], server: live.PageServer) -> None:
     names: dict[str, str] = {}
     for motion in ("reduce", "no-preference"):
         page = watched(reduced_motion=motion).page(server.url)
@@ -290,7 +294,7 @@ def test_less_motion_for_those_who_ask_for_it(watched: Callable[..., Watched], s
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_screen(watched: Callable[..., Watched], server: live.Web, width: int) -> None:
+def test_nothing_is_wider_than_the_screen(watched: Callable[..., Watched], server: live.PageServer, width: int) -> None:
     server.feed.call(row(1, "Create", name="v" * 255, answer=json.dumps({"Err": "no" * 3000})))
     page = watched(viewport={"width": width, "height": 800}).page(server.url)
     calls(page).first.click()
@@ -299,7 +303,7 @@ def test_nothing_is_wider_than_the_screen(watched: Callable[..., Watched], serve
 
 
 def test_five_thousand_calls_stay_usable(
-    page: Page, server: live.Web, record_testsuite_property: Callable[[str, object], None]
+    page: Page, server: live.PageServer, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     for n in range(1, 5001):
         server.feed.call(row(n, name=f"v{n % 50}", answer=MISSING if n % 7 == 0 else '{"Err": ""}'))
@@ -344,7 +348,7 @@ def test_the_example_opens_from_a_file(watched: Callable[..., Watched], element:
 def test_what_is_embedded_is_what_was_recorded(watched: Callable[..., Watched], element: Path, tmp_path: Path) -> None:
     lines = [header("a </script><b>title</b>"), row(1, answer='{"Err": "</script><!-- "}')]
     recording = "\n".join(map(json.dumps, lines))
-    (tmp_path / "page.html").write_text(f"<script src='{element.as_uri()}'></script>{web.embedded(recording)}")
+    (tmp_path / "page.html").write_text(f"<script src='{element.as_uri()}'></script>{web.element(recording)}")
     page = watched().page((tmp_path / "page.html").as_uri())
     expect_count(page, 1)
     assert page.locator(".what").text_content() == "</script><!-- "
@@ -362,7 +366,7 @@ def test_src_is_fetched_where_it_can_be_and_else_it_is_said(
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}"])
-def test_a_page_of_another_name_is_refused(server: live.Web, host: str) -> None:
+def test_a_page_of_another_name_is_refused(server: live.PageServer, host: str) -> None:
     for name, status in [(host.format(port=server.port), 421), (f"localhost:{server.port}", 200)]:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         connection.request("GET", f"/page.css?{server.url.partition('?')[2]}", headers={"Host": name})

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from workshop import course, deck
-from workshop import site as maker
+from workshop.course import course
+from workshop.course.site import build, deck
 
 from .site_fixtures import CONTRASTS, Chromium, chromium, machine, site
 
@@ -44,7 +44,17 @@ CUT = """
 """
 """Returns the slides that do not fit their sheet of paper, with a margin around them."""
 
-each_deck = pytest.mark.parametrize("name", maker.ORDER)
+BROKEN = """
+(slide) => [...document.querySelectorAll(`${slide} .edit`)].flatMap((listing) => {
+  const tall = listing.scrollHeight > listing.clientHeight + 1 ? [`${slide} is cut below`] : [];
+  const wide = [...listing.querySelectorAll('.line')].filter((line) =>
+    line.scrollWidth > line.clientWidth + 1 || line.offsetHeight > 1.5 * parseFloat(getComputedStyle(line).lineHeight));
+  return [...tall, ...wide.map((line) => line.textContent)];
+})
+"""
+"""Returns the lines of an edit that have no room on one line of a slide, and the slides whose edit is cut below."""
+
+each_deck = pytest.mark.parametrize("name", course.ORDER)
 each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -130,17 +140,31 @@ def test_every_picture_has_a_text(chromium: Chromium, site: Path) -> None:
 
 
 def test_code_is_pointed_at_stretch_by_stretch(chromium: Chromium, site: Path) -> None:
-    page = chromium.open(site / "decks" / "part1.html", "#/step-1-3-listen")
+    page = chromium.open(site / "decks" / "part1.html", "#/step-1-3-edit-1")
     seen = []
-    steps = page.locator("#step-1-3-listen .fragment").count()
+    steps = page.locator("#step-1-3-edit-1 .fragment").count()
     for _ in range(steps):
         page.keyboard.press("Space")
-        lines = page.locator("#step-1-3-listen .spoken")
+        lines = page.locator("#step-1-3-edit-1 .spoken")
         assert lines.count() and lines.last.is_visible()
         seen += lines.all_inner_texts()
     page.context.close()
     assert steps > 1
-    assert "".join(seen).split() == course.snippet("part1/plugin.py:listen").split()
+    (edit,) = course.step("1.3").edits
+    shown = [line[1:] for hunk in edit.hunks[:steps] for line in hunk.shown]
+    assert "".join(seen).split() == "\n".join(shown).split()
+
+
+@pytest.mark.parametrize("width", [1440, 1024])
+@each_deck
+def test_no_line_of_code_is_clipped_or_broken(chromium: Chromium, site: Path, name: str, width: int) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html", width=width, height=width * 9 // 16)
+    broken = []
+    for slide in slides(page):
+        show(page, slide)
+        broken += page.evaluate(BROKEN, f"#{slide}")
+    page.context.close()
+    assert broken == []
 
 
 def test_the_key_t_turns_light_into_dark(chromium: Chromium, site: Path) -> None:
@@ -206,14 +230,14 @@ def test_on_paper_each_slide_is_one_page_and_nothing_is_cut(chromium: Chromium, 
 
 
 def test_a_pdf_is_made(chromium: Chromium, site: Path) -> None:
-    made = maker.print_deck(chromium.browser, site / "decks" / "end.html")
+    made = build.print_deck(chromium.browser, site / "decks" / "end.html")
     pages = made.read_bytes().count(b"/Type /Page\n")
     made.unlink()
     assert pages == len(course.slides(course.folder() / "end.md"))
 
 
 def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:
-    for name in maker.ORDER:
+    for name in course.ORDER:
         chromium.open(site / "decks" / f"{name}.html").context.close()
     assert not chromium.left
     assert not chromium.errors

@@ -6,10 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from workshop.course import course
+
 from .site_fixtures import CONTRASTS, Chromium, chromium, machine, site
 
 pytestmark = pytest.mark.browser
 __all__ = ["chromium", "machine", "site"]
+
+CLIPPED = """
+() => [...document.querySelectorAll('.edit .line, .whole .line')].filter((line) => {
+  const box = line.closest('pre').getBoundingClientRect(), here = line.getBoundingClientRect();
+  const height = parseFloat(getComputedStyle(line).lineHeight);
+  return here.right > box.right + 1 || line.scrollWidth > line.clientWidth + 1 || here.height > height * 1.5;
+}).map((line) => line.textContent)
+"""
+"""Returns the lines of code that reach over their box, or that have no room on one line."""
 
 
 def pages(site: Path) -> list[Path]:
@@ -78,7 +89,7 @@ def test_a_conversation_follows_the_palette(chromium: Chromium, site: Path) -> N
 def test_the_search_finds_what_is_on_a_page_without_a_server(chromium: Chromium, site: Path) -> None:
     page = chromium.open(site / "index.html")
     page.keyboard.press("/")
-    page.keyboard.type("mountinfo")
+    page.keyboard.type("contextmanager")
     page.locator(".md-search-result__link").first.wait_for()
     assert "part3.html" in page.locator(".md-search-result__link").first.get_attribute("href")
     page.context.close()
@@ -102,6 +113,18 @@ def test_what_is_copied_is_what_is_typed(chromium: Chromium, site: Path) -> None
     page.context.close()
     assert copied.startswith("docker run") and copied.rstrip().endswith("http://ddd/")
     assert not [line for line in copied.splitlines() if line.startswith((">", "$", "curl: "))]
+
+
+@pytest.mark.parametrize("width", [1440, 1024])
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_no_line_of_a_part_is_clipped_or_broken(chromium: Chromium, site: Path, part: int, width: int) -> None:
+    page = chromium.open(site / f"part{part}.html", width=width, height=900)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    lines = page.locator(".edit .line, .whole .line").count()
+    found = page.evaluate(CLIPPED)
+    page.context.close()
+    assert lines > len(course.part(part).after["plugin.py"].lines)
+    assert found == []
 
 
 def test_no_request_left_the_machine_and_nothing_broke(chromium: Chromium, site: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .engine import Engine, answers, wait_for
-from .images import BUSYBOX, OURS, PYTHON_BASE, REPOSITORY, import_busybox
+from .images import BUSYBOX, OURS, PYTHON_BASE, REPOSITORY, import_busybox, wheels_folder
 from .plugins import ask
 
 pytestmark = pytest.mark.engine
@@ -34,11 +36,13 @@ def engine(image: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def in_a_container(engine: Engine, program: str, clone: str, folder: Path = REPOSITORY) -> Iterator[None]:
+def in_a_container(
+    engine: Engine, program: str, clone: str, folder: Path = REPOSITORY, image: str = OURS
+) -> Iterator[None]:
     """Run a part on a terminal, as a reader does, until Ctrl-C: it must end well, and take its socket away."""
     keyboard, terminal = pty.openpty()
     try:
-        command = ["sh", "-c", f"{RUN.format(image=OURS, clone=clone)} {program}"]
+        command = ["sh", "-c", f"{RUN.format(image=image, clone=clone)} {program}"]
         process = engine.spawn(command, input=terminal, output=terminal, folder=folder)
         os.close(terminal)
 
@@ -46,7 +50,7 @@ def in_a_container(engine: Engine, program: str, clone: str, folder: Path = REPO
             assert process.poll() is None, os.read(keyboard, 10_000).decode()
             return answers(engine.plugins / "ddd.sock")
 
-        wait_for(ready, "the plugin in its container")
+        wait_for(ready, "the plugin in its container", 60)
         yield
         os.write(keyboard, b"\x03")
         assert process.wait(20) == 0
@@ -82,6 +86,17 @@ def test_part_2_is_found_and_activated_from_its_container(engine: Engine, name: 
 def test_part_3_serves_other_containers_from_its_own(engine: Engine, name: str, clone: str) -> None:
     with in_a_container(engine, "python part3/plugin.py", clone):
         use(engine, name)
+
+
+def test_a_part_runs_in_pythons_own_image_by_the_line_of_the_readme(engine: Engine, name: str) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (line,) = re.findall(r"^\$ docker run .* python:3\.13-slim (sh -c '.*')$", readme, re.MULTILINE)
+    # the base that stands for Python's image has python and pip in a venv only, and the packages come from a folder
+    script = f"python3 -m venv /tmp/venv && PATH=/tmp/venv/bin:$PATH && {shlex.split(line)[2]}"
+    wheels = f"-v {wheels_folder()}:/wheels -e PIP_NO_INDEX=1 -e PIP_FIND_LINKS=/wheels"
+    with in_a_container(engine, f"sh -c {shlex.quote(script)}", f"{CLONE} {wheels}", image=PYTHON_BASE):
+        failed = engine.docker("volume", "create", "--driver=ddd", name, check=False)
+        assert "VolumeDriver.Create: ddd does not answer POST /VolumeDriver.Create." in failed.stderr
 
 
 @with_and_without_the_clone

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import Plugin, private_folder
-from workshop.wire import Address, exchange, request
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin
+from workshop.protocol.exchange import Address, exchange, request
 
 from .engine import Engine
 from .images import REPOSITORY, import_busybox
@@ -64,7 +65,7 @@ def practise(folder: Path, proxy: Proxy, release: str) -> Iterator[Conversation]
 
 def practice(folder: Path, release: str, words: list[str]) -> subprocess.CompletedProcess[str]:
     """Run the practice daemon on a folder of its own."""
-    line = [sys.executable, "-m", "workshop.practice.verb", "--engine", release, *words]
+    line = [sys.executable, "-m", "workshop.daemon.practice.docker", "--engine", release, *words]
     environment = os.environ | {"WORKSHOP_PRACTICE": str(folder)}
     return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
 

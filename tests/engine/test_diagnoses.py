@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mutants import MUTANTS
 from steps import STEPS
 
-from workshop import report
-from workshop.diagnose import docker_prints
-from workshop.process import private_folder
-from workshop.subject import PluginUnderTest
+from workshop.checker import steps
+from workshop.checker.diagnose import docker_prints
+from workshop.plugins.folders import private_folder
+from workshop.plugins.under_test import PluginUnderTest
 
 from .engine import Engine
 from .plugins import Part
@@ -47,7 +47,7 @@ def test_docker_prints_what_the_report_says(
     command, _ = wrong.command(tmp_path)
     with private_folder() as folder:
         plugin = PluginUnderTest(command, folder / "ddd.sock", folder / "root")
-        result = report.run_step(plugin, wrong.step, STEPS[wrong.step], None)
+        result = steps.run_step(plugin, wrong.step, STEPS[wrong.step], None)
         plugin.close()
     assert result.evidence
     said = re.sub(r"(create|get|remove) \w+-\w+:", r"\1 mango:", docker_prints(result.evidence))

@@ -84,6 +84,7 @@ TABLE: dict[str, dict[str, str]] = {
     "json-missing-comma": {f"{ETC}/json-missing-comma.json": '{"Name": "x" "Addr": "SPEC"}'},
     "json-words": {f"{ETC}/json-words.json": "no JSON"},
     "json-cut": {f"{ETC}/json-cut.json": '{"Addr": "SPEC"'},
+    "json-line-in-string": {f"{ETC}/json-line-in-string.json": '{"Addr": "SPEC\n}'},
     "json-cut-string": {f"{ETC}/json-cut-string.json": '{"Addr": "SP'},
     "json-empty": {f"{ETC}/json-empty.json": ""},
     "json-quotes": {f"{ETC}/json-quotes.json": "{'Addr': 'SPEC'}"},
@@ -128,8 +129,8 @@ for path, text in json.loads(sys.argv[1]).items():
 # The practice daemon beside the engine, which looks into the same folders. It need not wait.
 PRACTISE = """
 import json, sys
-from workshop.daemon import Daemon, DockerError
-from workshop.daemon.drivers import Clock
+from workshop.daemon.daemon import Daemon, DockerError
+from workshop.daemon.calls import Clock
 class Hurried(Clock):
     time = 0.0
     def now(self): return self.time
@@ -155,10 +156,7 @@ class Refusing(Recorder):
 def engine_with_table(machine: None) -> Iterator[Engine]:
     """An engine whose folders hold every row of the table, with the plugins behind them."""
     with Engine() as engine, ExitStack() as servers:
-        layer = f"{engine.folder}/layers/usr"
-        overlay = f"lowerdir=/usr/lib,upperdir={layer}/upper,workdir={layer}/work"
-        engine.run("mkdir", "-p", f"{layer}/upper", f"{layer}/work")
-        engine.run("mount", "-t", "overlay", "-o", overlay, "overlay", "/usr/lib")
+        make_usr_lib_writable(engine)
         files = {path: text for row in TABLE.values() for path, text in row.items()}
         for path in [path for path, text in files.items() if text == "socket"]:
             place = Path(path.replace(RUN, str(engine.plugins)))
@@ -171,6 +169,14 @@ def engine_with_table(machine: None) -> Iterator[Engine]:
         servers.enter_context(gunicorn(engine, TCP))
         servers.enter_context(gunicorn(engine, TLS, *secured(engine)))
         yield engine
+
+
+def make_usr_lib_writable(engine: Engine) -> None:
+    """Let a test put files where packages do, which only the engine and the commands beside it see."""
+    layer = f"{engine.folder}/layers/usr"
+    overlay = f"lowerdir=/usr/lib,upperdir={layer}/upper,workdir={layer}/work"
+    engine.run("mkdir", "-p", f"{layer}/upper", f"{layer}/work")
+    engine.run("mount", "-t", "overlay", "-o", overlay, "overlay", "/usr/lib")
 
 
 def filled(text: str) -> str:
@@ -244,7 +250,7 @@ def test_a_look_into_the_folders_finds_the_same_plugins(machine: None) -> None:
         engine.run(sys.executable, "-c", WRITE, json.dumps(texts))
         engine.docker("volume", "ls")
         found = json.loads(engine.output("info", "--format={{json .Plugins.Volume}}"))
-        looked = "from workshop.daemon import Daemon; print(*(one.name for one in Daemon().store.all_drivers()))"
+        looked = "from workshop.daemon.daemon import Daemon; print(*(one.name for one in Daemon().store.all_drivers()))"
         practised = engine.run(sys.executable, "-c", looked, folder=REPOSITORY).stdout.split()
     assert sorted(practised) == sorted(found)
     assert set(found) == {"local", "top", "two.dots", "inner", "first", "second", "third"}

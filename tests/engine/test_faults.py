@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import shutil
 import signal
-import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from workshop.protocol.exchange import Address, exchange, request
 
 from .engine import Engine, answers, wait_for
 from .images import BUSYBOX, OURS
@@ -149,15 +148,8 @@ def assert_answers_hold(engine: Engine, state: dict[str, bool | None]) -> None:
 
 def api(engine: Engine, method: str, path: str, body: dict[str, str]) -> int:
     """The status of a call that `docker volume create` or `rm` makes, without 300 starts of docker."""
-    connection = http.client.HTTPConnection("docker", timeout=60)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(60)
-    connection.sock.connect(str(engine.socket))
-    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    response.read()
-    connection.close()
-    return response.status
+    sent = request(path.removeprefix("/"), body, method=method, content_type="application/json")
+    return exchange(Address(path=str(engine.socket)), path.removeprefix("/"), sent, timeout=60).status
 
 
 # The root goes away

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from workshop.daemon import Daemon, Mount
-from workshop.discovery import Places
-from workshop.practice.home import DiskRecord
-from workshop.wire import Shape
+from workshop.daemon.daemon import Daemon, Mount
+from workshop.daemon.practice.home import DiskRecord
+from workshop.protocol.discovery import Places
+from workshop.protocol.exchange import Shape
 
 from .engine import Engine
 from .record import program_of, version_of
@@ -376,7 +376,7 @@ def practised(real: Side, engine: Engine, tmp_path_factory: pytest.TempPathFacto
     mounts = [Mount(place, name, read_only=place == "/read") for name, place in VOLUMES.items()]
     daemon.container_create(mounts, "box", "busybox", ["true"])
     daemon.volume_create("labelled", labels={"stage": "test"})
-    program = [sys.executable, "-m", "workshop.practice.verb", "--engine", release]
+    program = [sys.executable, "-m", "workshop.daemon.practice.docker", "--engine", release]
     return Side(folder / "volumes", folder / "here", program, {"WORKSHOP_PRACTICE": str(folder)}, False)
 
 

@@ -20,7 +20,7 @@ from .plugins import SOCKET, Part
 
 pytestmark = pytest.mark.engine
 START = (
-    "import json, sys; from workshop.trace import verb; sys.exit(verb.main(verb.Options(**json.loads(sys.argv[1]))))"
+    "import json, sys; from workshop.trace import trace; sys.exit(trace.main(trace.Options(**json.loads(sys.argv[1]))))"
 )
 RUN = ["Get", "Create", "Get", "Mount", "Get", "Unmount"]
 

@@ -132,7 +132,7 @@ def test_a_name_that_leaves_the_root_is_refused_with_the_plugins_own_sentence(en
 def test_the_practice_daemon_sends_what_this_engine_sends_byte_for_byte(
     fresh_engine: Callable[[], Engine], name: str
 ) -> None:
-    from workshop.wire import request
+    from workshop.protocol.exchange import request
 
     engine = fresh_engine()
     shape = "20.10" if engine.output("version", "--format={{.Server.Version}}").startswith("20.10") else "28"

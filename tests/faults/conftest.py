@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop.process import private_folder
+from workshop.plugins.folders import private_folder
 
 from .ddd import DDD, SERVERS, Ddd
 

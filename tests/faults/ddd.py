@@ -11,8 +11,8 @@ from pathlib import Path
 
 from engine.engine import wait_for
 
-from workshop.process import Plugin
-from workshop.wire import Exchange
+from workshop.plugins.process import Plugin
+from workshop.protocol.exchange import Exchange
 
 DDD = Path(__file__).parents[1] / "serve.py"
 SERVERS = ("werkzeug", "gunicorn")

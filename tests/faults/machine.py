@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from hypothesis import strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from workshop.wire import Exchange
+from workshop.protocol.exchange import Exchange
 
 from .ddd import Ddd
 from .model import Call, Volume, Volumes, check, possible, seen

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from workshop.wire import Exchange
+from workshop.protocol.exchange import Exchange
 
 from .ddd import Ddd, mounts_of
 

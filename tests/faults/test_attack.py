@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from engine.engine import wait_for
 
-from workshop.wire import Exchange, exchange, read_answer, request
+from workshop.protocol.exchange import Exchange, exchange, read_answer, request
 
 from .canary import Canary
 from .conftest import Start, rm_held

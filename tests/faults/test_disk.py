@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from engine.engine import wait_for
 
-from workshop.process import sockets_of
-from workshop.wire import Exchange, failure, read_answer, request
+from workshop.plugins.kernel import open_sockets
+from workshop.protocol.exchange import Exchange, failure, read_answer, request
 
 from .conftest import Start, on_a_disk, rm_held
 from .ddd import GONE, SERVERS, Ddd
@@ -182,7 +182,7 @@ def connections(ddd: Ddd) -> int:
     """Return how many connections the plugin has open."""
     rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
     connected = {row[6] for row in rows if row[5] == "03"}
-    return sum(inode in connected for inode in sockets_of(str(ddd.worker())))
+    return sum(inode in connected for inode in open_sockets(str(ddd.worker())))
 
 
 def with_files_left(ddd: Ddd, free: int, endpoint: str) -> Exchange:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from engine.engine import wait_for
 
-from workshop.wire import Exchange
+from workshop.protocol.exchange import Exchange
 
 from .conftest import Start
 from .ddd import Ddd, State

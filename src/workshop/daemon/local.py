@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
-from workshop.daemon.drivers import DriverError, Volume
+from workshop.daemon.calls import DriverError
+from workshop.daemon.drivers import Volume
 
 
 class Local:

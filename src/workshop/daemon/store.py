@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from workshop.daemon.drivers import Broken, DriverError, Drivers, Line, Volume
+from workshop.daemon.calls import Broken, Client, DriverError
+from workshop.daemon.drivers import Drivers, Volume
 from workshop.daemon.local import Local
-from workshop.discovery import Found, Places, locate, scan
-from workshop.wire import Address
+from workshop.protocol.discovery import Found, Places, locate, scan
+from workshop.protocol.exchange import Address
 
 UNIQUE = "volume name must be unique"
 LOST = (
@@ -81,9 +82,9 @@ class Record:
 class Store:
     """The volumes that a daemon knows, and the drivers that it asks for them."""
 
-    def __init__(self, plugins: Places | Address, line: Line, record: Record, folder: Path | None) -> None:
+    def __init__(self, plugins: Places | Address, client: Client, record: Record, folder: Path | None) -> None:
         self.record = record
-        self.drivers = drivers_at(plugins, line, record)
+        self.drivers = _drivers_at(plugins, client, record)
         self.local = Local(lambda: record.data["local"], folder)
 
     @property
@@ -223,9 +224,9 @@ class Store:
         return [self.local, *self.drivers.all()]
 
 
-def drivers_at(plugins: Places | Address, line: Line, record: Record) -> Drivers:
+def _drivers_at(plugins: Places | Address, client: Client, record: Record) -> Drivers:
     """Return the plugins of these places, or the one at an address."""
     memory = lambda: record.data["plugins"]  # noqa: E731 - the record on disk is read anew before each verb
     if isinstance(plugins, Places):
-        return Drivers(lambda name: locate(name, plugins), lambda: scan(plugins), line, memory)
-    return Drivers(lambda name: Found(str(plugins)), lambda: [], line, memory, plugins)
+        return Drivers(lambda name: locate(name, plugins), lambda: scan(plugins), client, memory)
+    return Drivers(lambda name: Found(str(plugins)), lambda: [], client, memory, plugins)

@@ -9,10 +9,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 
-from workshop.trace.parser import Parser, Unreadable
+from workshop.trace.http_parser import Parser, Unreadable
 from workshop.trace.recording import Call, Message
 
-NO_ANSWER = "the connection was closed without an answer"  # as wire.failure says it
+NO_ANSWER = "the connection was closed without an answer"  # as Exchange.failure says it
 
 
 class Clock:
@@ -37,14 +37,14 @@ class Clock:
         return time.perf_counter() - self.zero
 
 
-Told = Callable[[Call], None]
+OnCall = Callable[[Call], None]
 
 
 class Conversation:
-    """What is said on one connection. told gets a copy of each call when it is asked, and again when it is answered."""
+    """What is said on one connection. on_call gets a copy of each call, when it is asked and when it is answered."""
 
-    def __init__(self, clock: Clock, told: Told) -> None:
-        self.clock, self.told = clock, told
+    def __init__(self, clock: Clock, on_call: OnCall) -> None:
+        self.clock, self.on_call = clock, on_call
         self.waiting: deque[Call] = deque()
         self.asked_at: dict[int, float] = {}
         self.blind = False
@@ -74,7 +74,7 @@ class Conversation:
             method, path, _ = (yield from parser.line()).split(" ")
             call = self.begin(method, path, (yield from parser.headers()))
             yield from parser.body(call.request)
-            self.asked(call)
+            self.report_request(call)
 
     def answers(self, parser: Parser) -> Generator[None]:
         """Read the answers: they come in the order of the requests."""
@@ -105,18 +105,18 @@ class Conversation:
         self.waiting.append(call)
         return call
 
-    def asked(self, call: Call) -> None:
+    def report_request(self, call: Call) -> None:
         """Tell of a request that is whole. A plugin may have refused it before that."""
         if not call.done:
             self.asked_at[call.n] = self.clock.now()
-            self.told(dataclasses.replace(call, status=0, answer=Message()))
+            self.on_call(dataclasses.replace(call, status=0, answer=Message()))
 
     def finish(self, call: Call, failure: str = "") -> None:
         """Tell what came of a call."""
         self.waiting.remove(call)
         call.took = self.clock.now() - self.asked_at.pop(call.n)
         call.failure = failure
-        self.told(dataclasses.replace(call))
+        self.on_call(dataclasses.replace(call))
 
     def give_up(self, failure: str) -> None:
         """Tell of all that was not answered."""

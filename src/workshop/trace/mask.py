@@ -35,7 +35,7 @@ class Mask:
         except (ValueError, RecursionError):
             return dataclasses.replace(message, body=bytearray(MASKED.encode()), size=message.size)
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return of_text(message, self.hide(text) + "\n" * message.body.endswith(b"\n"))
+        return _of_text(message, self.hide(text) + "\n" * message.body.endswith(b"\n"))
 
     def answer(self, message: Message) -> Message:
         """Return a copy in which no secret that was sent before is left."""
@@ -43,7 +43,7 @@ class Mask:
         if text is None or not self.secrets:
             return message
         hidden = self.hide(text)
-        return message if hidden == text else of_text(message, hidden)
+        return message if hidden == text else _of_text(message, hidden)
 
     def value(self, value: Any, secret: bool = False) -> Any:
         """Return a JSON value with masked options, at any depth, and remember what was masked."""
@@ -64,7 +64,7 @@ class Mask:
         return text
 
 
-def of_text(message: Message, text: str) -> Message:
+def _of_text(message: Message, text: str) -> Message:
     """Return a copy of a message with another body; one that was cut stays marked as cut."""
     body = bytearray(text.encode("utf-8", "surrogatepass"))
     cut = message.size > len(message.body)

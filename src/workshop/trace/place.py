@@ -10,12 +10,12 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from workshop.setup import tool
-from workshop.trace import Refused
+from workshop.repository import tool
+from workshop.trace.errors import Refused
 
 
 @contextlib.contextmanager
-def turn(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Take turns with whoever makes sockets in this folder: a part of the course takes the same lock."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -25,7 +25,7 @@ def turn(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def alive(path: Path) -> bool:
+def _is_alive(path: Path) -> bool:
     """Tell whether somebody listens. Raises Refused where that cannot be tried."""
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(1)
@@ -38,7 +38,7 @@ def alive(path: Path) -> bool:
     return True
 
 
-def bound(path: Path, mode: int = 0o600) -> socket.socket:
+def bind_socket(path: Path, mode: int = 0o600) -> socket.socket:
     """Return a socket that listens at path. From its first instant nobody may use it whom the mode leaves out."""
     listener = socket.socket(socket.AF_UNIX)
     umask = os.umask(0o777 & ~mode)
@@ -61,7 +61,7 @@ def aside_of(path: Path) -> Path:
     return path.parent / ".trace" / path.name
 
 
-def fitting(path: Path) -> Path:
+def _check_length(path: Path) -> Path:
     """Return path as it is, if a socket can have it. Raises Refused."""
     if len(os.fsencode(path)) > 107:
         raise Refused(f"{path} is too long for a socket: choose a path of at most 107 bytes with DDD_SOCKET=…")
@@ -69,17 +69,17 @@ def fitting(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def public(path: Path) -> Iterator[socket.socket]:
+def publish(path: Path) -> Iterator[socket.socket]:
     """Give a listening socket at path; its file is removed at the end, and it is left to the user to close it.
 
     Raises Refused.
     """
-    fitting(path)
+    _check_length(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with turn(path.parent):
-            make_room(path)
-            listener = bound(path)
+        with _lock_folder(path.parent):
+            _make_room(path)
+            listener = bind_socket(path)
     except OSError as error:
         why = f"No socket can be made at {path}: {error.strerror}."
         raise Refused(f"{why} Run as root, or choose a place with DDD_SOCKET=…") from None
@@ -87,26 +87,26 @@ def public(path: Path) -> Iterator[socket.socket]:
     try:
         yield listener
     finally:
-        if is_same(path, ours):
+        if _is_same(path, ours):
             path.unlink()
 
 
-def make_room(path: Path) -> None:
+def _make_room(path: Path) -> None:
     """Remove the socket of a plugin that was killed, and nothing else. Raises Refused."""
-    if os.path.lexists(aside_of(path)) and alive(aside_of(path)):
+    if os.path.lexists(aside_of(path)) and _is_alive(aside_of(path)):
         raise Refused(f"A trace that was killed has left a plugin at {aside_of(path)}. Give it its place back:\n"
                       f"    {tool()} trace --socket {path}")  # fmt: skip
     if not os.path.lexists(path):
         return
     if not stat.S_ISSOCK(path.lstat().st_mode):
         raise Refused(f"{path} is there and is no socket. Look what it is, and move it away:   ls -l {path}")
-    if alive(path):
+    if _is_alive(path):
         raise Refused(f"A plugin listens at {path} already. End it, or trace it as it runs:\n"
                       f"    {tool()} trace --socket {path}")  # fmt: skip
     path.unlink()
 
 
-def is_same(path: Path, ours: os.stat_result) -> bool:
+def _is_same(path: Path, ours: os.stat_result) -> bool:
     """Tell whether the file at path is this one."""
     return os.path.lexists(path) and os.path.samestat(path.lstat(), ours)
 
@@ -122,11 +122,11 @@ def in_place_of(path: Path, note: Note) -> Iterator[socket.socket]:
     """
     aside, unheard = aside_of(path), connections_with(path)
     try:
-        check_place(path)
-        with turn(path.parent):
+        _check_place(path)
+        with _lock_folder(path.parent):
             aside.parent.mkdir(mode=0o700, exist_ok=True)
-            lock = only_one(path)
-            listener = take_place(path, aside, note, lock)
+            lock = _only_one(path)
+            listener = _take_place(path, aside, note, lock)
     except OSError as error:
         raise Refused(f"{path} cannot be taken: {error.strerror}. Run as root:   sudo {tool()} trace …") from None
     ours = path.stat()
@@ -136,9 +136,9 @@ def in_place_of(path: Path, note: Note) -> Iterator[socket.socket]:
     try:
         yield listener
     finally:
-        with turn(path.parent):
-            give_back(path, aside, ours, note)
-            leave(path, lock)
+        with _lock_folder(path.parent):
+            _give_back(path, aside, ours, note)
+            _unlock(path, lock)
 
 
 def connections_with(path: Path) -> int:
@@ -151,9 +151,9 @@ def connections_with(path: Path) -> int:
     return sum(row[5:6] == [b"03"] and row[7:] == [os.fsencode(path)] for row in rows)
 
 
-def check_place(path: Path) -> None:
+def _check_place(path: Path) -> None:
     """See whether a trace can stand in for this socket. Raises Refused."""
-    fitting(aside_of(path))
+    _check_length(aside_of(path))
     if path.is_symlink():
         raise Refused(f"{path} is a link. Name the socket itself:   {tool()} trace --socket {path.resolve()}")
     if not os.path.lexists(path) and not os.path.lexists(aside_of(path)):
@@ -163,7 +163,7 @@ def check_place(path: Path) -> None:
         raise Refused(f"{path} is no socket. Look for the plugin's:   ls -l {path.parent}")
 
 
-def only_one(path: Path) -> int:
+def _only_one(path: Path) -> int:
     """Return the lock that a living trace of this socket holds: the kernel frees it with the process."""
     lock = os.open(aside_of(path).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -175,7 +175,7 @@ def only_one(path: Path) -> int:
     return lock
 
 
-def leave(path: Path, lock: int) -> None:
+def _unlock(path: Path, lock: int) -> None:
     """Free the lock, and remove the folder that only a trace needs."""
     aside_of(path).with_suffix(".lock").unlink(missing_ok=True)
     os.close(lock)
@@ -183,33 +183,33 @@ def leave(path: Path, lock: int) -> None:
         aside_of(path).parent.rmdir()
 
 
-def take_place(path: Path, aside: Path, note: Note, lock: int) -> socket.socket:
+def _take_place(path: Path, aside: Path, note: Note, lock: int) -> socket.socket:
     """Put a socket of ours over the plugin's, with its mode and owner, and the plugin's aside."""
     try:
-        repair(path, aside, note)
-        if not alive(path):
+        _repair(path, aside, note)
+        if not _is_alive(path):
             raise Refused(f"Nobody listens at {path}. Start the plugin, or let trace start it:\n"
                           f"    {tool()} trace --plugin FILE")  # fmt: skip
         theirs, new = path.stat(), aside.with_suffix(".new")
         new.unlink(missing_ok=True)
-        listener = bound(new, stat.S_IMODE(theirs.st_mode))
+        listener = bind_socket(new, stat.S_IMODE(theirs.st_mode))
         if (theirs.st_uid, theirs.st_gid) != (os.geteuid(), os.getegid()):
             os.chown(new, theirs.st_uid, theirs.st_gid)
         os.link(path, aside)
         os.rename(new, path)
     except BaseException:
-        leave(path, lock)
+        _unlock(path, lock)
         raise
     return listener
 
 
-def repair(path: Path, aside: Path, note: Note) -> None:
+def _repair(path: Path, aside: Path, note: Note) -> None:
     """Undo what a trace that was killed has left. Raises Refused where two plugins live."""
     if not os.path.lexists(aside):
         return
-    if not alive(aside) or is_same(path, aside.lstat()):
+    if not _is_alive(aside) or _is_same(path, aside.lstat()):
         aside.unlink()
-    elif alive(path):
+    elif _is_alive(path):
         raise Refused(f"Two plugins listen, at {path} and at {aside}. End the older one, then start again:\n"
                       f"    {tool()} trace --socket {path}")  # fmt: skip
     else:
@@ -217,18 +217,18 @@ def repair(path: Path, aside: Path, note: Note) -> None:
         note(f"A trace that was killed had left the plugin at {aside}: it has its place back.")
 
 
-def give_back(path: Path, aside: Path, ours: os.stat_result, note: Note) -> None:
+def _give_back(path: Path, aside: Path, ours: os.stat_result, note: Note) -> None:
     """Give the plugin its place; one that has ended leaves none, and one that came meanwhile stays."""
     try:
-        living = alive(aside)
+        living = _is_alive(aside)
     except Refused:
         living = True  # it is busy
-    if living and (is_same(path, ours) or not os.path.lexists(path)):
+    if living and (_is_same(path, ours) or not os.path.lexists(path)):
         aside.rename(path)
         note(f"The plugin has its place at {path} back.")
         return
     aside.unlink(missing_ok=True)
-    if is_same(path, ours):
+    if _is_same(path, ours):
         path.unlink()
         note(f"The plugin ended during the trace. Start it again: nobody listens at {path}.")
     else:

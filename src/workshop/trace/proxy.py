@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from workshop.trace.conversation import Clock, Conversation, Told
+from workshop.trace.conversation import Clock, Conversation, OnCall
 
 GRACE = 2.0
 """How long a call that is under way may take to end when the trace ends, in seconds."""
@@ -21,9 +21,9 @@ class Proxy:
     more than a piece of 64 KiB is held for each direction.
     """
 
-    def __init__(self, told: Told, clock: Clock, reach: Callable[[], socket.socket] | None = None) -> None:
-        self.told, self.clock = told, clock
-        self.reach: Callable[[], socket.socket] = reach or nobody
+    def __init__(self, on_call: OnCall, clock: Clock, reach: Callable[[], socket.socket] | None = None) -> None:
+        self.on_call, self.clock = on_call, clock
+        self.reach: Callable[[], socket.socket] = reach or _no_plugin
         self.ended = threading.Event()
         self.lock = threading.Lock()
         self.open: dict[threading.Thread, tuple[list[socket.socket], Conversation]] = {}
@@ -45,8 +45,8 @@ class Proxy:
                 # no file descriptor is left, or this is the end
                 self.ended.wait(0.05)
                 continue
-            at_once(caller)
-            ends, conversation = [caller], Conversation(self.clock, self.told)
+            _disable_delay(caller)
+            ends, conversation = [caller], Conversation(self.clock, self.on_call)
             thread = threading.Thread(target=self.connect, args=[ends, conversation])
             with self.lock:
                 self.open[thread] = (ends, conversation)
@@ -63,8 +63,8 @@ class Proxy:
                 with plugin:
                     ends.append(plugin)
                     plugin.settimeout(None)
-                    at_once(plugin)
-                    join(caller, plugin, conversation)
+                    _disable_delay(plugin)
+                    _join(caller, plugin, conversation)
                 conversation.close("the trace ended before the answer came" if self.ended.is_set() else "")
         with self.lock:
             del self.open[threading.current_thread()]
@@ -101,16 +101,16 @@ class Proxy:
             return list(self.open.values())
 
 
-def nobody() -> socket.socket:
+def _no_plugin() -> socket.socket:
     """Raise OSError: there is no plugin yet."""
     raise ConnectionRefusedError
 
 
-def join(caller: socket.socket, plugin: socket.socket, conversation: Conversation) -> None:
+def _join(caller: socket.socket, plugin: socket.socket, conversation: Conversation) -> None:
     """Pass on both directions until both have ended."""
 
     def back() -> None:
-        relay(plugin, caller, lambda data: conversation.hear(conversation.plugin, data, "answer"))
+        _relay(plugin, caller, lambda data: conversation.hear(conversation.plugin, data, "answer"))
         conversation.first_to_leave = conversation.first_to_leave or "plugin"
         # a plugin that has ended takes nothing more: the caller learns it at once, as it would without us
         hang_up(caller)
@@ -118,7 +118,7 @@ def join(caller: socket.socket, plugin: socket.socket, conversation: Conversatio
 
     other = threading.Thread(target=back)
     other.start()
-    relay(caller, plugin, lambda data: conversation.hear(conversation.caller, data, "request"))
+    _relay(caller, plugin, lambda data: conversation.hear(conversation.caller, data, "request"))
     conversation.first_to_leave = conversation.first_to_leave or "caller"
     # a caller may end its own side, and still wait for the answer
     with contextlib.suppress(OSError):
@@ -126,7 +126,7 @@ def join(caller: socket.socket, plugin: socket.socket, conversation: Conversatio
     other.join()
 
 
-def relay(source: socket.socket, target: socket.socket, hear: Callable[[bytes], None]) -> None:
+def _relay(source: socket.socket, target: socket.socket, hear: Callable[[bytes], None]) -> None:
     """Pass on every byte until the source ends, or one of the two breaks."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
@@ -142,7 +142,7 @@ def hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def at_once(connection: socket.socket) -> None:
+def _disable_delay(connection: socket.socket) -> None:
     """Over TCP, send small pieces without waiting for more."""
     if connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

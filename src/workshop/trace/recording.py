@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from workshop.setup import tool
-from workshop.trace import Usage
+from workshop.repository import tool
+from workshop.trace.errors import Usage
 
 FORMAT = "ddd-trace 1"
-KEPT = 64 * 1024
+BODY_LIMIT = 64 * 1024
 """How much of a body is shown and recorded, in bytes; all of it is passed on."""
 
 
@@ -31,7 +31,7 @@ class Message:
     def add(self, piece: bytes | bytearray) -> None:
         """Count a piece of the body, and keep what is shown of it."""
         self.size += len(piece)
-        self.body += piece[: KEPT - len(self.body)]
+        self.body += piece[: BODY_LIMIT - len(self.body)]
 
     def header(self, name: str) -> str:
         """Return the last value of a header, "" where there is none."""
@@ -121,7 +121,7 @@ def read(path: str | Path) -> tuple[dict[str, str], list[Call]]:
 
 
 @contextlib.contextmanager
-def recording(path: str | None, title: str) -> Iterator[IO[str] | None]:
+def open_recording(path: str | None, title: str) -> Iterator[IO[str] | None]:
     """Give the file of a recording, with its first line. Nobody else may read it, and none is overwritten."""
     if path is None:
         yield None

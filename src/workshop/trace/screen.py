@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
-from workshop.report import WIDTH, printable, say, shortened
+from workshop.terminal import WIDTH, in_colour, printable, shorten
 from workshop.trace.mask import Mask
 from workshop.trace.recording import Call, Message
 
@@ -40,17 +40,17 @@ class Screen:
         """Return what the daemon says."""
         self.last = call.n
         text = f"{call.method} {call.path}" if call.method else "(nothing that can be read)"
-        return lines_of(self.time_of(call), "docker", f"{text}  {shown_body(call.request)}")
+        return _lines_of(self.time_of(call), "docker", f"{text}  {body_text(call.request)}")
 
     def result(self, call: Call) -> list[str]:
         """Return what the plugin says, or why it says nothing; and to what, where another question came between."""
         took = f"{call.took:.2f} s" if call.took >= 10 else f"{call.took * 1000:.1f} ms"
         said = [f"(to {call.path} at {self.time_of(call)})"] if call.n != self.last else []
-        said += [f"{call.status} {call.reason}  {shown_body(call.answer)}"] if call.status else []
-        return lines_of(took, "plugin", "  ".join([*said, f"({call.failure})"] if call.failure else said))
+        said += [f"{call.status} {call.reason}  {body_text(call.answer)}"] if call.status else []
+        return _lines_of(took, "plugin", "  ".join([*said, f"({call.failure})"] if call.failure else said))
 
 
-def shown_body(message: Message) -> str:
+def body_text(message: Message) -> str:
     """Return a body for the terminal: cut where it is long, which is said."""
     text = message.text()
     if not message.size:
@@ -59,16 +59,16 @@ def shown_body(message: Message) -> str:
         return f"({message.size} bytes that are no text)"
     plain = printable(text.strip())
     cut = message.size > len(message.body) or len(plain) > ON_SCREEN
-    return shortened(plain, ON_SCREEN) + (f" (cut: it has {message.size} bytes)" if cut else "")
+    return shorten(plain, ON_SCREEN) + (f" (cut: it has {message.size} bytes)" if cut else "")
 
 
-def lines_of(left: str, speaker: str, text: str) -> list[str]:
+def _lines_of(left: str, speaker: str, text: str) -> list[str]:
     """Return text in lines of 80 columns behind its time and its speaker."""
     first, *more = textwrap.wrap(text, WIDTH - 24, break_on_hyphens=False) or [""]
-    return [f"{left:>12}  {say(speaker, f'[{speaker}]')}  {first}", *(f"{'':24}{line}" for line in more)]
+    return [f"{left:>12}  {in_colour(speaker, f'[{speaker}]')}  {first}", *(f"{'':24}{line}" for line in more)]
 
 
-def noted(text: str) -> list[str]:
+def wrap_sentences(text: str) -> list[str]:
     """Return sentences in lines of 80 columns.
 
     What is to be copied stays whole: a path, an indented line, and a command, which stands behind three spaces.
@@ -116,7 +116,7 @@ class Teller:
                 self.ended.wait(PAUSE)
             if isinstance(item, Call) and self.mask:
                 item = self.mask(item)
-            self.show(self.screen.call(item) if isinstance(item, Call) else noted(item))
+            self.show(self.screen.call(item) if isinstance(item, Call) else wrap_sentences(item))
             if isinstance(item, Call) and item.done:
                 self.write(item)
             for listener in self.listeners:
@@ -138,5 +138,5 @@ class Teller:
             self.record.flush()
             self.recorded += 1
         except OSError as error:
-            self.show(noted(f"The recording ends here, at {self.recorded} calls: {error.strerror}."))
+            self.show(wrap_sentences(f"The recording ends here, at {self.recorded} calls: {error.strerror}."))
             self.record = None

@@ -1,0 +1,99 @@
+"""A case: one rule for volume plugins, and how much it matters to whom. The tests of this package are cases."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+LEVELS = {
+    "must": "a real client breaks without it, or files are lost",
+    "should": "advice: users and operators are better off",
+    "record": "noted, and never a failure",
+}
+CLIENTS = {"docker": "Docker", "podman": "Podman"}
+GROUPS = (
+    *("activate", "http", "answers", "names", "create", "get", "list", "path", "mount", "unmount", "remove"),
+    *("capabilities", "options", "errors", "many", "restart", "security", "socket"),
+)
+MODULES = (
+    *(
+        "test_http",
+        "test_answers",
+        "test_errors",
+        "test_empty_body",
+        "test_names",
+        "test_create",
+        "test_get",
+        "test_list",
+    ),
+    *(
+        "test_remove",
+        "test_options",
+        "test_mount",
+        "test_unmount",
+        "test_many",
+        "test_restart",
+        "test_socket",
+        "test_security",
+    ),
+)
+
+Test = Callable[[Any], None]
+"""A test gets a Candidate, and asserts."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule. Its id is short and stays: group.name. why says what a client does about it, with the source."""
+
+    id: str
+    rule: str
+    why: str
+    levels: dict[str, str]
+    needs_process: bool
+    destructive: bool
+    test: Test
+
+    @property
+    def needs(self) -> str:
+        """What it needs beside a socket: a plugin that the check starts, a store of the check's own; "" for none."""
+        return ", ".join([*["start"] * self.needs_process, *["own store"] * self.destructive])
+
+    @property
+    def group(self) -> str:
+        """What the case is about: the first part of its id."""
+        return self.id.partition(".")[0]
+
+
+def case(level: str, *, podman: str = "", process: bool = False, destructive: bool = False) -> Callable[[Test], Test]:
+    """Make a test a case: its level for Docker, the one for Podman where that differs ("none": it never asks).
+
+    process is for what starts and stops the plugin; destructive for what could harm the volumes of others, if the
+    plugin is bad, or leave some of its own that nobody can remove.
+    """
+
+    def mark(test: Test) -> Test:
+        group, _, name = test.__name__.removeprefix("test_").partition("_")
+        rule, _, why = inspect.cleandoc(test.__doc__ or "").partition("\n\n")
+        levels = {"docker": level, "podman": podman or level}
+        joined = " ".join(rule.split()), " ".join(why.split())
+        test.case = Case(f"{group}.{name.replace('_', '-')}", *joined, levels, process, destructive, test)  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+def case_of(test: object) -> Case | None:
+    """Return the case that a function is, None for any other."""
+    found = getattr(test, "case", None)
+    return found if isinstance(found, Case) else None
+
+
+def cases() -> list[Case]:
+    """Return all cases, group by group."""
+    modules = [importlib.import_module(f"{__package__}.{name}") for name in MODULES]
+    found = [each for module in modules for test in vars(module).values() if (each := case_of(test))]
+    return sorted(found, key=lambda each: GROUPS.index(each.group))

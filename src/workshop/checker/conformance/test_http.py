@@ -1,0 +1,211 @@
+"""Conformance: activation, and HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+from workshop.protocol.exchange import PODMAN_TYPE
+
+JSON_TYPE = "application/json"
+
+
+# activation
+
+
+@case("must")
+def test_activate_names_volume_driver(plugin: Candidate) -> None:
+    """Plugin.Activate, which has an empty body, is answered with a list that names VolumeDriver.
+
+    In any other spelling Docker says that the plugin does not implement the requested driver, and remembers that until
+    it is restarted (moby pkg/plugins/plugins.go, activateWithLock).
+    """
+    plugin.activate()
+
+
+@case("must")
+def test_activate_again(plugin: Candidate) -> None:
+    """A second Plugin.Activate gets the same answer, and harms no volume.
+
+    Docker activates once in each run of the daemon, and Podman before each command; the volumes live on.
+    """
+    name = plugin.create()
+    first = plugin.activate().json
+    answer = plugin.activate()
+    assert answer.json == first, f"wanted {first} again from\n{answer}"
+    plugin.knows(name)
+
+
+@case("should")
+def test_activate_with_a_body(plugin: Candidate) -> None:
+    """Plugin.Activate takes no notice of a body.
+
+    No client of today sends one. curl -d '{}', with which its author tries a plugin, does.
+    """
+    wanted = plugin.activate().json
+    answer = plugin.call("Plugin.Activate", {}, content_type=JSON_TYPE)
+    assert answer.json == wanted, f"wanted {wanted} for\n{answer}"
+
+
+# HTTP
+
+
+@case("must", podman="none")
+def test_http_empty_host(plugin: Candidate) -> None:
+    """A call with an empty Host header is a call like any other.
+
+    Docker Engine sends it on a Unix socket up to 20.10.25, 23.0.6 and 24.0.4 (moby issue 45935).
+    """
+    name = plugin.name()
+    for endpoint in ("Create", "Get"):
+        answer = plugin.call(f"VolumeDriver.{endpoint}", {"Name": name, "Opts": {}}, shape="20.10")
+        assert plugin.takes(answer), f"wanted success with an empty Host for\n{answer}"
+
+
+@case("must", podman="none")
+def test_http_no_content_type(plugin: Candidate) -> None:
+    """A body is JSON, though no Content-Type says so.
+
+    Docker names none (moby pkg/plugins/transport/http.go, NewRequest).
+    """
+    name = plugin.create()
+    plugin.knows(name)
+
+
+@case("should", podman="must")
+def test_http_podman_content_type(plugin: Candidate) -> None:
+    """A call is answered whatever its Content-Type says.
+
+    Podman sends application/vnd.docker.plugins.v1.1+json, and curl -d a form's.
+    """
+    for content_type in (PODMAN_TYPE, JSON_TYPE, "application/x-www-form-urlencoded"):
+        name = plugin.name()
+        answer = plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}, content_type=content_type)
+        assert plugin.takes(answer), f"wanted success with Content-Type {content_type} for\n{answer}"
+        plugin.knows(name)
+
+
+@case("must")
+def test_http_keep_alive(plugin: Candidate) -> None:
+    """One connection takes one call after the other, until an answer says Connection: close.
+
+    Docker keeps its connections for hundreds of calls. A call that meets a closed one is sent again without its body
+    (moby issue 39331).
+    """
+    name, calls = plugin.create(), 20
+    while calls:
+        with plugin.connection() as connection:
+            calls = calls_on(plugin, connection, name, calls)
+
+
+def calls_on(plugin: Candidate, connection: socket.socket, name: str, calls: int) -> int:
+    """Get a volume so many times on one connection, or until the plugin says that it closes; return what is left."""
+    for left in reversed(range(calls)):
+        answer = plugin.on(connection, "VolumeDriver.Get", {"Name": name})
+        wanted = "wanted an answer on a connection that was left open, without Connection: close, for"
+        assert answer.status, f"{wanted}\n{answer}"
+        volume = answer.object.get("Volume")
+        named = isinstance(volume, dict) and volume.get("Name") == name
+        assert named, f"wanted the volume {name} each time, got\n{answer}"
+        if answer.closes:
+            return left
+    return 0
+
+
+@case("must")
+def test_http_silent_caller(plugin: Candidate) -> None:
+    """A connection on which nothing is said keeps nobody waiting.
+
+    Docker keeps idle connections open, and opens others beside them; Plugin.Activate waits for ever.
+    """
+    with plugin.connection():
+        plugin.activate()
+        plugin.create()
+
+
+@case("should")
+def test_http_half_a_call(plugin: Candidate) -> None:
+    """A call that comes only half keeps nobody waiting.
+
+    A daemon that is stopped in the middle of a call must not take the plugin with it.
+    """
+    name = plugin.create()
+    whole = plugin.bytes_of("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {}})
+    for part in (whole[:30], whole[:-9]):
+        with plugin.connection() as connection:
+            connection.sendall(part)
+            # the plugin may come to the first of these before it comes to the half
+            for _ in range(5):
+                plugin.knows(name)
+
+
+@case("must")
+def test_http_cut_call(plugin: Candidate) -> None:
+    """A call that is cut off makes nothing.
+
+    Its user is told that it failed. A volume that is there all the same was asked for by nobody.
+    """
+    name = plugin.name()
+    whole = plugin.bytes_of("VolumeDriver.Create", {"Name": name, "Opts": {"note": "x" * 50}})
+    with plugin.connection() as connection:
+        connection.sendall(whole[: whole.index(b"Opts") + 30])
+        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(TimeoutError):
+            while connection.recv(4096):
+                pass
+    plugin.forgets(name)
+
+
+@case("must", process=True)
+def test_http_descriptors(plugin: Candidate) -> None:
+    """A call leaves no open file behind in the plugin.
+
+    A daemon calls thousands of times. A plugin that has used up its files answers nobody.
+    """
+    live(plugin)
+    before = descriptors(plugin)
+    for _ in range(40):
+        live(plugin)
+    plugin.exchanges[:] = plugin.exchanges[-1:]
+    after = descriptors(plugin)
+    assert after - before < 10, f"wanted as many open files as before 40 volumes came and went, {before}, not {after}"
+
+
+def live(plugin: Candidate) -> None:
+    """Let a volume come, be used, and go; and ask for one that is not there."""
+    name, mount_id = plugin.create(), plugin.mount_id()
+    plugin.knows(name)
+    plugin.mount(name, mount_id)
+    plugin.unmount(name, mount_id)
+    plugin.remove(name)
+    plugin.call("VolumeDriver.Get", {"Name": name})
+
+
+def descriptors(plugin: Candidate) -> int:
+    """Return how many files the plugin has open."""
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in plugin.processes())
+
+
+@case("should")
+def test_http_unknown_endpoint(plugin: Candidate) -> None:
+    """An endpoint that the plugin does not have is an error, and the plugin lives on.
+
+    The next version of the protocol asks for it, and must not be told that all went well (moby issue 21758).
+    """
+    plugin.does_not_take("VolumeDriver.Bake", {"Name": plugin.name()})
+    plugin.activate()
+
+
+@case("should")
+def test_http_wrong_method(plugin: Candidate) -> None:
+    """Only POST makes a volume.
+
+    Every client sends POST. A GET, which a browser can be made to send, should change nothing.
+    """
+    name = plugin.name()
+    for method in ("GET", "PUT"):
+        plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}, method=method)
+        assert plugin.get(name) is None, f"wanted no volume of {method}\n{plugin.exchanges[-2]}"

@@ -1,0 +1,158 @@
+"""Conformance: many callers at once. Docker calls on several connections, and waits for none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from unittest import SkipTest
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+from workshop.protocol.exchange import Exchange
+
+CALLERS = 16
+
+
+def at_once(plugin: Candidate, call: Callable[[str], Exchange], words: Iterable[str]) -> list[Exchange]:
+    """Make a call for each word, all at the same time; of the exchanges, only what went wrong is kept to be read."""
+    with ThreadPoolExecutor(CALLERS) as pool:
+        answers = list(pool.map(call, words))
+    plugin.exchanges[:] = [answer for answer in answers if not plugin.takes(answer)][:3]
+    return answers
+
+
+@case("must")
+def test_many_create(plugin: Candidate) -> None:
+    """Fifty volumes that are asked for at once are all made.
+
+    `docker compose up` asks for all its volumes in parallel.
+    """
+    names = [plugin.name() for _ in range(50)]
+    answers = at_once(plugin, lambda name: create(plugin, name), names)
+    wrong = [answer for answer in answers if not plugin.takes(answer)]
+    assert not wrong, f"wanted success for all {len(names)}, got {len(wrong)} others\n{wrong[0]}"
+    missing = sorted(set(names) - set(plugin.list_names()))
+    assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
+
+
+def create(plugin: Candidate, name: str) -> Exchange:
+    """Make a volume, and take what comes."""
+    return plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})
+
+
+@case("must")
+def test_many_create_one_name(plugin: Candidate) -> None:
+    """Of twenty who ask for one name at once, one gets it; there is one volume, and it can be used.
+
+    Whoever comes second must not undo what the first has made.
+    """
+    name = plugin.name()
+    answers = at_once(plugin, lambda name: create(plugin, name), [name] * 20)
+    assert any(plugin.takes(answer) for answer in answers), f"wanted success for one of 20, got\n{answers[0]}"
+    assert plugin.list_names().count(name) == 1, f"wanted {name} once in\n{plugin.exchanges[-1]}"
+    plugin.folder(plugin.hold(name)[1])
+
+
+@case("must")
+def test_many_mounts(plugin: Candidate) -> None:
+    """Forty who mount a volume at once all get the same folder, and when all have let go it is free.
+
+    A machine that starts up starts its containers together.
+    """
+    name, ids = plugin.create(), [plugin.new_id() for _ in range(40)]
+    answers = at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), ids)
+    wrong = [answer for answer in answers if not plugin.takes(answer)]
+    assert not wrong, f"wanted success for all {len(ids)}, got {len(wrong)} others\n{wrong[0]}"
+    folders = {str(answer.object.get("Mountpoint")) for answer in answers}
+    assert len(folders) == 1, f"wanted one Mountpoint for all, got {sorted(folders)}"
+    plugin.refuses_removal(name)
+    at_once(plugin, lambda each: plugin.unmount_anyway(name, each), ids)
+    plugin.allows_removal(name)
+
+
+@case("must", podman="none")
+def test_many_mounts_of_one_id(plugin: Candidate) -> None:
+    """Twenty Mounts with one ID at once are counted, each of them.
+
+    Two `docker cp` can run beside a container.
+    """
+    name, mount_id = plugin.create(), plugin.new_id()
+    at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), [mount_id] * 20)
+    for _ in range(19):
+        plugin.unmount(name, mount_id)
+    plugin.exchanges[:-1] = []
+    plugin.refuses_removal(name)
+    plugin.unmount(name, mount_id)
+    plugin.allows_removal(name)
+
+
+@case("must")
+def test_many_mount_against_remove(plugin: Candidate) -> None:
+    """A Mount and a Remove at the same time do not both succeed.
+
+    The container would run with a folder that is gone.
+    """
+    if plugin.always_removes():
+        raise SkipTest("cannot be seen: see remove.in-use")
+    for first, second in [("Mount", "Remove"), ("Remove", "Mount")] * 10:
+        body: dict[str, object] = {"Name": plugin.create(), "ID": plugin.mount_id()}
+        plugin.exchanges.clear()
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda each: plugin.call(f"VolumeDriver.{each}", body), (first, second)))  # noqa: B023
+        both = all(plugin.takes(answer) for answer in answers)
+        assert not both, f"wanted Mount or Remove to be refused, not both to succeed\n{answers[1]}"
+
+
+@case("must")
+def test_many_get_beside_others(plugin: Candidate) -> None:
+    """Get knows a volume at every instant, while others are made and removed.
+
+    One "no" in between, and Docker forgets its labels and options (volume/service/store.go, lookupVolume).
+    """
+    stays, others = plugin.create(), [plugin.name() for _ in range(12)]
+
+    def turn(name: str) -> Exchange:
+        if name == stays:
+            return plugin.call("VolumeDriver.Get", {"Name": stays})
+        create(plugin, name)
+        return plugin.call("VolumeDriver.Remove", {"Name": name})
+
+    words = [word for name in others for word in (name, stays, stays)]
+    for answer in at_once(plugin, turn, words):
+        if answer.endpoint.endswith("Get"):
+            assert plugin.takes(answer), f"wanted the volume {stays} at every instant, from\n{answer}"
+
+
+@case("must")
+def test_many_list_beside_others(plugin: Candidate) -> None:
+    """List succeeds at every instant, while volumes are made and removed.
+
+    A volume that goes away while it is listed is no fault.
+    """
+    stays, others = plugin.create(), [plugin.name() for _ in range(12)]
+
+    def turn(name: str) -> Exchange:
+        if name == stays:
+            return plugin.call("VolumeDriver.List", {})
+        create(plugin, name)
+        return plugin.call("VolumeDriver.Remove", {"Name": name})
+
+    words = [word for name in others for word in (name, stays, stays)]
+    for answer in at_once(plugin, turn, words):
+        if answer.endpoint.endswith("List"):
+            assert plugin.takes(answer) and stays in answer.text, f"wanted {stays} at every instant, in\n{answer}"
+
+
+@case("must")
+def test_many_connections(plugin: Candidate) -> None:
+    """While forty callers keep their connections open after a call, the next one is answered.
+
+    A daemon keeps several, for each of its parallel calls; there may be several daemons, or Podman beside one.
+    """
+    with ExitStack() as stack:
+        for _ in range(40):
+            answer = plugin.on(stack.enter_context(plugin.connection()), "Plugin.Activate")
+            plugin.exchanges[:-1] = []
+            assert answer.status, f"wanted an answer beside other connections for\n{answer}"
+        plugin.activate()

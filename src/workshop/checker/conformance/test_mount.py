@@ -1,0 +1,186 @@
+"""Conformance: Mount."""
+
+from __future__ import annotations
+
+import os
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+
+# Mount
+
+
+@case("must")
+def test_mount_tells_a_mountpoint(plugin: Candidate) -> None:
+    """Mount tells a Mountpoint that is not empty.
+
+    Docker starts the container all the same, with a folder of its runtime at that place: nothing written there is kept.
+    """
+    plugin.hold(plugin.create())
+
+
+@case("must")
+def test_mount_absolute(plugin: Candidate) -> None:
+    """The Mountpoint is an absolute path.
+
+    Docker's idea of the current folder is not the plugin's: a relative path ends in the container's bundle.
+    """
+    _, mountpoint = plugin.hold(plugin.create())
+    assert os.path.isabs(mountpoint), f"wanted an absolute Mountpoint in\n{plugin.exchanges[-1]}"
+
+
+@case("should")
+def test_mount_straight(plugin: Candidate) -> None:
+    """The Mountpoint has no .. in it, and leads over no symbolic link at its end.
+
+    An engine that keeps a plugin to its own folder compares the text of the path (moby issue 53023).
+    """
+    _, mountpoint = plugin.hold(plugin.create())
+    assert os.path.normpath(mountpoint) == mountpoint.rstrip("/"), f"wanted a plain path in\n{plugin.exchanges[-1]}"
+    assert not os.path.islink(mountpoint.rstrip("/")), f"wanted no link at {mountpoint}"
+
+
+@case("should")
+def test_mount_outside_docker(plugin: Candidate) -> None:
+    """The Mountpoint is not in the folder where Docker keeps its own volumes.
+
+    There it is Docker that makes and removes; a managed plugin's folder is another one.
+    """
+    _, mountpoint = plugin.hold(plugin.create())
+    assert not mountpoint.startswith("/var/lib/docker/volumes/"), f"wanted another place in\n{plugin.exchanges[-1]}"
+
+
+@case("must")
+def test_mount_folder(plugin: Candidate) -> None:
+    """There is a folder at the Mountpoint.
+
+    Docker cannot give a container what does not exist.
+    """
+    plugin.folder(plugin.hold(plugin.create())[1])
+
+
+@case("must")
+def test_mount_writable(plugin: Candidate) -> None:
+    """Files can be written at the Mountpoint, and read again.
+
+    This is what a volume is for.
+    """
+    note = plugin.files(plugin.create()) / "note"
+    try:
+        note.write_text("hello")
+        said = note.read_text()
+    except OSError as error:
+        raise AssertionError(f"wanted to write {note}: {error.strerror}") from None
+    assert said == "hello", f"wanted what was written to {note}, not {said!r}"
+
+
+@case("must")
+def test_mount_shared(plugin: Candidate) -> None:
+    """Two containers that share a volume get the same folder.
+
+    Each of them writes for the other.
+    """
+    name = plugin.create()
+    _, first = plugin.hold(name)
+    _, second = plugin.hold(name)
+    assert first == second, f"wanted {first} for both, got\n{plugin.exchanges[-1]}"
+
+
+@case("must")
+def test_mount_not_shared(plugin: Candidate) -> None:
+    """Two volumes have two folders.
+
+    They are two, so that nobody sees the files of the other.
+    """
+    first, second = plugin.hold(plugin.create())[1], plugin.hold(plugin.create())[1]
+    assert first != second, f"wanted another folder than {first} in\n{plugin.exchanges[-1]}"
+
+
+@case("must")
+def test_mount_unknown(plugin: Candidate) -> None:
+    """Mount of an unknown volume is an error.
+
+    Docker would start a container with a volume that nobody can find again.
+    """
+    plugin.refuses("VolumeDriver.Mount", {"Name": plugin.name(), "ID": plugin.mount_id()})
+
+
+@case("should")
+def test_mount_unknown_makes_nothing(plugin: Candidate) -> None:
+    """Mount of an unknown volume makes no volume.
+
+    What was not asked for by Create has no options, no labels, and no owner.
+    """
+    name = plugin.name()
+    plugin.call("VolumeDriver.Mount", {"Name": name, "ID": plugin.mount_id()})
+    plugin.forgets(name)
+
+
+@case("must", podman="none")
+def test_mount_same_id(plugin: Candidate) -> None:
+    """A second Mount with the same ID succeeds, with the same folder.
+
+    `docker cp` on a running container sends it (seen on Docker Engine 20.10.24). Refused, docker cp fails.
+    """
+    name = plugin.create()
+    mount_id, first = plugin.hold(name)
+    _, second = plugin.hold(name, mount_id)
+    assert first == second, f"wanted {first} again, got\n{plugin.exchanges[-1]}"
+
+
+@case("should")
+def test_mount_refused_counts_nothing(plugin: Candidate) -> None:
+    """A Mount that was refused does not keep the volume.
+
+    No Unmount follows a Mount that failed (moby issue 22564), so that nobody could ever remove it.
+    """
+    name = plugin.create()
+    for wrong in ({}, {"ID": ""}, {"ID": 7}, {"ID": "../x"}, {"ID": "x" * 300}):
+        answer = plugin.call("VolumeDriver.Mount", {"Name": name, **wrong})
+        if plugin.takes(answer):
+            plugin.unmount_anyway(name, str(wrong.get("ID", ""))) if "ID" in wrong else plugin.call(
+                "VolumeDriver.Unmount", {"Name": name}
+            )
+            plugin.call("VolumeDriver.Unmount", {"Name": name, **wrong})
+    plugin.allows_removal(name)
+
+
+@case("must", podman="should")
+def test_mount_many(plugin: Candidate) -> None:
+    """A volume that twenty have mounted is free when the twentieth has let go, and not before.
+
+    A volume can serve many containers at once.
+    """
+    name = plugin.create()
+    ids = [plugin.hold(name, plugin.new_id())[0] for _ in range(20)]
+    for mount_id in ids[:-1]:
+        plugin.unmount(name, mount_id)
+    plugin.refuses_removal(name)
+    plugin.unmount(name, ids[-1])
+    plugin.allows_removal(name)
+
+
+@case("should", podman="must")
+def test_mount_one_id_for_all(plugin: Candidate) -> None:
+    """The same ID can mount several volumes, and lets go of them one by one.
+
+    Podman has one ID for everything.
+    """
+    first, second, mount_id = plugin.create(), plugin.create(), plugin.mount_id()
+    plugin.hold(first, mount_id)
+    plugin.hold(second, mount_id)
+    plugin.unmount(first, mount_id)
+    plugin.allows_removal(first)
+    plugin.refuses_removal(second)
+
+
+@case("record")
+def test_mount_place(plugin: Candidate) -> None:
+    """Where the files of a volume are.
+
+    People look for them there, and back them up.
+    """
+    name = plugin.create()
+    _, mountpoint = plugin.hold(name)
+    root = f"{plugin.root}/" if plugin.root else "no root"
+    plugin.note(mountpoint.replace(name, "NAME").replace(root, "DDD_ROOT/"))

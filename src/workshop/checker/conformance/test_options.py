@@ -1,0 +1,113 @@
+"""Conformance: Capabilities, and the options of Create."""
+
+from __future__ import annotations
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+from workshop.checker.conformance.test_create import SOME_OPTIONS
+
+SECRET = "swordfish-4711"
+
+
+# Capabilities
+
+
+@case("should", podman="none")
+def test_capabilities_there(plugin: Candidate) -> None:
+    """Capabilities is answered.
+
+    Docker asks right after the activation. Without an answer the scope is local, and it asks again at nearly every
+    step.
+    """
+    plugin.succeeds("VolumeDriver.Capabilities", {})
+
+
+@case("should", podman="none")
+def test_capabilities_scope(plugin: Candidate) -> None:
+    """The scope is local or global.
+
+    Any other is local to Docker, with a warning in the daemon's log (moby daemon/volume/drivers/adapter.go).
+    """
+    answer = plugin.succeeds("VolumeDriver.Capabilities", {})
+    capabilities = answer.object.get("Capabilities")
+    scope = str(capabilities.get("Scope")).lower() if isinstance(capabilities, dict) else None
+    assert scope in ("local", "global"), f'wanted {{"Capabilities": {{"Scope": "local"}}}} for\n{answer}'
+
+
+@case("should", podman="none")
+def test_capabilities_stay(plugin: Candidate) -> None:
+    """Capabilities are the same before and after a volume is made.
+
+    Docker asks once, and remembers the answer until it is restarted.
+    """
+    first = plugin.succeeds("VolumeDriver.Capabilities", {})
+    plugin.create()
+    again = plugin.succeeds("VolumeDriver.Capabilities", {})
+    assert again.json == first.json, f"wanted {first.json} again from\n{again}"
+
+
+@case("record", podman="none")
+def test_capabilities_tell(plugin: Candidate) -> None:
+    """Which scope the plugin has.
+
+    local: each machine has volumes of its own. global: a cluster shares them.
+    """
+    capabilities = plugin.call("VolumeDriver.Capabilities", {}).object.get("Capabilities")
+    plugin.note(f"scope {capabilities.get('Scope') if isinstance(capabilities, dict) else 'not told'}")
+
+
+# options
+
+
+@case("should")
+def test_options_unknown(plugin: Candidate) -> None:
+    """An option that the plugin does not know is refused.
+
+    A slip of the finger would otherwise make a volume without what was asked for, such as its encryption.
+    """
+    plugin.refuses("VolumeDriver.Create", {"Name": plugin.name(), "Opts": SOME_OPTIONS})
+
+
+@case("should")
+def test_options_named(plugin: Candidate) -> None:
+    """The error for an unknown option names it.
+
+    `docker volume create` prints the sentence: it should say what to change.
+    """
+    answer = plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": SOME_OPTIONS})
+    if plugin.fails(answer):
+        assert next(iter(SOME_OPTIONS)) in answer.text, f"wanted the option's name in the Err of\n{answer}"
+
+
+@case("should")
+def test_options_no_object(plugin: Candidate) -> None:
+    """Opts that are no object are refused.
+
+    No client sends them. Taken as "no options", what somebody meant by them is lost.
+    """
+    for options in (["size=1"], "size=1", 7, [["size", "1"]]):
+        plugin.does_not_take("VolumeDriver.Create", {"Name": plugin.name(), "Opts": options})
+
+
+@case("should")
+def test_options_secret_told(plugin: Candidate) -> None:
+    """The value of an option does not come back in an error, in Get or in List.
+
+    It may be a password, and `docker volume inspect` is for everybody who may use Docker.
+    """
+    name = plugin.name()
+    answer = plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {"password": SECRET}})
+    told = [answer, plugin.call("VolumeDriver.Get", {"Name": name}), plugin.call("VolumeDriver.List", {})]
+    for answer in told:
+        assert SECRET not in answer.text, f"wanted no value of an option in\n{answer}"
+
+
+@case("should", process=True)
+def test_options_secret_logged(plugin: Candidate) -> None:
+    """The value of an option does not stand in what the plugin prints.
+
+    It may be a password, and logs go to many places.
+    """
+    plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {"password": SECRET}})
+    plugin.activate()
+    assert SECRET not in plugin.output(), "wanted no value of an option in what the plugin prints"

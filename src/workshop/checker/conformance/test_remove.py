@@ -1,0 +1,92 @@
+"""Conformance: Remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+
+# Remove
+
+
+@case("must")
+def test_remove_removes(plugin: Candidate) -> None:
+    """After Remove nobody knows the volume.
+
+    Docker has forgotten it, and would find it again.
+    """
+    name = plugin.create()
+    plugin.remove(name)
+    plugin.forgets(name)
+
+
+@case("must")
+def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
+    """Remove of a volume leaves all others, with all their files.
+
+    Also the one whose name begins in the same way (vieux/docker-volume-sshfs issue 81: all of a server was wiped).
+    """
+    name = plugin.name()
+    other = plugin.choose(f"{name}-2")
+    plugin.create(name)
+    plugin.create(other)
+    note = plugin.files(other) / "note"
+    note.write_text("mine")
+    plugin.remove(name)
+    assert note.exists(), f"wanted {note} to be there after\n{plugin.exchanges[-1]}"
+    plugin.knows(other)
+
+
+@case("must", destructive=True)
+def test_remove_nameless(plugin: Candidate) -> None:
+    """A Remove whose Name is missing, empty, a dot or no text removes nothing.
+
+    As a path, an empty name is the folder of all volumes.
+    """
+    name = plugin.create()
+    note = plugin.files(name) / "note"
+    note.write_text("mine")
+    names: tuple[object, ...] = ("", ".", "/", "*", None, 7, [], {})
+    plugin.call("VolumeDriver.Remove", {})
+    for wrong in names:
+        plugin.call("VolumeDriver.Remove", {"Name": wrong})
+    assert note.exists(), "wanted the volumes of before, with their files"
+    plugin.knows(name)
+
+
+@case("should", destructive=True)
+def test_remove_by_another_case(plugin: Candidate) -> None:
+    """Remove of a name in another case does not take the volume.
+
+    To Docker it is another volume.
+    """
+    name = plugin.create()
+    plugin.call("VolumeDriver.Remove", {"Name": plugin.choose(name.upper())})
+    plugin.knows(name)
+
+
+@case("record", destructive=True)
+def test_remove_unknown(plugin: Candidate) -> None:
+    """What Remove of an unknown volume is answered with.
+
+    Docker asks Get first, so that this is rare.
+    """
+    answer = plugin.call("VolumeDriver.Remove", {"Name": plugin.name()})
+    plugin.note("success" if plugin.takes(answer) else f"status {answer.status}")
+
+
+@case("record")
+def test_remove_files(plugin: Candidate) -> None:
+    """Whether the files are gone when a volume is removed, and made again.
+
+    Both are right: some plugins lend a folder that belongs to somebody else.
+    """
+    name, mount_id = plugin.create(), plugin.mount_id()
+    note = plugin.folder(plugin.mount(name, mount_id)) / "note"
+    note.write_text("from before")
+    plugin.unmount(name, mount_id)
+    plugin.remove(name)
+    plugin.create(name)
+    again = Path(plugin.mount(name, mount_id)) / "note"
+    plugin.note("the files stay" if again.exists() else "the files go")

@@ -1,0 +1,176 @@
+"""Conformance: a restart, and a kill. What was answered outlasts them."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from unittest import SkipTest
+
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import case
+
+# restart
+
+
+@case("must", process=True)
+def test_restart_keeps_volumes(plugin: Candidate) -> None:
+    """After a restart the volumes are there, with their files.
+
+    Docker does not tell a plugin its volumes again (omallo/docker-volume-plugin-dostorage issue 8).
+    """
+    name, mount_id = plugin.create(), plugin.mount_id()
+    (plugin.folder(plugin.mount(name, mount_id)) / "note").write_text("from before")
+    plugin.unmount(name, mount_id)
+    plugin.restart()
+    plugin.knows(name)
+    assert name in plugin.list_names(), f"wanted {name} in\n{plugin.exchanges[-1]}"
+    assert (Path(plugin.mount(name, mount_id)) / "note").exists(), "wanted the files of before the restart"
+
+
+@case("should", process=True)
+def test_restart_changes_nothing(plugin: Candidate) -> None:
+    """After a restart Get tells what it told before.
+
+    CreatedAt is when the volume was made, not when the plugin was started.
+    """
+    name = plugin.create()
+    before = {key: value for key, value in plugin.knows(name).items() if key != "Status"}
+    plugin.restart(knows=name)
+    after = {key: value for key, value in plugin.knows(name).items() if key != "Status"}
+    assert after == before, f"wanted {before} as before, from\n{plugin.exchanges[-1]}"
+
+
+@case("must", process=True)
+def test_restart_brings_nothing_back(plugin: Candidate) -> None:
+    """A volume that was removed does not come back with a restart.
+
+    Docker would show it, and use it again.
+    """
+    name = plugin.create()
+    plugin.remove(name)
+    plugin.restart()
+    plugin.forgets(name)
+
+
+@case("must", process=True)
+def test_restart_after_a_kill(plugin: Candidate) -> None:
+    """After a kill -9 each volume is there whose Create was answered.
+
+    What was answered is a promise; Docker goes on with it.
+    """
+    names = [plugin.create() for _ in range(6)]
+    plugin.restart(kill=True)
+    missing = sorted(set(names) - set(plugin.list_names()))
+    assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
+
+
+@case("must", process=True)
+def test_restart_in_the_middle(plugin: Candidate) -> None:
+    """After a kill -9 in the middle of many Creates, each volume is there whole, or not at all.
+
+    A volume that is listed and cannot be mounted is in everybody's way.
+    """
+    names, answered, enough = [plugin.name() for _ in range(80)], [], threading.Event()
+
+    def create(name: str) -> None:
+        if plugin.takes(plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})):
+            answered.append(name)
+        if len(answered) > 12:
+            enough.set()
+
+    with ThreadPoolExecutor(4) as pool:
+        pool.map(create, names)
+        enough.wait(plugin.patience)
+        plugin.kill()
+        pool.shutdown(cancel_futures=True)
+    plugin.exchanges.clear()
+    plugin.ensure_running()
+    listed = set(plugin.list_names())
+    missing = sorted(set(answered) - listed)
+    assert not missing, f"wanted {missing} in\n{plugin.exchanges[-1]}"
+    for name in answered[-2:] + sorted(listed & set(names) - set(answered)):
+        plugin.folder(plugin.hold(name)[1])
+
+
+@case("must", process=True)
+def test_restart_while_mounted(plugin: Candidate) -> None:
+    """After a kill -9 a mounted volume is still in use, until it is unmounted.
+
+    Its container runs on, and knows nothing of the plugin's end.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.restart(kill=True, knows=name)
+    plugin.refuses_removal(name)
+    plugin.unmount(name, mount_id)
+    plugin.allows_removal(name)
+
+
+@case("must", podman="none", process=True)
+def test_restart_keeps_counts(plugin: Candidate) -> None:
+    """A restart keeps how often an ID has mounted.
+
+    It may come in the middle of a `docker cp`.
+    """
+    name = plugin.create()
+    mount_id, _ = plugin.hold(name)
+    plugin.hold(name, mount_id)
+    plugin.restart(knows=name)
+    plugin.unmount(name, mount_id)
+    plugin.refuses_removal(name)
+    plugin.unmount(name, mount_id)
+    plugin.allows_removal(name)
+
+
+@case("must", process=True)
+def test_restart_mount_again(plugin: Candidate) -> None:
+    """After a kill -9 a volume that was mounted can be mounted again, with the same ID.
+
+    A daemon that was killed, too, sends the same ID again. A plugin that thinks it still has the mount of before
+    answers without one (containers/docker-lvm-plugin issue 24).
+    """
+    name = plugin.create()
+    mount_id, before = plugin.hold(name)
+    plugin.restart(kill=True, knows=name)
+    _, after = plugin.hold(name, mount_id)
+    assert after == before, f"wanted {before} again from\n{plugin.exchanges[-1]}"
+    plugin.folder(after)
+
+
+@case("should", process=True, destructive=True)
+def test_restart_with_damage(plugin: Candidate) -> None:
+    """With its own files damaged, the plugin does not start as if it had no volumes.
+
+    It may refuse to start, and say so, or find its volumes. An empty List would be the end of them: the next write
+    makes it true.
+    """
+    names = [plugin.create() for _ in range(3)]
+    plugin.hold(names[0])
+    outside = [Path(plugin.knows(name).get("Mountpoint") or "/nowhere") for name in names]
+    plugin.stop()
+    assert plugin.root
+    whole = {path: path.read_bytes() for path in own_files(plugin.root, outside)}
+    if not whole:
+        raise SkipTest("the plugin has no files of its own in its root")
+    for path, content in whole.items():
+        path.write_bytes(content[: len(content) // 2])
+    try:
+        plugin.start()
+        answer = plugin.call("VolumeDriver.List", {})
+        missing = [name for name in names if plugin.takes(answer) and name not in answer.text]
+    except Exception:  # it refused to start: so be it
+        missing = []
+    finally:
+        plugin.shut_down()
+        for path, content in whole.items():
+            if path.parent.is_dir():
+                path.write_bytes(content)
+        plugin.ensure_running()
+    assert not missing, f"wanted {missing}, or no List at all, after its files were cut in half, in\n{answer}"
+
+
+def own_files(root: Path, volumes: list[Path]) -> list[Path]:
+    """Return the files by which a plugin remembers: those in its root that are not in a volume."""
+    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [path for path in files if not any(path.is_relative_to(volume) for volume in volumes)]

@@ -1,0 +1,80 @@
+"""The results as text, for a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from workshop.checker.diagnose import Diagnosis, docker_prints, line_at_fault
+from workshop.checker.evidence import Evidence
+from workshop.checker.result import Result
+from workshop.protocol.discovery import Lookup
+from workshop.protocol.exchange import Exchange
+from workshop.terminal import in_colour, last_lines, printable, short_path, shorten, wrap
+
+EXCHANGES_SHOWN = 6
+
+
+def lines_of(result: Result) -> list[str]:
+    """Return the report of one step: a line, and after a failure all that helps to mend it."""
+    time_taken = f"{result.seconds * 1000:.0f} ms"
+    mark = in_colour(result.outcome, f"{result.outcome:5}")
+    title = result.title if len(result.title) <= 54 else f"{result.title[:53]}…"
+    lines = [f"  {mark} {result.step:5} {title:55}{time_taken:>10}".rstrip()]
+    if result.outcome in ("skip", "error"):
+        lines += wrap(" " * 12, result.reason)
+    if result.evidence and result.diagnosis:
+        lines += failure_lines(result.evidence, result.diagnosis)
+    return lines
+
+
+def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
+    """Return the conversation, what was wanted, why it is so, where to look, and what docker would print."""
+    lines = _searched(known.lookup) if known.lookup else []
+    lines += _conversation(known.exchanges)
+    lines += wrap("  wanted    ", printable(demand(known.wanted)))
+    lines += wrap("  Why       ", diagnosis.why)
+    where, file = line_at_fault(known), known.lookup.file if known.lookup else known.file
+    if where and file:
+        lines += wrap("  Look      ", f"{short_path(file)}:{where[0]}   {where[1]}")
+    if (known.trouble or known.error) and known.log.strip():
+        lines += ["  The plugin's last lines:", *last_lines(known.log, known.file)]
+    prints = docker_prints(known)
+    if prints:
+        lines += ["  Docker itself would print:", *wrap("            ", shorten(prints, 300))]
+    return lines
+
+
+def _searched(lookup: Lookup) -> list[str]:
+    """Return which file Docker takes for a driver, and which of the learner's files that is."""
+    took = f"takes {lookup.place}" if lookup.place else "finds no file in any of the places"
+    own = f", your {short_path(lookup.file)}" if lookup.own and lookup.file else ""
+    return wrap(f"  {in_colour('docker', '[docker]')}  ", f"looks for the driver {lookup.driver}, and {took}{own}")
+
+
+def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
+    """Return the last exchanges, each line with its speaker."""
+    earlier = len(exchanges) - EXCHANGES_SHOWN
+    lines = [f"            ({earlier} earlier calls)"] if earlier > 0 else []
+    for exchange in exchanges[-EXCHANGES_SHOWN:]:
+        method = exchange.request.split(b" ")[0].decode()
+        said = shorten(printable(exchange.sent), 200) or "(empty body)"
+        lines += wrap(f"  {in_colour('docker', '[docker]')}  ", f"{method} /{exchange.endpoint}  {said}")
+        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
+    return lines
+
+
+def _answer_line(exchange: Exchange) -> str:
+    """Return what the plugin answered: status, media type and body; or why there is no answer."""
+    if not exchange.status:
+        return f"({exchange.failure})"
+    media = exchange.headers.get("content-type", "")
+    body = shorten(printable(exchange.text.strip()), 300) or "(empty body)"
+    kind = "" if "json" in media else f"{media}  "
+    return f"{exchange.status} {exchange.reason}  {kind}{body}"
+
+
+def demand(text: str) -> str:
+    """Return what was wanted, without the exchange that the text ends with: it is shown above."""
+    first = text.splitlines()[0] if text else ""
+    return re.sub(r",? (for|in|got|not|from|of|after)$|,? got POST .*$", "", first.removeprefix("wanted "))

@@ -1,0 +1,110 @@
+"""How far the learner is: the part begun, the steps passed, the hints read; kept in work/.progress.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from workshop import repository
+from workshop.course import course
+from workshop.course.course import Step
+from workshop.repository import work
+
+
+@dataclass
+class Progress:
+    """How far the learner is: the part begun (0: none), the steps passed, and how many hints of each step were read."""
+
+    part: int = 0
+    passed: list[str] = field(default_factory=list)
+    hints: dict[str, int] = field(default_factory=dict)
+    course: str = field(default_factory=course.version)
+    """The steps that all this is about: see course.version."""
+
+
+def progress() -> Progress:
+    """Return how far the learner is; a file that cannot be read counts as none, and that is said once."""
+    path = work() / ".progress.json"
+    try:
+        return _of_this_course(_read(path.read_text()))
+    except FileNotFoundError:
+        return Progress()
+    except OSError as error:
+        raise cannot_write(error) from None
+    except (ValueError, TypeError, RecursionError):
+        print(f"{clone_path(path)} could not be read: the count of your steps begins afresh.")
+        print("Your plugin is as it was. Count again what it passes of part 1, 2 or 3:")
+        print(f"    {repository.tool()} check 1\n")
+        save(Progress())
+        return Progress()
+
+
+def _of_this_course(found: Progress) -> Progress:
+    """Return a progress; where its steps are no longer those of the course it begins afresh, and that is said once."""
+    if found.course == course.version():
+        return found
+    afresh = Progress(found.part)
+    if found.part or found.passed or found.hints:
+        print("The steps of the course have changed; your plugin is as it was. Check it anew:")
+        print(f"    {repository.tool()} check\n")
+    save(afresh)
+    return afresh
+
+
+def _read(text: str) -> Progress:
+    """Return the progress in a JSON text. Raises ValueError or TypeError for any other text."""
+    found = Progress(**{"course": "", **json.loads(text)})
+    whole = found.part in (0, 1, 2, 3) and isinstance(found.passed, list) and isinstance(found.hints, dict)
+    if not whole or not all(isinstance(one, str) and re.fullmatch(r"\d+\.\d+", one) for one in found.passed):
+        raise ValueError("not a progress")
+    if not all(isinstance(count, int) for count in found.hints.values()):
+        raise ValueError("not a progress")
+    return found
+
+
+def save(now: Progress) -> None:
+    """Write the progress, in one move. Raises repository.Lacking where that may not be."""
+    path = work() / ".progress.json"
+    fresh = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(asdict(now), indent=1) + "\n")
+        fresh.replace(path)
+    except OSError as error:
+        raise cannot_write(error) from None
+
+
+def cannot_write(error: OSError) -> repository.Lacking:
+    command = f'sudo chown -R "$(id -un)" {clone_path(work())} && chmod -R u+rwX {clone_path(work())}'
+    return repository.Lacking(f"{clone_path(work())} cannot be used: {error.strerror}. Make it yours:\n    {command}")
+
+
+def record(part: int, results: dict[str, bool]) -> None:
+    """Note what a check has found: for each step that was run, whether it passed."""
+    now = progress()
+    kept = [step for step in now.passed if step not in results]
+    passed = kept + [step for step, passes in results.items() if passes]
+    here = [step.id for about in course.parts() if about.number == now.part for step in about.steps]
+    # a look ahead is no step ahead
+    unfinished = part > now.part and not set(here) <= set(passed)
+    save(Progress(now.part if unfinished else part, passed, now.hints))
+
+
+def next_step(now: Progress) -> Step | None:
+    """Return the first step not passed of the part begun, or of the first later part; None after the last one."""
+    steps = [step for part in course.parts() for step in part.steps if part.number >= max(now.part, 1)]
+    return next((step for step in steps if step.id not in now.passed), None)
+
+
+def part_of(step: Step) -> int:
+    """Return the number of the part of a step."""
+    return int(step.id.split(".")[0])
+
+
+def clone_path(path: Path) -> str:
+    """Return a path as somebody in the clone, or in the folder of work/, would type it."""
+    root = repository.find_clone() or Path.cwd()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

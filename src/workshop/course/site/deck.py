@@ -1,0 +1,192 @@
+"""A file of slides/ as a reveal.js deck: one HTML page, which needs no network and nothing but ../vendor beside it."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from workshop.course import course
+from workshop.course.course import CourseError, Slide, heading
+from workshop.course.edits import Edit
+from workshop.course.site import listing
+
+HERE = Path(__file__).parent
+CODE = re.compile(r"^!CODE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+EDIT = re.compile(r"^!EDIT (\d+)$", re.MULTILINE)
+"""Where an edit of the slide is shown, by its number."""
+CONSOLE = re.compile(r"^( {0,3}`{3,}console)[ \t]+(?:terminal ([23])|not run: .*)$", re.MULTILINE)
+"""A block of commands for another terminal, or one that the tests cannot run; for the reason see tests/terminals.py."""
+CAPTION = {"2": ' title="In a second terminal"', "3": ' title="In a third terminal"', None: ""}
+PICTURE = re.compile(r'<pre class="mermaid"><code>(.*?)</code></pre>', re.DOTALL)
+COLUMNS = 76
+"""How many characters of code a line of a slide has."""
+ROWS = 14
+"""How many lines of code a slide has."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Code for a slide of its own: a name for its address, a heading, the code itself, and how many lines that has."""
+
+    name: str
+    heading: str
+    code: str
+    rows: int
+
+
+def anchor(slide: Slide, number: int) -> str:
+    """Return the name of a slide in the addresses of deck and page; number is its place in the file, from 1."""
+    return f"step-{slide.step.replace('.', '-')}" if slide.step else f"slide-{number}"
+
+
+def page(path: Path) -> str:
+    """Return the deck of a slides file as HTML. Raises CourseError."""
+    title, minutes = course.full_title(path), course.front_matter(path)[1]
+    slides = [(anchor(slide, n), slide) for n, slide in enumerate(course.slides(path), start=1)]
+    return Template((HERE / "template.html").read_text()).substitute(
+        title=html.escape(title),
+        page=f"{path.stem}.html",
+        seconds=minutes * 60,
+        theme=(HERE / "theme.css").read_text(),
+        script=(HERE / "deck.js").read_text(),
+        slides="".join(_stacks(slides, path)),
+    )
+
+
+def _stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
+    """Yield each row of slides that stand one below the other. Raises CourseError."""
+    begun = 0
+
+    def stack(item: tuple[str, Slide]) -> int:
+        nonlocal begun
+        begun += not item[1].vertical
+        return begun
+
+    for _, group in groupby(slides, stack):
+        yield f"<section>\n{''.join(''.join(_sections(name, slide, path)) for name, slide in group)}</section>\n"
+
+
+def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
+    """Yield a slide, and one more for each piece of code on it. Raises CourseError."""
+    heading(slide)
+    words = EDIT.sub("", CODE.sub("", slide.text)).strip()
+    code = listings(slide)
+    inline = code.pop().code if len(code) == 1 and _fit_together(words, code[0].rows) else ""
+    # the minutes are shared out, so that the speaker view's clock follows the slides as they are shown
+    seconds = slide.minutes * 60 // (1 + len(code))
+    first = slide.minutes * 60 - seconds * len(code)
+    kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
+    part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
+    label = f"Step {slide.step}" if slide.step else part
+    badge = f'<p class="badge">{label}</p>' if label else ""
+    link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
+    notes = _aside(slide)
+    yield _section(name, kind, first, badge + markdown(words, slide.where) + inline + notes + link)
+    for each in code:
+        yield _section(f"{name}-{each.name}", "code", seconds, each.heading + each.code + notes + link)
+
+
+def listings(slide: Slide) -> list[Listing]:
+    """Return the code that a slide shows: its functions of a file, and its edits. Raises CourseError."""
+    found = [_function_listing(reference) for reference in CODE.findall(slide.text)]
+    groups = [(edit.file, group) for edit in slide.edits for group in _grouped(edit)]
+    return found + [_edit_listing(slide, file, group, number) for number, (file, group) in enumerate(groups, start=1)]
+
+
+def _grouped(edit: Edit) -> list[list[tuple[str, ...]]]:
+    """Return the hunks of an edit as they stand on slides: several on one, as long as there is room."""
+    groups: list[list[tuple[str, ...]]] = []
+    for hunk in edit.hunks:
+        if groups and sum(len(each) + 1 for each in [*groups[-1], hunk.shown]) <= ROWS + 1:
+            groups[-1].append(hunk.shown)
+        else:
+            groups.append([hunk.shown])
+    return groups
+
+
+def _edit_listing(slide: Slide, file: str, hunks: list[tuple[str, ...]], number: int) -> Listing:
+    """Return hunks of an edit, each of them a stretch to point at."""
+    label = f"step {slide.step}" if slide.step else "as you begin"
+    head = f'<h2><span class="file">{file}</span> <span class="function">{label}</span></h2>'
+    lines, fragments = list[str](), list[str]()
+    for hunk in hunks:
+        lines += ['<span class="line gap">⋮\n</span>'] * bool(lines)
+        fragments.append(f'<i class="fragment" data-lines="{len(lines) + 1}-{len(lines) + len(hunk)}"></i>')
+        lines += listing.changed(file, hunk)
+    steps = "".join(fragments) if len(fragments) > 1 else ""
+    return Listing(f"edit-{number}", head, _code_block(lines, len(lines), "listing edit") + steps, len(lines))
+
+
+def _code_block(lines: list[str], rows: int, kind: str = "listing") -> str:
+    return f'<pre class="{kind}" style="--rows: {rows}" tabindex="0"><code>{"".join(lines)}</code></pre>'
+
+
+def _section(name: str, kind: str, seconds: int, content: str) -> str:
+    """Return one slide."""
+    return f'<section id="{name}" class="{kind}" data-timing="{seconds}">\n{content}\n</section>\n'
+
+
+def _aside(slide: Slide) -> str:
+    """Return what only the presenter sees."""
+    minutes = f"<p><strong>{slide.minutes} min</strong> {html.escape(slide.title)}</p>"
+    minutes += "<p><strong>Cut this first</strong> when time is short.</p>" if slide.cut else ""
+    prompts = re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
+    return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}</aside>'
+
+
+def _fit_together(words: str, rows: int) -> bool:
+    """Tell whether text and code have room on one slide, by the height of their lines in theme.css."""
+    lines = sum(math.ceil(len(line) / 58) for line in words.replace("\n\n", "\n \n").splitlines()[2:])
+    return lines * 45 + rows * 34 < 420
+
+
+def _rows(source: str) -> int:
+    """Return how many lines a text takes on a slide, where long ones are broken."""
+    return sum(max(1, math.ceil(len(line) / COLUMNS)) for line in source.splitlines())
+
+
+def _function_listing(reference: str) -> Listing:
+    """Return a function of a file, with the stretches to point at as fragments. Raises CourseError."""
+    file, _, function = reference.partition(":")
+    head = f'<h2><span class="file">{file}</span> <span class="function">{function}</span></h2>'
+    source = course.snippet(reference)
+    found = listing.stretches(source)
+    steps = "".join(f'<i class="fragment" data-lines="{a}-{b}"></i>' for a, b in found if len(found) > 1)
+    return Listing(function, head, _code_block(listing.lines(source), _rows(source)) + steps, _rows(source))
+
+
+def markdown(text: str, where: str) -> str:
+    """Return Markdown as HTML. Raises CourseError for a picture without a text."""
+    fences: Any = importlib.import_module("pymdownx.superfences")
+    fence = {"name": "mermaid", "class": "mermaid", "format": fences.fence_code_format}
+    converter: Any = importlib.import_module("markdown").Markdown(
+        extensions=["tables", "pymdownx.superfences", "pymdownx.highlight"],
+        extension_configs={"pymdownx.superfences": {"custom_fences": [fence]}},
+    )
+    return pictures(str(converter.convert(consoles(text))), where)
+
+
+def consoles(text: str) -> str:
+    """Return Markdown in which a block of commands says in a caption that it is typed in another terminal."""
+    return CONSOLE.sub(lambda found: found[1] + CAPTION[found[2]], text)
+
+
+def pictures(text: str, where: str) -> str:
+    """Return HTML in which each mermaid picture has its text for those who do not see it. Raises CourseError."""
+    return PICTURE.sub(lambda found: _picture(found, where), text)
+
+
+def _picture(found: re.Match[str], where: str) -> str:
+    """Return one picture with its text. Raises CourseError."""
+    described = re.search(r"^\s*accDescr:[ \t]*(\S.*)$", html.unescape(found[1]), re.MULTILINE)
+    if not described:
+        raise CourseError(f"{where}: a picture has no text: add a line to it,  accDescr: what is to be seen")
+    return f'<figure class="picture" role="img" aria-label="{html.escape(described[1])}">{found[0]}</figure>'

@@ -1,0 +1,146 @@
+"""A page of the site for each file of slides/: its slides, the checks, and the code of its part."""
+
+from __future__ import annotations
+
+import html
+import re
+from itertools import groupby
+from pathlib import Path
+
+from workshop.checker import steps as steps_module
+from workshop.course import course
+from workshop.course.course import HEADING, CourseError, Slide, heading
+from workshop.course.edits import Edit
+from workshop.course.site import deck, listing
+from workshop.trace import page as web
+
+TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+
+
+# A page for each file of slides/
+
+
+def page(path: Path) -> str:
+    """Return the page of a slides file as Markdown. Raises CourseError."""
+    title, minutes = course.full_title(path), course.front_matter(path)[1]
+    slides = list(enumerate(course.slides(path), start=1))
+    name = path.stem
+    blocks = [f"---\ntitle: {title}\n---"]
+    blocks += [_section(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
+    number = course.part_of(path)
+    laboratory = f"[Try it in the laboratory]({name}-notebook.md){{ .md-button }} " if number else ""
+    slides_button = f"[Show the slides](decks/{name}.html){{ .md-button }} "
+    blocks.insert(2, f"{slides_button}{laboratory}**{minutes} minutes**\n{{: .begin }}")
+    if number:
+        blocks += [table_of_checks(number), whole_file(number)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _section(slide: Slide, anchor: str, name: str, first: bool) -> str:
+    """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
+    title = heading(slide)
+    part = f"Part {name[4:]}" if first and name.startswith("part") else ""
+    step = f'<span class="step">{slide.step or part}</span> ' if slide.step or part else ""
+    level = "#" if first else "##"
+    meta = f"{_minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
+    text = HEADING.sub("", slide.text, count=1)
+    more = _insert_conversations(_insert_code(slide.more), slide.where)
+    text = deck.EDIT.sub(lambda found: _edit_block(slide.edits[int(found[1])]), _insert_code(text))
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, more]
+    return "\n\n".join([*filter(None, map(str.strip, parts)), *_hints(slide)])
+
+
+def _minutes_text(minutes: int) -> str:
+    return f"{minutes} minute{'s' * (minutes != 1)}"
+
+
+def _insert_code(text: str) -> str:
+    """Return text with the code itself in the place of each line !CODE. Raises CourseError."""
+    return deck.CODE.sub(lambda found: _fence(found[1], course.snippet(found[1])), text)
+
+
+def _insert_conversations(text: str, where: str) -> str:
+    """Return text with what Docker and the plugin said in the place of each line !TRACE. Raises CourseError."""
+    return TRACE.sub(lambda found: _conversation(found[1], where), text)
+
+
+def _conversation(name: str, where: str) -> str:
+    """Return a recorded conversation as the element that draws it. Raises CourseError."""
+    try:
+        recording = course.conversation(name).read_text()
+    except CourseError as error:
+        raise CourseError(f"{where}: {error}") from None
+    return f'<div class="conversation">\n{web.element(recording)}</div>'
+
+
+def table_of_checks(number: int) -> str:
+    """Return the steps of a part, with what each check looks at, as a table in Markdown. Raises CourseError."""
+    rows = ["| step | what is checked |", "|---|---|"]
+    for step, check in steps_module.checks_of_part(number).items():
+        said = " ".join((check.__doc__ or "").split()).replace("|", "\\|")
+        rows.append(f"| [{step} {course.step(step).title}](#step-{step.replace('.', '-')}) | {said} |")
+    head = "## The steps, and the checks that say they are done { #checks }"
+    said = f"`./workshop check {number}` checks them in this order, on your plugin, up to the first that fails."
+    return "\n\n".join([head, said, "\n".join(rows)])
+
+
+def _fence(title: str, source: str) -> str:
+    return f'\n````python title="{title.replace(":", " · ")}"\n{source.rstrip()}\n````\n'
+
+
+def _hints(slide: Slide) -> list[str]:
+    """Return the hints folded away, so that each is opened on purpose."""
+    return [
+        f'<details class="hint"><summary>Hint {number} of {len(slide.hints)}</summary>\n{_plain(hint)}\n</details>'
+        for number, hint in enumerate(slide.hints, start=1)
+    ]
+
+
+def _plain(text: str) -> str:
+    """Return the text of a hint as HTML. Hints are written for the terminal: what is indented there is code."""
+    found = []
+    for is_code, blocks in groupby(text.split("\n\n"), lambda block: block.startswith("    ")):
+        if is_code:
+            source = re.sub(r"^ {4}", "", "\n\n".join(blocks).rstrip(), flags=re.MULTILINE)
+            found.append(_code_block("".join(listing.lines(source))))
+        else:
+            found += [f"<p>{mark_code(block.strip())}</p>" for block in blocks]
+    return "\n".join(found)
+
+
+def mark_code(text: str) -> str:
+    """Return a paragraph of a hint as HTML: two spaces set code off in it, up to two more or a comma."""
+    first, *rest = re.split(r"(?m)(?<=\S)  (\S[^(\n]*?|\S.*?\))(  |(?=[,;] |[,;:.]?$))", text)
+    pieces = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+    marked = (f" <code>{html.escape(code)}</code>{gap[:1]}{html.escape(more)}" for code, gap, more in pieces)
+    return html.escape(first) + "".join(marked)
+
+
+def _code_block(lines: str) -> str:
+    # an empty line would end the HTML for Markdown, and the code with it
+    return f'<div class="highlight"><pre><code>{lines}</code></pre></div>'
+
+
+def _edit_block(edit: Edit) -> str:
+    """Return an edit as a listing in which new lines have a +, and those that go a −."""
+    gap = '<span class="line gap">⋮\n</span>'
+    code = gap.join("".join(listing.changed(edit.file, hunk.lines)) for hunk in edit.hunks)
+    return f'\n<div class="edit"><span class="file">work/{edit.file}</span>\n{_code_block(code)}\n</div>\n'
+
+
+def whole_file(number: int) -> str:
+    """Return each file that a part changes, folded away, with the step beside each line. Raises CourseError."""
+    rows = [f"## The whole of part {number}, with the step beside each line {{ #whole }}"]
+    for name, text in course.part(number).changed.items():
+        # a blank line needs no reason
+        steps = [step if line.strip() else "" for line, step in zip(text.lines, text.steps, strict=True)]
+        lines = [_with_step(line, step) for line, step in zip(listing.lines(str(text)), steps, strict=True)]
+        summary = f"part{number}/{name}, {len(text.lines)} lines"
+        rows.append(f'<details class="whole"><summary>{summary}</summary>\n{_code_block("".join(lines))}\n</details>')
+    return "\n\n".join(rows)
+
+
+def _with_step(line: str, step: str) -> str:
+    """Return a line of code with a link to the step that wrote it; on the page of another part it leads there."""
+    link = f'<a href="part{step[0]}.html#step-{step.replace(".", "-")}">{step}</a>' if step else ""
+    return line.replace(">", f'><span class="of">{link}</span>', 1)

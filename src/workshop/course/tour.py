@@ -1,0 +1,225 @@
+"""The tour: the three parts, one after the other, and every exchange that Docker has with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workshop import repository
+from workshop.course import course
+from workshop.daemon.daemon import Daemon, DockerError
+from workshop.plugins.errors import NotReady
+from workshop.plugins.folders import private_folder
+from workshop.plugins.process import Plugin, accepts, command_for
+from workshop.protocol.exchange import Exchange
+from workshop.terminal import in_colour
+
+PLUGINS = Path("/run/docker/plugins")
+WRITE = "sh -c 'echo hello > /data/note'"
+READ = "cat /data/note"
+REMEMBERED = """
+Docker remembers the driver ddd until it is restarted: while no plugin listens at
+/run/docker/plugins/ddd.sock, each `docker volume ls` takes 15 s. To make it forget:
+    sudo systemctl restart docker"""
+
+
+def main(engine: bool) -> int:
+    """Show the tour, through a real Docker Engine if asked; return 0, or 1 after a sentence on what is missing."""
+    try:
+        return _engine_tour() if engine else _practice_tour()
+    except (NotReady, DockerError) as error:
+        print(f"\nThe tour stops here. {error}")
+        if repository.find_clone():
+            print(f"See what does not work on this machine:   {repository.tool()} test")
+        return 1
+
+
+def _practice_tour() -> int:
+    """Play Docker's side ourselves, in a folder that is gone afterwards."""
+    _say("head", "Three plugins, each a little more than the one before it.")
+    print("Docker's side is played here, so no Docker is needed. Each part also runs alone.")
+    with private_folder() as folder:
+        for part, stage in enumerate((_greeting, _activation, _volumes), start=1):
+            with _run_part(part, folder / "ddd.sock", folder / "root") as plugin:
+                stage(plugin)
+    if not _engine_trouble():
+        print(f"\nThere is a Docker Engine here. To see the real one do it:   {repository.tool()} tour --engine")
+    print(_last_words("test"))
+    return 0
+
+
+def _last_words(tests: str) -> str:
+    """Return what to type after the tour: the tests, in a clone, which has them."""
+    if repository.find_clone():
+        return f"\nNow see that all of this holds on this machine:   {repository.tool()} {tests}"
+    return f"\nNow write it yourself:   {repository.tool()} start"
+
+
+@contextmanager
+def _run_part(part: int, socket: Path, root: Path) -> Iterator[Plugin]:
+    """Run the plugin of a part while its stage is shown. Outside of a clone it is made from the steps."""
+    home = repository.find_clone()
+    _say("head", f"\nPart {part}: python part{part}/plugin.py" if home else f"\nPart {part}, the plugin as it ends")
+    with private_folder() as folder:
+        file = home / f"part{part}" / "plugin.py" if home else folder / "plugin.py"
+        if not home:
+            file.write_text(str(course.part(part).after["plugin.py"]))
+        plugin = Plugin(command_for(str(file), None), socket, root)
+        try:
+            yield plugin.start()
+        finally:
+            plugin.close()
+
+
+def _greeting(plugin: Plugin) -> None:
+    """Part 1: somebody answers on the socket."""
+    _say("you", "$ curl --unix-socket ddd.sock http://localhost/")
+    _show(plugin.call("", method="GET"), caller="curl")
+    _print_achievement("A server listens where Docker looks for plugins.", "less part1/plugin.py")
+
+
+def _activation(plugin: Plugin) -> None:
+    """Part 2: Docker activates the plugin, and is told what the plugin cannot do yet."""
+    daemon = Daemon(plugin.address(), on_exchange=_show)
+    _play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
+    _print_achievement(
+        "Docker can activate the plugin, and print what it says.", "diff part1/plugin.py part2/plugin.py"
+    )
+
+
+def _volumes(plugin: Plugin) -> None:
+    """Part 3: the life of a volume."""
+    daemon = Daemon(plugin.address(), on_exchange=_show, seed=1)
+    _play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
+    _play("volume inspect mango", lambda: json.dumps([daemon.volume_inspect("mango")], indent=4))
+    _play(f"run --rm -v mango:/data busybox {WRITE}", lambda: daemon.run("mango", _write_note))
+    _play(f"run --rm -v mango:/data busybox {READ}", lambda: daemon.run("mango", _read_note))
+    _play("volume rm mango", lambda: daemon.volume_rm("mango"))
+    _print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+
+
+def _write_note(mountpoint: str) -> str:
+    """Do what the first container does; it prints nothing."""
+    Path(mountpoint, "note").write_text("hello\n")
+    return "(prints nothing)"
+
+
+def _read_note(mountpoint: str) -> str:
+    """Do what the second container does."""
+    return Path(mountpoint, "note").read_text().strip()
+
+
+def _play(command: str, act: Callable[[], str]) -> None:
+    """Show a docker command, then the exchanges that it makes, then what docker prints."""
+    _say("you", f"\n$ docker {command}")
+    try:
+        print(act())
+    except DockerError as error:
+        print(f"Error response from daemon: {error}")
+
+
+def _engine_trouble() -> str:
+    """Return why no Docker Engine can be used here, "" when one can."""
+    if not shutil.which("docker"):
+        return "There is no docker command here. Install Docker Engine (Debian, Ubuntu: apt-get install docker.io)."
+    asked = _run_docker("version", "--format", "{{.Server.Version}}")
+    if asked.returncode:
+        return f"Docker does not answer: {asked.stderr.strip().splitlines()[-1]} Start it, or run this as root."
+    if not os.access(PLUGINS if PLUGINS.exists() else PLUGINS.parent.parent, os.W_OK):
+        return f"There is no right to make a socket in {PLUGINS}. Type   sudo {repository.tool()} tour --engine"
+    return ""
+
+
+def _engine_tour() -> int:
+    """Do the same through docker: the parts listen where Docker looks."""
+    socket = PLUGINS / "ddd.sock"
+    trouble = _engine_trouble()
+    if accepts(socket):
+        trouble = f"A plugin listens at {socket} already. End it, then type   {repository.tool()} tour --engine"
+    if trouble:
+        print(f"{trouble}\nWithout an engine:   {repository.tool()} tour")
+        return 1
+    _say("head", "The same three plugins, and your Docker Engine. After each command: what the plugin was asked.")
+    volume = f"mango-{secrets.token_hex(4)}"
+    with private_folder() as folder:
+        with _run_part(1, socket, folder) as plugin:
+            _greeting(plugin)
+        with _run_part(2, socket, folder) as plugin:
+            _docker(plugin, f"volume create -d ddd {volume}", wanted=1)
+            _print_achievement(
+                "Docker has activated the plugin, and prints its error.", "diff part1/plugin.py part2/plugin.py"
+            )
+        with _run_part(3, socket, folder) as plugin:
+            _engine_volumes(plugin, volume)
+    print(REMEMBERED)
+    print(_last_words("test --require engine"))
+    return 0
+
+
+def _engine_volumes(plugin: Plugin, volume: str) -> None:
+    """Part 3 with a real engine. The volume is removed whatever happens."""
+    try:
+        _docker(plugin, f"volume create -d ddd {volume}")
+        _docker(plugin, f"volume inspect {volume}")
+        _docker(plugin, f"run --rm --network none -v {volume}:/data busybox {WRITE}")
+        _docker(plugin, f"run --rm --network none -v {volume}:/data busybox {READ}")
+        _docker(plugin, f"volume rm {volume}")
+    except DockerError:
+        _run_docker("volume", "rm", "-f", volume)
+        raise
+    _print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+
+
+def _docker(plugin: Plugin, line: str, wanted: int = 0) -> None:
+    """Run a docker command and show what it prints, and what the plugin was asked. Raises DockerError."""
+    before = len(plugin.output())
+    _say("you", f"\n$ docker {line}")
+    done = subprocess.run(f"docker {line}", shell=True, capture_output=True, text=True, timeout=300)
+    for request in plugin.output()[before:].splitlines():
+        if '"' in request:
+            _say("docker", f"  [docker]  {request.split(chr(34))[1]}")
+    print((done.stdout + done.stderr).strip())
+    if done.returncode != wanted:
+        raise DockerError(f"docker {line.split()[0]} ended with status {done.returncode}.")
+
+
+def _run_docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run docker, and give it 30 s: a driver that is gone costs 15."""
+    try:
+        return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=30)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(arguments, 1, "", "no answer within 30 s.")
+
+
+def _show(exchange: Exchange, caller: str = "docker") -> None:
+    """Print an exchange, each line with its speaker."""
+    method = exchange.request.split(b" ")[0].decode()
+    _lines("docker", f"[{caller}]", f"{method} /{exchange.endpoint}  {exchange.sent or '(empty body)'}")
+    answer = f"{exchange.status}  {exchange.text.strip()}" if exchange.status else exchange.failure
+    _lines("plugin" if exchange.status == 200 else "error", "[plugin]", answer)
+
+
+def _lines(colour: str, speaker: str, text: str) -> None:
+    """Print a speaker's words in 80 columns."""
+    wrapped = textwrap.wrap(text, 68, subsequent_indent="  ", break_on_hyphens=False)
+    for number, line in enumerate(wrapped):
+        _say(colour, f"  {speaker if number == 0 else '':8}  {line}")
+
+
+def _print_achievement(achievement: str, look: str) -> None:
+    """End a part, and say how to look at it in a clone, which has the files."""
+    _say("head", f"\nAchievement unlocked! {achievement}")
+    if repository.find_clone():
+        print(f"Read it:   {look}")
+
+
+def _say(colour: str, text: str) -> None:
+    """Print in colour on a terminal, plainly elsewhere or with NO_COLOR."""
+    print(in_colour(colour, text), flush=True)

@@ -1,0 +1,163 @@
+"""How the daemon calls a plugin: time limits, retries, and what Go's client says of an error."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from workshop.protocol import gojson
+from workshop.protocol.exchange import HOSTS, Address, Exchange, failure, read_answer, request
+from workshop.protocol.gojson import as_go_reads, to_json
+
+# in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate for ever
+LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Activate": 1e6}
+LIMIT = 60.0
+# after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
+GIVE_UP = 30.0
+# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
+IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
+Type = TypeVar("Type")
+
+
+class DriverError(Exception):
+    """What a driver answered instead of what was wanted, in Docker's words."""
+
+
+class Broken(DriverError):
+    """No answer came. Only this is no "no" to Docker."""
+
+
+class Clock:
+    """The time, and waiting. Tests have one that need not wait."""
+
+    def now(self) -> float:
+        """Return seconds, from some start."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass
+class Attempt:
+    """One exchange, and where it failed: whether the request had been sent by then, and Go's words for it."""
+
+    exchange: Exchange
+    sent: bool = False
+    wrong: str = ""
+
+
+def attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attempt:
+    """Send a request on a new connection, and return what came of it. limit bounds each wait, in seconds."""
+    result = Attempt(Exchange(endpoint, data))
+    begun = time.perf_counter()
+    try:
+        with address.connect(limit) as connection:
+            result.sent = True
+            # a plugin may refuse a large body before it has read all of it: what it answered still counts
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(data)
+            read_answer(connection, result.exchange)
+    except (OSError, http.client.HTTPException) as error:
+        result.exchange.status, result.exchange.failure = 0, failure(error)
+        result.wrong = _go_error(error, address, result.sent)
+    result.exchange.seconds = time.perf_counter() - begun
+    return result
+
+
+def _go_error(error: Exception, address: Address, connected: bool) -> str:
+    """Return what Go's http client says of an error."""
+    where = f"unix {address.path}" if address.path else f"tcp {address.host}:{address.port}"
+    match error:
+        case TimeoutError():
+            return "context deadline exceeded"
+        case http.client.RemoteDisconnected():
+            return "EOF"
+        case http.client.BadStatusLine():
+            return f"malformed HTTP response {gojson.quote_text(str(error))}"
+        case ConnectionResetError() | BrokenPipeError() if connected:
+            return f"read {where}: connection reset by peer"
+        case OSError(strerror=str(words)) if not connected and error.errno:
+            return f"dial {where}: connect: {words.lower()}"
+        case _:
+            return str(error)
+
+
+@dataclass
+class Client:
+    """How a daemon calls: as which engine, who is told of each exchange, and by which clock it waits."""
+
+    shape: str
+    on_exchange: Callable[[Exchange], None]
+    clock: Clock
+
+    def call(self, address: Address, endpoint: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the object that is answered. Raises DriverError, Broken where no answer comes after all attempts."""
+        answer = self.first_answer(address, endpoint, None if body is None else to_json(body))
+        if answer.status != 200:
+            raise DriverError(f"{endpoint}: {answer.err or answer.text}")
+        return _decode(answer)
+
+    def first_answer(self, address: Address, endpoint: str, body: bytes | None) -> Exchange:
+        """Return the first answer, whatever it says: Docker repeats only what was not answered. Raises Broken."""
+        begun, wait = self.clock.now(), 1.0
+        while True:
+            sent = request(endpoint, body, self.shape, host=host_header(address))
+            made = attempt(address, endpoint, sent, LIMITS.get(endpoint, LIMIT))
+            self.on_exchange(made.exchange)
+            if made.exchange.status:
+                return made.exchange
+            if self.clock.now() - begun + wait >= GIVE_UP:
+                raise Broken(f'Post "{url(address, self.shape)}/{endpoint}": {made.wrong}')
+            self.clock.sleep(wait)
+            wait *= 2
+            # what was sent is lost: Docker sends the rest of a buffer that it has read to its end (moby issue 39331)
+            body = b"" if made.sent else body
+
+
+def host_header(address: Address) -> str | None:
+    """Return what Docker names in Host over TCP; None for a socket, where it depends on the engine."""
+    if address.path:
+        return None
+    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
+
+
+def url(address: Address, shape: str) -> str:
+    """Return the URL that Docker names in an error: before 20.10.26 a socket's path stood for the host."""
+    if address.path:
+        return f"http://{HOSTS[shape] or urllib.parse.quote(address.path, safe=IN_A_HOST)}"
+    return f"{'https' if address.tls else 'http'}://{host_header(address)}"
+
+
+def _decode(answer: Exchange) -> dict[str, Any]:
+    """Return the object in an answer of status 200. Raises DriverError where there is none, or Err says something."""
+    try:
+        value = as_go_reads(gojson.decode(answer.text))
+    except ValueError as error:
+        raise DriverError(str(error)) from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go value")
+    err = check_type(value.get("Err"), str, ".Err of type string")
+    if err:
+        raise DriverError(err)
+    return value
+
+
+def check_type(value: Any, wanted: type[Type], field: str) -> Type:
+    """Return a value of an answer, an empty one for null. Raises DriverError where it is of another type.
+
+    field is Go's name for where it is to go, as far as it is the same in all releases.
+    """
+    if value is None:
+        return wanted()
+    if not isinstance(value, wanted):
+        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go struct field {field}")
+    return value

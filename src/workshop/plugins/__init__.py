@@ -1,0 +1,1 @@
+"""A plugin under test: started, stopped, killed and called; what a check may ask of it."""

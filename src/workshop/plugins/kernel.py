@@ -1,0 +1,72 @@
+"""What Linux says of processes: which ones belong to a plugin, and what they listen on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def exit_status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Return the exit status of a process as soon as it has ended, None for one that outlasts so many seconds."""
+    if process.poll() is None:
+        # Popen.wait would look every 50 ms; the kernel tells at once
+        watched = os.pidfd_open(process.pid)
+        select.select([watched], [], [], seconds)
+        os.close(watched)
+    return process.poll()
+
+
+def session_processes(leader: int) -> list[str]:
+    """Return the living processes of a session, which is the plugin and all that it started."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # proc(5): from the third field on, state, ppid, pgrp, session; the twentieth is num_threads
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()
+            # a first thread that has ended is a zombie, but the others may still hold the socket
+            gone = fields[0] in "ZX" and int(fields[17]) <= 1
+            if int(fields[3]) == leader and not gone:
+                found.append(pid)
+    return found
+
+
+def with_environment(mark: str) -> list[int]:
+    """Return the processes that have NAME=VALUE in their environment: of this user, or of all for root."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(int(pid))
+    return found
+
+
+def open_sockets(pid: str) -> Iterator[str]:
+    """Yield the kernel's numbers of the sockets that a process has open."""
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            link = os.readlink(f"/proc/{pid}/fd/{number}")
+            if link.startswith("socket:["):
+                yield link[8:-1]
+
+
+def listening_sockets() -> dict[str, str]:
+    """Return all listening sockets of this machine by the kernel's number: the path, or "TCP port N".
+
+    Source: the kernel's Documentation/networking/proc_net_tcp, and proc(5) for /proc/net/unix.
+    """
+    found = {}
+    # a path is any bytes, but no newline
+    for line in Path("/proc/net/unix").read_text(errors="surrogateescape").split("\n")[1:-1]:
+        _, _, _, flags, _, _, inode, *path = line.split(maxsplit=7)
+        if int(flags, 16) & 0x10000 and path:
+            found[inode] = path[0]
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.exists() else []:
+            fields = line.split()
+            if fields[3] == "0A":
+                found[fields[9]] = f"TCP port {int(fields[1].rpartition(':')[2], 16)}"
+    return found

@@ -1,0 +1,242 @@
+"""Start a plugin under test and stop it: a Python file, a command, or a socket that is already there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from workshop import interpreter, interrupt
+from workshop.interrupt import at_end, deferred
+from workshop.plugins.errors import LACKING, NotReady, OurTrouble, WrongCommand
+from workshop.plugins.folders import NO_ROOM, ROOM, place_on_disk
+from workshop.plugins.kernel import (
+    exit_status_within,
+    listening_sockets,
+    open_sockets,
+    session_processes,
+    with_environment,
+)
+from workshop.protocol.exchange import Address, Exchange, exchange, request
+
+
+class Plugin:
+    """A plugin under test. command is empty for one that already runs: then it can be called, and no more."""
+
+    patience = 10.0
+    """How long to wait for a start, an answer or an end, in seconds."""
+
+    def __init__(self, command: Sequence[str], socket_path: Path, root: Path | None) -> None:
+        self.command = list(command)
+        self.socket = socket_path
+        self.root = root
+        self.process: subprocess.Popen[bytes] | None = None
+        self.launched: list[subprocess.Popen[bytes]] = []
+        # by this the processes are found that have left the plugin's session
+        self.mark = f"WORKSHOP_CHECK={secrets.token_hex(8)}"
+        # on a disk, because a plugin may print much; without a name: nothing is left of it, however this ends
+        self.log = tempfile.TemporaryFile("ab+", buffering=0, dir=place_on_disk())  # noqa: SIM115
+        self.ending = at_end(self.end)
+
+    @property
+    def limit(self) -> float:
+        """How long to wait for an answer, in seconds."""
+        return min(self.patience, 2.0) if interrupt.happened() else self.patience
+
+    def environment(self) -> dict[str, str]:
+        """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has.
+
+        A Python file runs in our Python and hears what that hears. A command's environment is its author's own.
+        """
+        given = interpreter.environment() if self.command[:1] == [sys.executable] else os.environ
+        name, _, value = self.mark.partition("=")
+        told = {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root), name: value}
+        return {**given, **told, "PYTHONUNBUFFERED": "1"}
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the program in a session of its own. Its output goes to a file, because a pipe fills up.
+
+        Raises NotReady; OurTrouble where this machine has no room for one more process.
+        """
+        try:
+            with deferred():
+                process = subprocess.Popen(
+                    self.command,
+                    env=self.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=self.log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self.launched.append(process)
+                return process
+        except OSError as error:
+            if error.errno in LACKING:
+                raise OurTrouble(
+                    f"No process can be started here: {error.strerror}. End some, and try again."
+                ) from None
+            raise NotReady(f"{self.command[0]} cannot be started: {error.strerror}.") from None
+
+    def start(self) -> Self:
+        """Start the plugin and wait until its socket accepts. Raises NotReady."""
+        self.process = self.launch()
+        deadline = time.monotonic() + self.patience
+        while not accepts(self.socket):
+            if self.process.poll() is not None:
+                raise NotReady(f"The plugin ended with status {self.process.returncode} before it listened.")
+            if time.monotonic() > deadline:
+                raise NotReady(f"The plugin did not listen at {self.socket} within {self.patience:.0f} s.")
+            time.sleep(0.002)
+        return self
+
+    def exit_status(self, wait: float = 0) -> int | None:
+        """Return the plugin's exit status, None while it runs; one that is just dying gets so many seconds for it."""
+        return exit_status_within(self.process, wait) if self.process else None
+
+    def signal(self, number: int) -> int:
+        """Send a signal to the plugin and all it started; return its exit status (negative: the signal that ended it).
+
+        One that has not ended in time is killed, and so is what it leaves running: a worker would answer the next call.
+        """
+        assert self.process is not None
+        return self.end_session(self.process, number)
+
+    def end_session(self, process: subprocess.Popen[bytes], number: int) -> int:
+        """Send a signal to a process and all it started, and SIGKILL to what outlasts it; return its exit status."""
+        patience = min(self.patience, 3.0) if interrupt.happened() else self.patience
+        deadline = time.monotonic() + patience
+        _pass_on(process, number)
+        exit_status_within(process, patience)
+        # what it started may live longer than the plugin itself
+        while session_processes(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        if session_processes(process.pid):
+            _pass_on(process, signal.SIGKILL)
+        return process.wait(self.patience)
+
+    def stop(self) -> int:
+        """End the plugin as an operator does, with SIGTERM; return its exit status."""
+        return self.signal(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """End the plugin as a power cut does: it can clean up nothing."""
+        return self.signal(signal.SIGKILL)
+
+    def listens(self) -> list[str]:
+        """Return what the plugin, or a program that it started, listens on: paths of sockets, and "TCP port N"."""
+        if self.process is None:
+            return []
+        inodes = {inode for pid in session_processes(self.process.pid) for inode in open_sockets(pid)}
+        return [where for inode, where in listening_sockets().items() if inode in inodes]
+
+    def close(self) -> None:
+        """End the plugin, and all that it has started; give up what it has printed. A second time it does nothing."""
+        self.ending()
+
+    def end(self) -> None:
+        """End the plugin, and what it has started, also what has left its session; give up what it has printed."""
+        self.shut_down()
+        for pid in with_environment(self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.log.close()
+
+    def shut_down(self) -> Self:
+        """End the plugin if it runs, or if something runs that it has started."""
+        with deferred():
+            for process in {*self.launched, *filter(None, [self.process])}:
+                if session_processes(process.pid):
+                    self.end_session(process, signal.SIGTERM)
+                process.poll()
+            # the number of one that has ended, with all that it started, may soon be another's
+            self.launched.clear()
+        return self
+
+    def printed(self) -> int:
+        """Return how many bytes the plugin has printed so far."""
+        return os.fstat(self.log.fileno()).st_size
+
+    def output(self, since: int = 0) -> str:
+        """Return what the plugin has printed so far, or since so many bytes; at most the last 4 MiB of it."""
+        begin = max(since, self.printed() - 2**22)
+        return os.pread(self.log.fileno(), 2**22, begin).decode(errors="replace")
+
+    def our_trouble(self) -> str:
+        """Return why the check itself cannot go on, "" where it can: what a plugin does without room is not its fault.
+
+        It is for a look after a failure: the plugin's folder and its output lie where this check has put them.
+        """
+        folders = [self.socket.parent] if self.command and self.socket.parent.is_dir() else []
+        for place, found in [(str(each), os.statvfs(each)) for each in folders] + [
+            ("the folder for temporary files", os.fstatvfs(self.log.fileno()))
+        ]:
+            if found.f_bavail * found.f_frsize < ROOM // 16 or (found.f_files and found.f_favail < 16):
+                printed = f"the plugin has printed {self.printed() // 2**20} MiB"
+                return f"The disk became full during the check, in {place} ({printed}). {NO_ROOM}"
+        return ""
+
+    def call(
+        self,
+        endpoint: str,
+        body: dict[str, object] | bytes | None = None,
+        shape: str = "28",
+        method: str = "POST",
+        content_type: str = "",
+    ) -> Exchange:
+        """Call an endpoint as a Docker Engine of that shape does; another method and type are for other callers."""
+        sent = request(endpoint, body, shape, method=method, content_type=content_type)
+        return exchange(self.address(), endpoint, sent, self.limit)
+
+    def address(self) -> Address:
+        """Return where the plugin listens."""
+        return Address(path=str(self.socket))
+
+
+def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send a signal to the process group of a program that was started here."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def accepts(path: Path) -> bool:
+    """Tell whether somebody listens on the socket at path."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(1)
+        try:
+            caller.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def command_for(plugin: str | None, run: str | None) -> list[str]:
+    """Return the command line for --plugin FILE or --run 'COMMAND'. Raises WrongCommand."""
+    if run is None:
+        return [sys.executable, str(Path(plugin or "").resolve())]
+    try:
+        words = shlex.split(run)
+    except ValueError as error:
+        raise WrongCommand(f"--run {run!r} is no command: {error}. Give it as you would type it.") from None
+    if not words or not shutil.which(words[0]):
+        raise WrongCommand(f"--run {run!r}: there is no such program. Give the command as you would type it.")
+    return words
+
+
+def file_stamp(file: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is saved; None while an editor has it away."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,284 @@
+"""What a check speaks to: a plugin under test, as the three files of steps see it. Nothing here needs pytest.
+
+A step is one short function of tests/test_partN.py: test_2_1_… is step 2.1. It gets one argument, a PluginUnderTest,
+and asserts; the text of an assert says what was wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import random
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import SkipTest
+
+from workshop import interrupt
+from workshop.interrupt import deferred
+from workshop.plugins.errors import LACKING, OurTrouble
+from workshop.plugins.folders import own_folder
+from workshop.plugins.kernel import exit_status_within
+from workshop.plugins.safety import FRUIT, GuardedPlugin
+from workshop.protocol.discovery import Lookup
+from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, Exchange
+
+
+class PluginUnderTest(GuardedPlugin):
+    """A plugin as the checks see it: it remembers every exchange."""
+
+    chance = random.Random(0)
+
+    def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
+        super().__init__(command, socket_path, root)
+        self.exchanges: list[Exchange] = []
+        self.advice: list[str] = []
+        self.elsewhere = contextlib.ExitStack()
+        self.canaries: Path | None = None
+        self.before = socket_path, root, self.patience
+        """What a check may change for a while."""
+        self.beside: Path | None = None
+        """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
+        self.lookup: Lookup | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the plugin was started for the check, so that it can be stopped, too."""
+        return bool(self.command)
+
+    def begin_anew(self) -> PluginUnderTest:
+        """Start the plugin as on the day of its installation: nothing is in its root."""
+        self.needs_own_store()
+        self.shut_down()
+        assert self.root
+        self.root = self.root.with_name(f"{self.root.name}-anew")
+        return self.ensure_running()
+
+    def leave_a_stale_socket(self) -> None:
+        """Leave what a kill -9 leaves: the file of a socket that nobody listens on."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+            return
+        self.socket.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as killed:
+            killed.bind(str(self.socket))
+
+    def ready_for(self, check: Check) -> PluginUnderTest:
+        """Start the plugin for a check, unless that starts and stops it by itself."""
+        self.before = self.socket, self.root, self.patience
+        return self if needs_process(check) else self.ensure_running()
+
+    def second(self) -> int | None:
+        """Start the program once more, as it stands, and return its exit status; None for one that went on."""
+        process = self.launch()
+        status = exit_status_within(process, self.patience)
+        if status is None:
+            self.end_session(process, signal.SIGKILL)
+        return status
+
+    def needs_process(self) -> None:
+        """Skip the check where the plugin is not ours to start and stop."""
+        if not self.is_ours:
+            raise SkipTest("starts and stops the plugin: give --plugin FILE or --run COMMAND instead of --socket")
+
+    def name(self) -> str:
+        """Return a volume name that nobody has used before; the volume is removed after the check."""
+        fruit, number = self.chance.choice(FRUIT), f"{self.chance.randrange(16**8):08x}"
+        self.random.add(number)
+        self.made.append(f"{fruit}-{number}")
+        return self.made[-1]
+
+    def new_id(self) -> str:
+        """Return a mount ID as Docker makes them: 64 hexadecimal digits."""
+        new = f"{self.chance.randrange(16**64):064x}"
+        self.random.add(new)  # it may become a name, too
+        return new
+
+    def call(
+        self,
+        endpoint: str,
+        body: dict[str, object] | bytes | None = None,
+        shape: str = "",
+        method: str = "POST",
+        content_type: str = "",
+    ) -> Exchange:
+        """Call an endpoint as Docker does, in the shape of this check; the Exchange is kept."""
+        interrupt.go_on()  # also in another thread: what is made there now would be cleaned up by nobody
+        self.guard(endpoint, body)
+        mount = (str(body.get("Name")), str(body.get("ID"))) if isinstance(body, dict) else ("", "")
+        mounts, unmounts = endpoint == "VolumeDriver.Mount", endpoint == "VolumeDriver.Unmount"
+        if mounts:
+            self.mounted.append(mount)  # before the call: it may succeed, and its answer may never come
+        with self.answered(endpoint, body):
+            answer = super().call(endpoint, body, shape or self.shape, method, content_type)
+        self.exchanges.append(answer)
+        no_longer = (unmounts and answer.ok) or (mounts and answer.status and not answer.ok)
+        if no_longer and mount in self.mounted:
+            self.mounted.remove(mount)
+        if endpoint == "VolumeDriver.Remove":
+            if answer.ok and isinstance(body, dict):
+                self.removed.add(str(body.get("Name")))
+            self.look_for_the_others()
+        return answer
+
+    def succeeds(self, endpoint: str, body: dict[str, object] | None = None) -> Exchange:
+        """Call an endpoint and want success: 200 and a JSON object whose Err is empty, null or absent."""
+        answer = self.call(endpoint, body)
+        assert answer.ok, f'wanted 200 with {{"Err": ""}} for\n{answer}'
+        return self.look_over(answer)
+
+    def activate(self) -> Exchange:
+        """Call Plugin.Activate and want a list of what is implemented."""
+        return self.is_activated(self.call("Plugin.Activate"))
+
+    def is_activated(self, answer: Exchange) -> Exchange:
+        """Want a list of what is implemented in an answer to Plugin.Activate. Docker does not look for an Err here."""
+        implements = answer.json.get("Implements") if isinstance(answer.json, dict) else None
+        wanted = f'wanted 200 with {{"Implements": ["VolumeDriver"]}} for\n{answer}'
+        assert answer.status == 200 and isinstance(implements, list) and "VolumeDriver" in implements, wanted
+        assert all(isinstance(each, str) for each in implements), wanted  # Docker could not decode it
+        return self.look_over(answer)
+
+    def look_over(self, answer: Exchange) -> Exchange:
+        """Return an answer, after a look at what works, and could be better."""
+        if MEDIA_TYPE not in answer.headers.get("content-type", ""):
+            self.advise(f"The Content-Type of a plugin's answers is {MEDIA_TYPE}. Docker does not look at it.")
+        return answer
+
+    def refuses(self, endpoint: str, body: dict[str, object] | bytes | None = None) -> Exchange:
+        """Call an endpoint and want an error that Docker and Podman both take for one.
+
+        Docker prints Err of a JSON object, and takes an Err under status 200 for an error too. Podman takes every 200
+        for success (its pkg: libpod/plugin/volume_api.go), so that is not enough.
+        """
+        answer = self.call(endpoint, body)
+        assert answer.status and answer.status != 200, f"wanted an error status, not 200, for\n{answer}"
+        assert answer.err, f'wanted a JSON error, {{"Err": "a sentence"}}, for\n{answer}'
+        return answer
+
+    def create(self) -> str:
+        """Make a volume as `docker volume create` does, and return its name."""
+        name = self.name()
+        self.succeeds("VolumeDriver.Create", {"Name": name, "Opts": NO_OPTIONS[self.shape]})
+        return name
+
+    def mount(self, name: str, mount_id: str) -> str:
+        """Mount a volume as `docker run` does, and return the mountpoint."""
+        answer = self.succeeds("VolumeDriver.Mount", {"Name": name, "ID": mount_id})
+        mountpoint = answer.json.get("Mountpoint")
+        assert isinstance(mountpoint, str) and os.path.isabs(mountpoint), f"wanted an absolute Mountpoint in\n{answer}"
+        return mountpoint
+
+    def unmount(self, name: str, mount_id: str) -> None:
+        """Unmount a volume as the end of a container does."""
+        self.succeeds("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
+
+    def list_names(self) -> list[str]:
+        """Return the names that List tells."""
+        volumes = self.succeeds("VolumeDriver.List", {}).json.get("Volumes")
+        assert isinstance(volumes, list), f'wanted {{"Volumes": […]}} in\n{self.exchanges[-1]}'
+        names = [volume.get("Name") if isinstance(volume, dict) else None for volume in volumes]
+        assert None not in names, f'wanted {{"Name": …}} for each volume in\n{self.exchanges[-1]}'
+        return [str(name) for name in names]
+
+    def folder(self, mountpoint: str) -> Path:
+        """Return the mountpoint as a folder to look into; skip where a plugin that already runs has it elsewhere."""
+        if not self.is_ours and not os.path.isdir(mountpoint):
+            raise SkipTest(f"looks into {mountpoint}, which is not to be seen from here: give --plugin or --run")
+        assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that it named, {mountpoint}"
+        return Path(mountpoint)
+
+    def keeps_in_its_root(self, folder: Path) -> None:
+        """Advise where a volume is not in DDD_ROOT: the checks work in a folder then that is meant for real volumes."""
+        if self.root and not folder.resolve().is_relative_to(self.root.resolve()):
+            told = "The volumes are not in DDD_ROOT, but in "
+            if not any(each.startswith(told) for each in self.advice):
+                self.advise(f"{told}{folder}: the checks work in your real folder.")
+
+    def outside(self) -> Path:
+        """Return a folder outside the plugin's root, where no call may leave a trace.
+
+        It is on the same disk: across disks a rename fails, and a plugin that renames would look as if it were careful.
+        """
+        beside = str(self.root.parent.parent) if self.root else None
+        self.canaries = self.canaries or self.elsewhere.enter_context(own_folder("outside-", beside))
+        self.random.add(self.canaries.name.lower())
+        return self.canaries
+
+    def clean_up(self) -> None:
+        """Remove what the check has made, the folder outside too, and nothing else."""
+        with deferred():
+            super().clean_up()
+            self.elsewhere.close()
+            self.canaries = None
+            self.lookup = None
+
+    def advise(self, text: str) -> None:
+        """Note what works, and could be better."""
+        if text not in self.advice:
+            self.advice.append(text)
+
+    @contextlib.contextmanager
+    def judged(self) -> Iterator[None]:
+        """Run a check, and tell the plugin's trouble from ours: the text of the AssertionError or SkipTest says which.
+
+        Raises OurTrouble where the check failed because this machine has no room left.
+        """
+        try:
+            try:
+                yield
+            except OSError as error:
+                if (found := self.finding(error)) is error:
+                    raise
+                raise found from error
+        except AssertionError:
+            if trouble := self.our_trouble():
+                raise OurTrouble(trouble) from None
+            raise
+
+    def start_afresh(self) -> None:
+        """After a check that did not end well, begin anew: what it has left must not count against the next one."""
+        socket, root, self.patience = self.before
+        if (socket, root) != (self.socket, self.root):
+            self.shut_down()
+            self.socket, self.root = socket, root
+
+    def finding(self, error: OSError) -> Exception:
+        """Return what an OSError in a check is: of the plugin's files, a failure or a reason to skip; else itself."""
+        if error.errno in LACKING or not os.path.isabs(str(error.filename or "/")):
+            return error
+        where = f": {error.filename}" if error.filename else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            if trouble := self.our_trouble():
+                return OurTrouble(trouble)
+            if self.canaries and str(error.filename).startswith(str(self.canaries)):
+                return error
+            return SkipTest(f"writes into a volume, which is not possible here: {error.strerror}{where}")
+        return AssertionError(f"wanted files that can be used, not the error {error.strerror!r}{where}")
+
+
+Check = Callable[[PluginUnderTest], None]
+
+
+def makes_volumes(step: str) -> bool:
+    """Tell whether a step is one of part 3, which make volumes."""
+    return step.startswith("3.")
+
+
+def restarts_plugin(check: Check) -> Check:
+    """Mark a check that starts and stops the plugin by itself: it is skipped where the plugin is not ours to stop."""
+    check.needs_process = True  # type: ignore[attr-defined]
+    return check
+
+
+def needs_process(check: Check) -> bool:
+    """Tell whether a check starts and stops the plugin."""
+    return getattr(check, "needs_process", False)
+
+
+def over_tcp(check: Check) -> Check:
+    """Mark a check whose calls go over TCP: there all engines send the same bytes."""
+    check.over_tcp = True  # type: ignore[attr-defined]
+    return check

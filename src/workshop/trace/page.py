@@ -1,0 +1,19 @@
+"""A conversation drawn on a page: live.py serves it as it happens, and any page can have a recording in it."""
+
+import html
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "static"
+
+
+def element(recording: str, name: str = "") -> str:
+    """Return the element with a recording inside, as it stands in a page that may be opened from file://.
+
+    recording is the text of a file of traces/. The page loads conversation.js once.
+    """
+    # "</script>" or "<!--" in a body must not end the data; \u003c means the same to JSON
+    data = recording.strip().replace("<", "\\u003c")
+    label = f' name="{html.escape(name)}"' if name else ""
+    return (
+        f'<plugin-conversation{label}>\n<script type="application/jsonl">\n{data}\n</script>\n</plugin-conversation>\n'
+    )

@@ -1,0 +1,131 @@
+"""Part 3's verdict: what the lesson's plugin does not do, and ddd does. docs/beyond.md is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Something that part 3 has not: what goes wrong without it, what shows that, and the code of ddd that closes it."""
+
+    title: str
+    harm: str
+    shown: str
+    """A case of the conformance suite, "get.root-away", or the name of a test, "test_…"."""
+    code: str
+    """A file of src/ddd, and the function or method in it: "users.py:counts"."""
+
+
+LACKS = [
+    Lack(
+        "The disk with the volumes is away",
+        "Get answers 404, which means to Docker that the volume does not exist: Docker forgets its labels. ddd closes the "
+        "connection without an answer, and Docker asks again.",
+        "get.root-away",
+        "app.py:hang_up",
+    ),
+    Lack(
+        "A retry has an empty body",
+        "When a connection breaks, Docker sends Get again without its body. Part 3 answers an error, and Docker takes the "
+        "volume to be gone. ddd gives no answer to it.",
+        "get.without-body-is-no-no",
+        "app.py:get",
+    ),
+    Lack(
+        "A request of 64 MiB",
+        "Part 3 keeps the whole body in memory. ddd refuses more than a megabyte before it reads it.",
+        "errors.big-body",
+        "app.py:body",
+    ),
+    Lack(
+        "Docker is killed",
+        "A killed daemon never sends its Unmount. The record of part 3 stays, and Remove is refused until somebody deletes "
+        "the file in `mounts`. ddd records which process asked, and a record no longer counts once that process has exited.",
+        "test_the_mount_of_a_process_that_has_ended_does_not_count",
+        "users.py:counts",
+    ),
+    Lack(
+        "A container has the volume, and no record says so",
+        "Part 3 trusts its records, and what is mounted in its own namespace. ddd asks the kernel which processes have the "
+        "volume mounted, those of other containers too. In a container it needs `--pid host` for that.",
+        "test_remove_is_refused_while_the_kernel_shows_a_mount",
+        "kernel.py:user_of_folder",
+    ),
+    Lack(
+        "A volume with a million files",
+        "Part 3 answers Remove after it has deleted them. Docker waits 60 seconds for an answer, Podman 5. ddd answers after "
+        "the rename, and deletes in the background.",
+        "test_remove_of_many_files_is_answered_before_they_are_deleted",
+        "app.py:remove",
+    ),
+    Lack(
+        "A kill during Remove",
+        "What part 3 has moved aside stays in `aside`, and takes up space on the disk. ddd deletes it when it starts.",
+        "test_what_a_killed_plugin_left_aside_is_cleared_after_it_listens_again",
+        "volumes.py:clear",
+    ),
+    Lack(
+        "A power cut",
+        "What part 3 has answered may not be on the disk yet. ddd waits for the disk (fsync) before it answers.",
+        "test_what_is_answered_is_on_the_disk_first",
+        "volumes.py:create",
+    ),
+    Lack(
+        "Two plugins in one folder",
+        "Two plugins of part 3 on different sockets can share a folder: each has a lock of its own, and one removes what the "
+        "other mounts. A second ddd exits with a sentence.",
+        "test_two_plugins_do_not_share_a_root",
+        "volumes.py:prepare",
+    ),
+    Lack(
+        "Links among the volumes",
+        "Part 3 follows a link that somebody has put in the place of a volume's folder. ddd opens each folder without "
+        "following a link, and works on what it has opened.",
+        "test_a_link_planted_among_the_volumes_is_no_volume",
+        "volumes.py:opened",
+    ),
+    Lack(
+        "Two plugins that start at the same instant",
+        "In part 1 both may find a stale socket, and the second removes the socket of the first. ddd's take turns.",
+        "test_of_many_that_start_at_once_one_serves",
+        "listener.py:turn",
+    ),
+    Lack(
+        "A place that cannot be",
+        "A path of over 107 bytes, or a folder without rights, ends the parts with a traceback. ddd says what to do.",
+        "test_a_place_that_cannot_be_gets_a_sentence",
+        "listener.py:listen",
+    ),
+    Lack(
+        "A full disk",
+        "Part 3 answers status 500 and a sentence that says nothing. ddd says which fault it is, in Err and in its log.",
+        "test_a_full_disk",
+        "app.py:trouble",
+    ),
+    Lack(
+        "Nobody can see what happened",
+        "The lines of part 3 name the path of a call, and no volume. ddd writes a line for each call, with the volume, the "
+        "answer and the time it took.",
+        "test_each_call_is_a_line_in_the_log",
+        "log.py:write",
+    ),
+    Lack(
+        "A server made for development",
+        "Werkzeug's server closes each connection after one answer. ddd runs under gunicorn, on a socket of its own or of "
+        "systemd, and keeps connections open.",
+        "test_gunicorn_answers_one_more_caller_than_it_has_threads",
+        "server.py:run",
+    ),
+]
+
+
+def row(lack: Lack) -> str:
+    """Return a row of the table on the page."""
+    file, _, name = lack.code.partition(":")
+    return f"| **{lack.title}.** {lack.harm} | `{lack.shown}` | `src/ddd/{file}`, `{name}` |"
+
+
+def table() -> str:
+    """Return the table on the page, in Markdown."""
+    return "\n".join(["| what goes wrong in part 3 | shown by | in ddd |", "|---|---|---|", *map(row, LACKS)]) + "\n"
