@@ -179,6 +179,23 @@ def test_a_socket_that_nobody_listens_on_goes(places: Places, capsys: pytest.Cap
     assert f"Removed {places.socket}" in capsys.readouterr().out
 
 
+def test_a_plugin_that_has_just_started_keeps_its_socket(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale(places.socket)
+
+    @contextmanager
+    def turn_of_another_first(path: str) -> Iterator[None]:
+        assert path == f"{places.socket}.lock", "wanted the lock that ddd takes"
+        places.socket.unlink()
+        with socket.socket(socket.AF_UNIX) as started:
+            started.bind(str(places.socket))
+            started.listen()
+            yield
+
+    monkeypatch.setattr(clean, "turn", turn_of_another_first)
+    assert main(places, yes=False, ask=None) == 1
+    assert places.socket.exists(), "wanted the socket of a plugin that listens to stay"
+
+
 def test_a_file_that_is_no_socket_stays(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
     places.socket.write_text("mine")
     assert main(places, yes=True, ask=None) == 1

@@ -12,7 +12,7 @@ from terminals import Block, BlockError, Terminals, blocks, pattern, plain
 
 ROOT = Path(__file__).parent.parent
 COUNTED: dict[str, tuple[int, int]] = {
-    "README.md": (7, 4),
+    "README.md": (9, 4),
     "docs/authors.md": (2, 2),
     "docs/beyond.md": (0, 2),
     "docs/contributing.md": (0, 1),

@@ -1,19 +1,18 @@
 """What the course left on a machine, and its removal: specs and keys, volumes while their plugin runs, sockets."""
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
 import socket
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ddd.listener import turn
 from workshop.protocol.exchange import Address, exchange, request
 from workshop.repository import Lacking, find_clone
 
@@ -287,11 +286,9 @@ def _remove_specs(places: Places, report: Report) -> None:
 
 
 def _remove_socket(path: Path, report: Report) -> None:
-    with _locked(path.parent):
-        found = state(path)
-        if found == "stale":
-            _unlink(path)
-            report.removed(f"{path}, a socket that nobody listens on")
+    found = state(path)
+    if found == "stale":
+        found = _remove_stale(path, report)
     if found == "listening":
         report.stays(f"A plugin listens on {path}. End it with Ctrl-C, and then type:\n    ./workshop clean")
     if found == "other":
@@ -300,26 +297,20 @@ def _remove_socket(path: Path, report: Report) -> None:
         )
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds the lock that a plugin takes to make its socket (part1/plugin.py, listen): none starts meanwhile."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError):
-        yield
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _remove_stale(path: Path, report: Report) -> str:
+    """Removes a socket that nobody listens on; returns what stands at its path by then.
 
-
-def _unlink(path: Path) -> None:
+    It holds the lock that ddd takes to make its socket, so that none that has just been made is removed.
+    """
     try:
-        path.unlink()
+        with turn(f"{path}.lock"):
+            found = state(path)
+            if found == "stale":
+                path.unlink()
+                report.removed(f"{path}, a socket that nobody listens on")
     except PermissionError as error:
         raise _not_allowed(path) from error
+    return found
 
 
 def _remove_spec(path: Path, clone: Path | None, report: Report) -> None:
