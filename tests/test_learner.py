@@ -231,6 +231,28 @@ def test_start_moves_aside_a_file_that_only_a_later_step_makes(say: Say, work: P
     assert (work / "ddd-tcp-1.spec").read_text() == "mine\n"
 
 
+def test_start_is_done_though_nobody_reads_what_it_says(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(BrokenPipeError):
+        patch.setattr("builtins.print", gone)
+        learner.start(2)
+    assert progress.progress().part == 2 and (work / "plugin.py").is_file()
+
+
+def test_the_last_step_is_not_every_step(say: Say) -> None:
+    for part in (1, 3):
+        say(learner.start, part)
+        passed(part)
+    progress.record(2, {step.id: step.id != "2.4" for step in course.part(2).steps})
+    progress.save(replace(progress.progress(), part=3))
+    assert "The last step is done. Not done yet: 2.4." in say(learner.status)
+    passed(2)
+    progress.save(replace(progress.progress(), part=3))
+    assert "Every step is done, up to the last." in say(learner.status)
+
+
 def test_part_3_starts_with_all_files_of_part_2(say: Say, work: Path) -> None:
     text = say(learner.start, 3)
     for name in ("plugin.py", "ddd-tcp.spec", "ddd-tls.json"):

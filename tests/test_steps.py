@@ -195,15 +195,29 @@ PLUGIN = edits.Text(("import os", "", "def get():", "    name = 1", "", "app = 2
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("     name = 1\n+    more = 2", ("get", "    name = 1")),
-        (" def get():\n+    first = 0", ("", "def get():")),
-        (" \n+import sys\n app = 2", ("", "    name = 1")),
-        ("+import abc\n import os", ("", "")),
+        ("     name = 1\n+    more = 2", ("get", "    name = 1", 0)),
+        (" def get():\n+    first = 0", ("", "def get():", 0)),
+        (" \n+import sys\n app = 2", ("get", "    name = 1", 1)),
+        ("+import abc\n import os", ("", "", 0)),
     ],
 )
-def test_a_hunk_has_a_line_under_which_it_stands(text: str, place: tuple[str, str]) -> None:
+def test_a_hunk_has_a_line_under_which_it_stands(text: str, place: tuple[str, str, int]) -> None:
     (found,) = edits.places(hunk(text), {"plugin.py": PLUGIN})
-    assert (found.function, found.line) == place
+    assert (found.function, found.line, found.empty) == place
+
+
+@of_each_step
+def test_the_line_under_which_a_hunk_stands_is_there_once(step: Step) -> None:
+    for edit in step.edits:
+        if edit.file not in step.before:
+            continue
+        lines, places = step.before[edit.file].lines, edits.places(edit, step.before)
+        for place in (place for place in places if place.line):
+            inside, found = "", 0
+            for line in lines:
+                inside = line if line[:1] not in ("", " ") else inside
+                found += line == place.line and (not place.function or inside.startswith(f"def {place.function}("))
+            assert found == 1, f"{step.id}: {place.line!r} is there {found} times"
 
 
 @pytest.fixture

@@ -98,6 +98,8 @@ class Place:
 
     function: str
     line: str
+    empty: int
+    """How many empty lines stand between that line and the hunk."""
 
 
 @dataclass(frozen=True)
@@ -161,18 +163,19 @@ def places(edit: Edit, files: Files) -> list[Place]:
         lines = text.lines if text else ()
         begin = hunk.find(lines, edit.file) if text or hunk.before else 0
         unchanged = next(number for number, line in enumerate(hunk.lines) if line[0] != " ")
-        found.append(_place_of(hunk, lines[: begin + unchanged]))
+        found.append(_place_of(lines[: begin + unchanged]))
         text = _replace(hunk, edit.file, text, "")
     return found
 
 
-def _place_of(hunk: Hunk, above: Sequence[str]) -> Place:
+def _place_of(above: Sequence[str]) -> Place:
     """Return where a hunk belongs that comes below these lines."""
     line = next((line for line in reversed(above) if line.strip()), "")
-    inside = any(each[1:].startswith(" ") for each in hunk.changed[:1])
-    heads = [each for each in above if re.match(r"\S", each)] if inside else []
+    empty = len(above) - next((n for n, each in reversed([*enumerate(above, 1)]) if each.strip()), 0)
+    # the same line may stand in two functions
+    heads = [each for each in above if re.match(r"\S", each)] if line.startswith(" ") else []
     function = re.match(r"def (\w+)", heads[-1]) if heads else None
-    return Place(function[1] if function and line != heads[-1] else "", line)
+    return Place(function[1] if function else "", line, empty)
 
 
 def as_text(edit: Edit, files: Files) -> str:
@@ -185,7 +188,8 @@ def as_text(edit: Edit, files: Files) -> str:
         elif not place.line:
             head = f"{where}, at the top:"
         else:
-            head = f"{where}, under the line\n\n      {place.line}\n"
+            below = {0: "", 1: "\n  and an empty line:\n"}.get(place.empty, f"\n  and {place.empty} empty lines:\n")
+            head = f"{where}, under the line\n\n      {place.line}\n{below}"
         # in a new file every line is new
         shown = hunk.changed if edit.file in files else hunk.after
         lines = [f"    {line}".rstrip() for line in shown]

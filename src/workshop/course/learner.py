@@ -65,7 +65,13 @@ def _print_next(now: Progress) -> int:
     """Print the command that comes next."""
     step = next_step(now)
     if step is None:
-        print("Achievement unlocked! Every step is done, up to the last.")
+        left = [each.id for part in course.parts() for each in part.steps if each.id not in now.passed]
+        done = (
+            f"The last step is done. Not done yet: {', '.join(left)}."
+            if left
+            else "Every step is done, up to the last."
+        )
+        print(f"Achievement unlocked! {done}")
         print(f"See yours beside the course's:   {repository.tool()} diff")
     elif not (work() / "plugin.py").exists():
         print(
@@ -132,42 +138,39 @@ def _begin(part: int, now: Progress) -> None:
 
     A file that only a later step makes is moved aside.
     """
-    texts = _beginning(part)
+    texts, told = _beginning(part), list[str]()
     try:
         for name in names():
-            if name in texts:
-                _write_file(work() / name, texts[name], part)
-            else:
-                _move_aside(work() / name, part)
+            told += _write_file(work() / name, texts[name], part) if name in texts else _move_aside(work() / name, part)
     except OSError as error:
         raise cannot_write(error) from None
     earlier = [step for step in now.passed if int(step.split(".")[0]) < part]
     save(Progress(part, earlier, {step: count for step, count in now.hints.items() if step in earlier}))
+    # only now: whoever reads it may go away, as `head` does
+    print("\n".join(told))
 
 
-def _write_file(file: Path, text: bytes, part: int) -> None:
-    """Write a file as a part begins with it, and move what was there aside. Raises OSError."""
+def _write_file(file: Path, text: bytes, part: int) -> list[str]:
+    """Write a file as a part begins with it, and move what was there aside; return what to say. Raises OSError."""
     source = f"the end of part {part - 1}" if part > 1 else "a skeleton of a few lines"
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.is_file() and file.read_bytes() == text:
-        print(f"{clone_path(file)} is as part {part} begins already.")
-        return
-    _move_aside(file, part)
+        return [f"{clone_path(file)} is as part {part} begins already."]
+    told = _move_aside(file, part)
     with open(file, "xb") as fresh:
         fresh.write(text)
-    print(f"Made {clone_path(file)} from {source}. Open it in your editor.")
+    return [*told, f"Made {clone_path(file)} from {source}. Open it in your editor."]
 
 
-def _move_aside(file: Path, part: int) -> None:
-    """Give what is in the place of a file a numbered name, that nothing has, and say which."""
+def _move_aside(file: Path, part: int) -> list[str]:
+    """Give what is in the place of a file a numbered name, that nothing has; return the sentences that say which."""
     if not os.path.lexists(file):
-        return
+        return []
     names = (file.with_name(f"{file.stem}-{count}{file.suffix}") for count in range(1, 10**6))
     aside = next(name for name in names if not os.path.lexists(name))
     file.rename(aside)
-    print(f"Your earlier file is now {clone_path(aside)}.")
-    if part > 1:
-        print(f"To go on with that one instead:   cp {clone_path(aside)} {clone_path(file)}")
+    again = [f"To go on with that one instead:   cp {clone_path(aside)} {clone_path(file)}"] if part > 1 else []
+    return [f"Your earlier file is now {clone_path(aside)}.", *again]
 
 
 def _print_beginning(part: int, first: Step) -> None:

@@ -54,6 +54,8 @@ class GuardedPlugin(Plugin):
         """The volume of a call that a signal broke off."""
         self.random: set[str] = set()
         self.claimed: set[str] = set()
+        self.perhaps: set[str] = set()
+        """The names of the Creates that made something, or got no answer: only these can be left."""
         self.removed: set[str] = set()
         """Of the claimed names, those whose volume is gone: a bad plugin may take Remove of these for all volumes."""
         self.claiming = threading.Lock()
@@ -68,6 +70,11 @@ class GuardedPlugin(Plugin):
                 self.trouble = str(error)
                 raise AssertionError(f"wanted a plugin that listens\n{error}\n{self.output()[-2000:]}") from None
         return self
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the plugin was started for the check, and its first List, if there was one, named no volume."""
+        return bool(self.command) and not self.strangers
 
     @property
     def may_destroy(self) -> bool:
@@ -127,7 +134,10 @@ class GuardedPlugin(Plugin):
             self.goes_away = False
             return _not_empty(first)
         if not isinstance(told, str) or not os.path.isabs(told) or "\0" in told:
-            return "no volume can be made and mounted, so that nobody knows where its files are"
+            # a trace in DDD_ROOT says it, too
+            return (
+                "" if self.goes_away else "no volume can be made and mounted, so that nobody knows where its files are"
+            )
         self.goes_away = self.in_root(told)
         if not self.goes_away:
             return f"the volumes are not in DDD_ROOT, but in {told}"
@@ -180,13 +190,20 @@ class GuardedPlugin(Plugin):
                 answer = self.quietly("Get", {"Name": name})
                 if _knows_none(answer):
                     self.claimed.add(name)
-                elif answer.status or self.strangers or not self.command:
+                elif self.strangers or not self.command:
                     raise SkipTest(f"needs names that are nobody's, and Get of {name}, a random one, has no error")
 
     def quietly(self, endpoint: str, body: dict[str, object]) -> Exchange:
         """Call an endpoint for the check's own sake: no report shows it."""
         with self.answered(endpoint, body):
-            return super().call(f"VolumeDriver.{endpoint}", body, self.shape)
+            answer = super().call(f"VolumeDriver.{endpoint}", body, self.shape)
+        self.note_create(f"VolumeDriver.{endpoint}", body, answer)
+        return answer
+
+    def note_create(self, endpoint: str, body: dict[str, object] | bytes | None, answer: Exchange | None) -> None:
+        """Note the volume that a Create may have made: it was answered with success, or not at all."""
+        if endpoint.endswith("Create") and isinstance(body, dict) and (not answer or answer.ok or not answer.status):
+            self.perhaps.add(str(body.get("Name")))
 
     @contextlib.contextmanager
     def answered(self, endpoint: str, body: object) -> Iterator[None]:
@@ -195,6 +212,7 @@ class GuardedPlugin(Plugin):
             yield
         except (KeyboardInterrupt, SystemExit):
             self.unanswered = str(body.get("Name")) if isinstance(body, dict) else ""
+            self.note_create(endpoint, body if isinstance(body, dict) else None, None)
             raise
 
     def settle(self) -> None:
@@ -227,7 +245,7 @@ class GuardedPlugin(Plugin):
                 if names:
                     self.remove_all(names)
             elif not self.goes_away:
-                self.left |= dict.fromkeys(name for name in names if name in self.claimed)
+                self.left |= dict.fromkeys(name for name in names if name in self.claimed & self.perhaps)
 
     def remove_all(self, names: list[str]) -> None:
         """Remove these volumes, as far as they are ours; note which ones stay in a store that is not ours alone."""
@@ -244,7 +262,8 @@ class GuardedPlugin(Plugin):
                 break  # the next would not be answered either
         if not self.goes_away:
             listed = self.names_left()
-            self.left |= dict.fromkeys(ours if listed is None else [name for name in names if name in listed])
+            made = [name for name in names if name in self.perhaps]
+            self.left |= dict.fromkeys(made if listed is None else [name for name in names if name in listed])
 
     def end(self) -> None:
         """Clean up, and end the plugin."""
@@ -261,6 +280,8 @@ class GuardedPlugin(Plugin):
         """Return what is to be said at the beginning: what is not asked of the plugin, and why; or what is at stake."""
         if self.not_ours in (None, "", NOT_SURVEYED):
             return []
+        if self.is_new and (self.goes_away or not self.perhaps):
+            return []  # a plugin that is being written has made nothing, or in DDD_ROOT
         why = f"{self.not_ours[0].upper()}{self.not_ours[1:]}"
         if self.allow_outside_root:
             return [f"{why}. With --allow-outside-root a bad plugin may lose any of its volumes."]

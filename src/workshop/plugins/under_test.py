@@ -114,6 +114,7 @@ class PluginUnderTest(GuardedPlugin):
         with self.answered(endpoint, body):
             answer = super().call(endpoint, body, shape or self.shape, method, content_type)
         self.exchanges.append(answer)
+        self.note_create(endpoint, body, answer)
         no_longer = (unmounts and answer.ok) or (mounts and answer.status and not answer.ok)
         if no_longer and mount in self.mounted:
             self.mounted.remove(mount)
