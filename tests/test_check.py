@@ -23,6 +23,7 @@ from steps import STEPS
 from workshop.checker import report
 from workshop.checker.result import Result
 from workshop.checker.steps import run_step
+from workshop.course import course
 from workshop.course.check import Options, command_to_repeat
 from workshop.plugins.folders import own_folder, private_folder
 from workshop.plugins.kernel import listening_sockets, session_processes
@@ -409,3 +410,14 @@ def test_a_plugin_whose_first_thread_has_ended_still_runs() -> None:
         plugin.kill()
         plugin.wait()
     assert session_processes(plugin.pid) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["3.1", "3.2", "3.3", "3.4", "3.5", "3.6"])
+def test_a_plugin_that_is_being_written_is_no_strangers(step: str, tmp_path: Path) -> None:
+    for when in ("before", "after"):
+        file = tmp_path / f"{when}.py"
+        file.write_text(str(getattr(course.step(step), when)["plugin.py"]))
+        said = check("3", "--plugin", str(file)).stdout
+        assert f"  ok    {step}" in said if when == "after" else f"  FAIL  {step}" in said, said
+        assert not re.search(r"^  (caution|left|skip) ", said, re.MULTILINE), said
