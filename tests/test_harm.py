@@ -435,7 +435,7 @@ from workshop.checker import steps as checks
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.case import cases
 from workshop.course import check
-from workshop.plugins import folders
+from workshop.plugins import folders, process
 folders.MEMORY, folders.DISKS = place, (place,)
 CHOSEN = {each: steps.STEPS[each] for each in ("3.4", "3.6", "3.10")}
 checks.checks_of_part = lambda part: CHOSEN
@@ -497,9 +497,9 @@ def struck(instant, often):
         return does
     if often:
         # the next ones come in the middle of all that is done on the way out
-        process.session, process.take_away = again(process.session), again(process.take_away)
+        process.session_processes = again(process.session_processes)
+        folders._take_away, folders.shutil.rmtree = again(folders._take_away), again(folders.shutil.rmtree)
         process.Plugin.call, process.with_environment = again(process.Plugin.call), again(process.with_environment)
-        process.shutil.rmtree = again(process.shutil.rmtree)
     trace(seen)
     return run()
 def marked():
@@ -511,7 +511,7 @@ first, step = (int(word) for word in sys.argv[5].split("/"))
 for count, instant in enumerate(instants[first::step]):
     status = child(lambda: struck(instant, count % 2))
     volumes = [name for name in os.listdir(store) if name != "precious"]
-    left = os.listdir(place), marked() - before, volumes, process.mounted_in(process.Path(place))
+    left = os.listdir(place), marked() - before, volumes, folders.mounts_below(folders.Path(place))
     if any(left) or status not in (128 + number, -number):
         print(instant, "again and again" if count % 2 else "once", status, *left, flush=True)
 print("instants:", len(instants), flush=True)
@@ -536,7 +536,7 @@ def test_a_signal_at_any_line_leaves_nothing(store: Store, number: signal.Signal
 
 
 SHARES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-EVERY = 4
+EVERY = 12
 
 
 # a plugin that ends its own check: as it starts, and at one of its calls
