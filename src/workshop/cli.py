@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from workshop import install as setup
-from workshop import interpreter, repository
+from workshop import interpreter, repository, terminal
 
 MARKS = ("slow", "engine", "browser")
 
@@ -304,7 +304,9 @@ def _print_as_far_as_can_be() -> None:
 
 def _status() -> int:
     try:
-        return _number(cli.main(prog_name=repository.tool(), standalone_mode=False))
+        number = _number(cli.main(prog_name=repository.tool(), standalone_mode=False))
+        sys.stdout.flush()  # here, where it is known what to do when nobody reads any more
+        return number
     except click.ClickException as wrong:
         wrong.show()
         return wrong.exit_code
@@ -314,7 +316,7 @@ def _status() -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        terminal.print_nowhere()
         return 1
     except Exception as error:
         return _our_fault(error)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
-from workshop.terminal import WIDTH, in_colour, printable, shorten
+from workshop.terminal import WIDTH, in_colour, print_nowhere, printable, shorten
 from workshop.trace.mask import Mask
 from workshop.trace.recording import Call, Message
 
@@ -127,6 +127,7 @@ class Teller:
         try:
             print("\n".join(lines), flush=True)
         except OSError:
+            print_nowhere()
             self.quit()
 
     def write(self, call: Call) -> None:
