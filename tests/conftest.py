@@ -16,7 +16,7 @@ TOGETHER = ("tests/engine/", "tests/browser/")
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     from xdist.scheduler import LoadScopeScheduling
 
-    class Scheduling(LoadScopeScheduling):
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             """Return what a test is run together with."""
             return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
