@@ -19,10 +19,10 @@ from unittest import SkipTest
 import pytest
 from programs import FIXED
 
-from workshop.checker import steps, whole_file
-from workshop.checker.conformance import suite
+from workshop.checker import judge, steps, whole_file
+from workshop.checker.case import Case
 from workshop.checker.conformance.candidate import Candidate
-from workshop.checker.conformance.case import Case, cases
+from workshop.checker.conformance.case import cases
 from workshop.checker.result import Result
 from workshop.plugins import folders
 from workshop.plugins.errors import OurTrouble
@@ -233,7 +233,7 @@ def test_an_error_of_the_plugins_files_is_not_our_fault(number: int, expected: s
 
     result = outcome(fails)
     assert result.outcome == expected, result
-    case = Case("x.y", "A rule.", "Why.", {"docker": "must"}, False, False, fails)
+    case = Case("x.y", "A rule.", fails, "Why.", {"docker": "must"})
     assert conformance_of(case).outcome == expected
 
 
@@ -241,7 +241,7 @@ def conformance_of(case: Case) -> Result:
     with private_folder() as folder:
         plugin = Candidate([sys.executable, str(PART3)], folder / "x.sock", folder / "root")
         try:
-            return suite.run_case(plugin, case, None)
+            return judge.run_case(plugin, case, None)
         finally:
             plugin.close()
 
@@ -282,8 +282,8 @@ def test_an_error_does_not_poison_the_next_check(error: Exception, kind: type[Pl
         found = []
         for each in (poisons, lives):
             if isinstance(plugin, Candidate):
-                case = Case("x.y", "A rule.", "Why.", {"docker": "must"}, False, False, each)
-                found.append(suite.run_case(plugin, case, None).outcome)
+                case = Case("x.y", "A rule.", each, "Why.", {"docker": "must"})
+                found.append(judge.run_case(plugin, case, None).outcome)
             else:
                 found.append(steps.run_step(plugin, "3.1", each, None).outcome)
         plugin.close()
@@ -436,15 +436,15 @@ place, program, store, number = *sys.argv[1:4], int(sys.argv[4])
 import steps
 from workshop import interrupt
 from workshop.checker import steps as checks
-from workshop.checker.conformance import suite
 from workshop.checker.conformance.case import cases
 from workshop.course import check
 from workshop.plugins import folders, process
 folders.MEMORY, folders.DISKS = place, (place,)
 CHOSEN = {each: steps.STEPS[each] for each in ("3.4", "3.6", "3.10")}
 checks.checks_of_part = lambda part: CHOSEN
-suite.cases = lambda: [case for case in cases() if case.id in ("many.create-one-name", "socket.living")]
-OURS = ("process.py", "folders.py", "safety.py", "under_test.py", "interrupt.py", "check.py", "steps.py", "suite.py")
+check.cases = lambda: [case for case in cases() if case.id in ("many.create-one-name", "socket.living")]
+OURS = ("process.py", "folders.py", "safety.py", "under_test.py", "interrupt.py", "check.py", "judge.py", "run.py")
+OURS += ("target.py", "listeners.py", "suite.py", "export.py")
 THEIRS = ("subprocess.py", "tempfile.py", "shutil.py")
 def run():
     sys.stdout = sys.stderr = open(os.devnull, "w")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import resource
@@ -10,20 +9,22 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from workshop import interpreter, interrupt, repository, terminal
-from workshop.checker import export, report, steps, whole_file
+from workshop.checker import export, steps
+from workshop.checker.conformance import suite
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import cases
+from workshop.checker.export import Export, as_json, junit
+from workshop.checker.listeners import StepsText
 from workshop.checker.lookup import files_beside
-from workshop.checker.result import Result
+from workshop.checker.run import Listener, Run, Summary
+from workshop.checker.target import Target
 from workshop.course import course, learner, progress
-from workshop.plugins.errors import OurTrouble, WrongCommand
-from workshop.plugins.folders import private_folder
+from workshop.plugins.errors import OurTrouble, Usage, WrongCommand
 from workshop.plugins.process import command_for, file_stamp
-from workshop.plugins.under_test import PluginUnderTest
 from workshop.repository import work
 from workshop.terminal import in_colour
 
@@ -35,15 +36,8 @@ UNLOCKED = {
 
 
 OUR_ERROR = "  An error is our fault, not the plugin's. Please send its line to the project's issue tracker."
-BAD = ("FAIL", "error")
 FILES = 256
 LONGEST_SOCKET = 107
-
-Kind = TypeVar("Kind", bound=PluginUnderTest)
-
-
-class Usage(Exception):
-    """What was typed cannot be done: the text says why, and ends in a command."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +80,34 @@ def _begin(options: Options) -> int:
     """Check what was typed, and then the plugin; return 0 or 1, 3 where an error is ours. Raises Usage, OurTrouble."""
     if not __debug__:
         raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
-    file = _plugin_file(options)
-    _check_writable(options)
+    run = _run_of(options)
+    for path in filter(None, (options.junit, options.json)):
+        export.try_out(path)
     _enough_files()
+    return _watch(options, run) if options.watch else _check_once(options, run)
+
+
+def _run_of(options: Options) -> Run:
+    """Return the run that was typed. Raises Usage and WrongCommand."""
+    target = _target(options, _plugin_file(options))
     if options.conformance:
-        return _conformance(options, file)
-    parts = _parts_of(options)
-    return _watch(options, file, parts) if options.watch else _check_once(options, file, parts)
+        return Run(target, cases(), True, Candidate, suite.FIRST)
+    chosen = [case for part in _parts_of(options) for case in steps.cases_of_part(part)]
+    return Run(target, [replace(case, title=course.title(case.id) or case.title) for case in chosen], options.go_on)
+
+
+def _target(options: Options, file: Path | None) -> Target:
+    """Return the plugin that was named. Raises WrongCommand."""
+    return Target(
+        () if options.socket is not None else command_for(str(file), options.run),
+        Path(options.socket) if options.socket is not None else None,
+        file,
+        file.parent if file and options.own else files_beside(file),
+        options.plugin or options.run or options.socket or "work/plugin.py",
+        random.randrange(10**6) if options.seed is None else options.seed,
+        options.profile or "docker",
+        options.allow_outside_root,
+    )
 
 
 def _plugin_file(options: Options) -> Path | None:
@@ -134,13 +149,6 @@ def _parts_of(options: Options) -> list[int]:
     return [max(progress.progress().part, 1)] if options.own else [2, 3]
 
 
-def _check_writable(options: Options) -> None:
-    """See that the reports can be written, before the time is spent. Raises Usage."""
-    for path in filter(None, (options.junit, options.json)):
-        with _cannot_be_written(path):
-            whole_file.try_out(path)
-
-
 def _enough_files() -> None:
     """Have some hundred files open at a time, as the suite needs it. Raises OurTrouble."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -152,137 +160,51 @@ def _enough_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
-def _check_once(options: Options, file: Path | None, parts: list[int]) -> int:
-    """Check the parts one after the other, and print as it goes; return 0 or 1."""
-    results: list[Result] = []
-    seed = random.randrange(10**6) if options.seed is None else options.seed
-    with _under_test(options, file, seed, PluginUnderTest) as plugin:
-        if 3 in parts:
-            _begin_with_caution(plugin)
-        for part in parts:
-            results += _check_part(plugin, part, options.go_on, file)
-            if plugin.lost or (any(result.outcome in BAD for result in results) and not options.go_on):
-                break
-    interrupt.go_on()
-    return _conclude(options, parts, results, plugin, seed)
+def _check_once(options: Options, run: Run) -> int:
+    """Run what was typed, print as it goes, and then what comes next; return 0, 1, or 3 where an error is ours."""
+    again = f"{command_to_repeat(options)} --seed {run.target.seed}"
+    files = [Export(path, form) for path, form in ((options.junit, junit), (options.json, as_json)) if path]
+    headings = {str(part.number): part.heading for part in course.parts()}
+    text = suite.SuiteText(again) if options.conformance else StepsText(again, headings)
+    summary = run.execute(*files, text, *[Learner()] * options.own)
+    print("\n".join(_after_conformance(options, summary) if options.conformance else _next_step(options, summary)))
+    return summary.status
 
 
-@contextlib.contextmanager
-def _under_test(options: Options, file: Path | None, seed: int, kind: type[Kind]) -> Iterator[Kind]:
-    """Give the plugin that was named, in a folder of its own, and end it afterwards."""
-    with private_folder() as folder:
-        command = [] if options.socket is not None else command_for(str(file) if file else None, options.run)
-        socket = Path(options.socket) if options.socket is not None else folder / "ddd.sock"
-        plugin = kind(command, socket, None if options.socket else folder / "root")
-        plugin.chance = random.Random(seed)
-        plugin.allow_outside_root = options.allow_outside_root
-        plugin.beside = file.parent if file and options.own else files_beside(file)
-        try:
-            yield plugin
-        except BaseException:
-            plugin.close()
-            for line in plugin.what_is_left():
-                print(line, file=sys.stderr)
-            raise
-        finally:
-            plugin.close()
+class Learner(Listener):
+    """Keeps how far the learner is."""
+
+    def end(self, summary: Summary) -> None:
+        """Note the steps that pass and that fail, also of a check that was interrupted."""
+        if summary.results:
+            progress.record(
+                int(summary.results[0].group), {each.step: each.outcome == "ok" for each in summary.results}
+            )
 
 
-def _begin_with_caution(plugin: PluginUnderTest) -> None:
-    """See whose volumes the plugin has, and say at the beginning what is not asked of it, and why."""
-    plugin.survey()
-    for line in plugin.caution():
-        print("\n".join(terminal.wrap("  caution   ", line)), flush=True)
-
-
-def _conformance(options: Options, file: Path | None) -> int:
-    """Run the conformance suite, and print as it goes; return 0, 1 where a must is broken, 3 where we are."""
-    from workshop.checker.conformance import suite
-    from workshop.checker.conformance.candidate import Candidate
-
-    results: list[Result] = []
-    seed = random.randrange(10**6) if options.seed is None else options.seed
-    with _under_test(options, file, seed, Candidate) as plugin:
-        plugin.profile = options.profile or plugin.profile
-        _begin_with_caution(plugin)
-        for result, text in suite.render(suite.run(plugin, file)):
-            results.append(result)
-            print(text, end="\n" if text else "", flush=True)
-    interrupt.go_on()
-    name = options.plugin or options.run or options.socket or "work/plugin.py"
-    _write(options.junit, lambda: export.junit(results, name))
-    _write(options.json, lambda: export.as_json(results, name))
-    print("\n".join(suite.summary(results)))
-    _print_advice(plugin)
-    print("\n".join(_after_conformance(options, results, seed)))
-    outcomes = {result.outcome for result in results}
-    return 3 if "error" in outcomes else 1 if "FAIL" in outcomes else 0
-
-
-def _print_advice(plugin: PluginUnderTest) -> None:
-    """Print what could be better, and what could not be cleaned up."""
-    for word, lines in (("advice", plugin.advice), ("left", plugin.what_is_left())):
-        for line in lines:
-            print("\n".join(terminal.wrap(f"  {word:10}", line)))
-
-
-def _after_conformance(options: Options, results: list[Result], seed: int) -> list[str]:
+def _after_conformance(options: Options, summary: Summary) -> list[str]:
     """Return the closing lines of the conformance suite; the last one holds the command to type."""
-    if len(results) == 1:
+    if len(summary.results) == 1:
         return ["  No other case was run: this one comes before all. Mend it, and check again."]
-    if any(result.outcome == "error" for result in results):
+    if summary.count("error"):
         return [OUR_ERROR]
-    if any(result.outcome in ("FAIL", "warn") for result in results):
-        return [f"  To repeat it with the same names:   {command_to_repeat(options)} --conformance --seed {seed}"]
-    return [f"All cases pass. To see every exchange:   {command_to_repeat(options)} --conformance --json FILE"]
+    if summary.count("FAIL") or summary.count("warn"):
+        return [f"  To repeat it with the same names:   {command_to_repeat(options)} --seed {summary.run.target.seed}"]
+    return [f"All cases pass. To see every exchange:   {command_to_repeat(options)} --json FILE"]
 
 
-def command_to_repeat(options: Options) -> str:
-    """Return the command that checks the same plugin again."""
-    how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
-    profile = f" --profile {options.profile}" if options.profile else ""
-    return f"{repository.tool()} check{how}{profile}{' --allow-outside-root' if options.allow_outside_root else ''}"
-
-
-def _check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
-    """Check one part, and print the report of each step as it comes."""
-    checks = steps.checks_of_part(part)
-    print(in_colour("head", course.parts()[part - 1].heading), flush=True)
-    results = []
-    for result in steps.run(plugin, checks, go_on, file):
-        result.title = course.title(result.step) or result.title
-        results.append(result)
-        print("\n".join(report.lines_of(result)), flush=True)
-    passed = sum(result.outcome == "ok" for result in results)
-    print(f"  {passed} of {len(checks)} steps pass.")
-    return results
-
-
-def _conclude(options: Options, parts: list[int], results: list[Result], plugin: PluginUnderTest, seed: int) -> int:
-    """Keep the progress, write the files, and print what comes next; return 0, 1, or 3 where an error is ours."""
-    failed = [result.step for result in results if result.outcome == "FAIL"]
-    name = options.plugin or options.run or options.socket or "work/plugin.py"
-    _write(options.junit, lambda: export.junit(results, name))
-    _write(options.json, lambda: export.as_json(results, name))
-    _print_advice(plugin)
-    if options.own:
-        progress.record(parts[0], {result.step: result.outcome == "ok" for result in results})
-    if any(result.outcome == "error" for result in results):
-        print(OUR_ERROR)
-        return 3
-    print("\n".join(_next_step(options, parts, failed, seed)))
-    return 1 if failed else 0
-
-
-def _next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
-    """Return the closing lines; the last one holds the command to type."""
+def _next_step(options: Options, summary: Summary) -> list[str]:
+    """Return the closing lines of the steps; the last one holds the command to type."""
+    failed = next((result.step for result in summary.results if result.outcome == "FAIL"), "")
+    if summary.count("error"):
+        return [OUR_ERROR]
     if failed and options.own:
-        return [f"  Next      {repository.tool()} hint {failed[0]}"]
+        return [f"  Next      {repository.tool()} hint {failed}"]
     if failed:
-        return [f"  To repeat it with the same names:   {command_to_repeat(options)} --seed {seed}"]
+        return [f"  To repeat it with the same names:   {command_to_repeat(options)} --seed {summary.run.target.seed}"]
     if not options.own:
         return [f"All steps pass. To see every exchange:   {repository.tool()} check --json FILE …"]
-    part = parts[0]
+    part = int(summary.results[0].group)
     lines = [
         in_colour("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
         f"  Compare   {repository.tool()} diff       with the end of part {part}",
@@ -291,38 +213,32 @@ def _next_step(options: Options, parts: list[int], failed: list[str], seed: int)
     return [*lines, f"  Go on     {repository.tool()} {following}"]
 
 
-def _write(path: str | None, text: Callable[[], str]) -> None:
-    """Write a report to a file. Raises Usage."""
-    if path:
-        with _cannot_be_written(path):
-            whole_file.write(path, text().encode("utf-8", "backslashreplace"))
+def command_to_repeat(options: Options) -> str:
+    """Return the command that checks the same plugin again."""
+    how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
+    profile = f" --profile {options.profile}" if options.profile else ""
+    more = " --allow-outside-root" * options.allow_outside_root + " --conformance" * options.conformance
+    return f"{repository.tool()} check{f' {options.part}' if options.part else ''}{how}{profile}{more}"
 
 
-@contextlib.contextmanager
-def _cannot_be_written(path: str) -> Iterator[None]:
-    """Raise Usage where a file cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise Usage(f"{path} cannot be written: {error.strerror}. Name another file.") from None
-
-
-def _watch(options: Options, file: Path | None, parts: list[int]) -> int:
+def _watch(options: Options, run: Run) -> int:
     """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events.
 
     The plugin's file counts, and those that the steps make beside it. An editor may take one away for a moment.
     """
+    file = run.target.file
     assert file
     status = 1
     beside = [file.with_name(name) for name in learner.names() if name != "plugin.py"]
     try:
         while True:
             before = [file_stamp(each) for each in (file, *beside)]
-            status = _check_once(options, file, parts)
+            status = _check_once(options, run)
             watched = " and ".join([terminal.short_path(file), *(each.name for each in beside if each.exists())])
             print(f"\nWatching {watched}: save to check again, Ctrl-C ends.\n", flush=True)
             while [file_stamp(each) for each in (file, *beside)] == before or not file.exists():
                 time.sleep(0.1)
+            run = _run_of(options)
     except KeyboardInterrupt:
         return status
 

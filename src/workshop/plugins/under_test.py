@@ -30,11 +30,15 @@ class PluginUnderTest(GuardedPlugin):
     """A plugin as the checks see it: it remembers every exchange."""
 
     chance = random.Random(0)
+    profile = "docker"
+    """The client in whose name it is called."""
 
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
         self.exchanges: list[Exchange] = []
         self.advice: list[str] = []
+        self.notes: list[str] = []
+        """What a case has recorded."""
         self.elsewhere = contextlib.ExitStack()
         self.canaries: Path | None = None
         self.before = socket_path, root, self.patience

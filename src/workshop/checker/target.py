@@ -1,0 +1,54 @@
+"""Which plugin is checked, and how: what was typed, as a value that opens the plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from workshop.plugins.folders import private_folder
+from workshop.plugins.under_test import PluginUnderTest
+
+Kind = TypeVar("Kind", bound=PluginUnderTest)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A plugin to check: the command that starts it, or the socket of one that already runs."""
+
+    command: Sequence[str] = ()
+    socket: Path | None = None
+    file: Path | None = None
+    """The plugin's Python file, for the report to name the line at fault; None where it has none."""
+    beside: Path | None = None
+    """The folder of its .spec and .json files; None without one."""
+    name: str = ""
+    """What the user calls it."""
+    seed: int | str = 0
+    """Where the names of the volumes come from: the same seed gives the same names."""
+    profile: str = "docker"
+    allow_outside_root: bool = False
+    patience: float = PluginUnderTest.patience
+    """How long to wait for a start, an answer or an end, in seconds."""
+
+    @contextlib.contextmanager
+    def opened(self, kind: type[Kind]) -> Iterator[Kind]:
+        """Give the plugin, in a folder of its own that is removed afterwards; end it, unless it already ran.
+
+        It is started when a case needs it. Raises OurTrouble where this machine has no room.
+        """
+        with private_folder() as folder:
+            root = None if self.socket else folder / "root"
+            plugin = kind(list(self.command), self.socket or folder / "ddd.sock", root)
+            plugin.beside = self.beside
+            plugin.chance = random.Random(self.seed)
+            plugin.profile = self.profile
+            plugin.allow_outside_root = self.allow_outside_root
+            plugin.patience = self.patience
+            try:
+                yield plugin
+            finally:
+                plugin.close()
