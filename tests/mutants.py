@@ -734,6 +734,13 @@ MUTANTS = [
         "a name that leaves the root",
     ),
     Mutant(
+        "Path takes a path",
+        "3.12",
+        'def path():\n    name = asked("Name")\n',
+        'def path():\n    name = request.get_json(force=True)["Name"]\n',
+        "a name that leaves the root",
+    ),
+    Mutant(
         "Unmount deletes what an ID names",
         "3.12",
         'def unmount():\n    name, mount_id = asked("Name"), asked("ID")\n',

@@ -245,8 +245,8 @@ def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
         if plugin.may_destroy:
             plugin.refuses("VolumeDriver.Remove", {"Name": name})
     assert canary.exists(), "wanted a file outside the root to be left alone"
-    plugin.refuses("VolumeDriver.Get", {"Name": f"./{volume}"})
-    plugin.refuses("VolumeDriver.Mount", {"Name": f"./{volume}", "ID": plugin.new_id()})
+    for endpoint in ("Get", "Path", "Mount"):
+        plugin.refuses(f"VolumeDriver.{endpoint}", {"Name": f"./{volume}", "ID": plugin.new_id()})
     file = canary.with_name("file")
     for mount_id in (str(file), "../" * 20 + str(file)):
         plugin.call("VolumeDriver.Mount", {"Name": volume, "ID": mount_id})
