@@ -291,6 +291,15 @@ def test_the_umask_of_the_learner_does_not_count() -> None:
         os.umask(before)
 
 
+def test_a_file_that_is_in_a_volume_already_is_not_written_over(tmp_path: Path) -> None:
+    plugin, note = PluginUnderTest([], tmp_path / "ddd.sock", None), tmp_path / "note"
+    note.write_text("precious")
+    assert plugin.fill(tmp_path) is None and note.read_text() == "precious"
+    note.unlink()
+    assert plugin.fill(tmp_path) == note
+    plugin.close()
+
+
 @pytest.mark.parametrize(
     ("name", "step", "advice"),
     [

@@ -217,12 +217,13 @@ class PluginUnderTest(GuardedPlugin):
     def fill(self, folder: str | Path | None) -> Path | None:
         """Put a file, and a folder with a file, into a volume, and return the first.
 
-        None where there is no folder to see, or nothing can be written: such a volume is checked without files.
+        None where there is no folder to see, or nothing can be written: such a volume is checked without files. So it
+        is where the folder has such a file: a bad plugin may have named a folder of somebody else.
         """
         with contextlib.suppress(OSError):
-            if folder and os.path.isdir(folder):
+            if folder and os.path.isdir(folder) and not os.path.lexists(os.path.join(folder, "note")):
                 note, inner = Path(folder) / "note", Path(folder) / os.path.basename(folder)
-                inner.mkdir(exist_ok=True)
+                inner.mkdir()
                 for each in (inner / "note", note):
                     each.write_text("from the first container")
                 return note
