@@ -19,7 +19,9 @@ def test_1_2_a_greeting(plugin: PluginUnderTest) -> None:
     """The plugin greets at /, for GET and for POST."""
     for method in ("GET", "POST"):
         answer = plugin.call("", method=method)
-        assert answer.status == 200 and answer.text.strip(), f"wanted 200 and a greeting for {method} /, got {answer}"
+        greets = answer.status == 200 and bool(answer.text.strip())
+        wanted = f"wanted 200 and a greeting for {method} /, got {answer}"
+        plugin.prefers(greets, wanted, f"{method} / gets no greeting. Docker does not ask for one, people do.")
 
 
 def test_1_3_closed_to_other_users(plugin: PluginUnderTest) -> None:
@@ -33,7 +35,8 @@ def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
     with socket.socket(socket.AF_UNIX) as silent:
         silent.connect(str(plugin.socket))
         answer = plugin.call("", method="GET")
-    assert answer.status == 200, f"wanted a greeting while another caller is silent, got {answer}"
+    greets = answer.status == 200 or (plugin.by_others and answer.status)
+    assert greets, f"wanted a greeting while another caller is silent, got {answer}"
 
 
 @restarts_plugin
@@ -41,10 +44,13 @@ def test_1_5_it_stops_when_asked(plugin: PluginUnderTest) -> None:
     """SIGTERM and Ctrl-C stop the plugin, and it removes its socket."""
     for number in (signal.SIGTERM, signal.SIGINT):
         status = plugin.ensure_running().signal(number)
-        got = "but it went on, and was killed" if status == -signal.SIGKILL else f"not {status}"
-        assert status == 0, f"wanted exit status 0 after {number.name}, {got}"
-        assert not plugin.socket.exists(), (
-            f"wanted the socket gone after {number.name}: Docker waits 15 s for a dead one"
+        went_on = f"but it went on for {plugin.waited:.1f} s, and was killed"
+        got = went_on if status == -signal.SIGKILL else f"not {status}"
+        ended = status == 0 or (plugin.by_others and status != -signal.SIGKILL)
+        assert ended, f"wanted exit status 0 after {number.name}, {got}"
+        wanted = f"wanted the socket gone after {number.name}: Docker waits 15 s for a dead one"
+        plugin.prefers(
+            not plugin.socket.exists(), wanted, "A plugin that ends removes its socket. Docker waits for it."
         )
 
 
@@ -61,10 +67,11 @@ def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
     before = plugin.ensure_running().socket.stat()
     status = plugin.second()
     stays = plugin.socket.exists() and os.path.samestat(before, plugin.socket.stat())
-    assert stays, "wanted the first plugin's socket to stay"
-    got = "but it still runs" if status is None else f"not {status}"
-    assert status == 1, f"wanted the second plugin to end with status 1, {got}"
-    assert "Traceback" not in plugin.output(), f"wanted a sentence, not\n{plugin.output()}"
+    advice = "A second start leaves the socket of a plugin that runs. Here nobody can reach the first one any more."
+    if not plugin.prefers(stays, "wanted the first plugin's socket to stay", advice):
+        plugin.shut_down()
+        return
+    gives_way(plugin, status, "the second plugin")
     assert accepts(plugin.socket), "wanted the first plugin to go on listening"
 
 
@@ -75,8 +82,18 @@ def test_1_8_a_file_is_left_alone(plugin: PluginUnderTest) -> None:
     plugin.socket.write_text("not a socket")
     status = plugin.second()
     content = plugin.socket.read_text() if plugin.socket.is_file() else None
-    plugin.socket.unlink()
-    assert content == "not a socket", "wanted the file to stay as it was"
-    got = "but it still runs" if status is None else f"not {status}"
-    assert status == 1, f"wanted the plugin to end with status 1, {got}"
-    assert "Traceback" not in plugin.output(), f"wanted a sentence, not\n{plugin.output()}"
+    plugin.socket.unlink(missing_ok=True)
+    advice = "A file in the socket's place that is not a socket is somebody's. A plugin leaves it alone, and ends."
+    if plugin.prefers(content == "not a socket", "wanted the file to stay as it was", advice):
+        gives_way(plugin, status, "the plugin")
+
+
+def gives_way(plugin: PluginUnderTest, status: int | None, who: str) -> None:
+    """Want a plugin whose place is taken to end with status 1, and a sentence."""
+    got = f"but it still runs after {plugin.waited:.1f} s" if status is None else f"not {status}"
+    advice = "A plugin that cannot have its socket ends with a status that is not 0: systemd goes by it."
+    plugin.prefers(
+        status == 1 or (plugin.by_others and bool(status)), f"wanted {who} to end with status 1, {got}", advice
+    )
+    sentence = "Traceback" not in plugin.output()
+    plugin.prefers(sentence, f"wanted a sentence, not\n{plugin.output()}", "A plugin that cannot start says why.")
