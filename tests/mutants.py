@@ -91,6 +91,21 @@ MUTANTS = [
     Mutant("greets POST only", "1.2", 'methods=["GET", "POST"]', 'methods=["POST"]', "greets one method only"),
     Mutant("greets elsewhere", "1.2", '@app.route("/", ', '@app.route("/hello", ', "nothing at /"),
     Mutant("socket open to all", "1.3", "os.umask(0o177)", "os.umask(0)", case="socket.closed-to-others"),
+    Mutant("socket for all to read and write", "1.3", "os.umask(0o177)", "os.umask(0o111)", "socket open to all"),
+    Mutant(
+        "socket for others to write",
+        "1.3",
+        "    listener.listen()",
+        "    os.chmod(path, 0o602)\n    listener.listen()",
+        "socket open to all",
+    ),
+    Mutant(
+        "umask of whoever starts it",
+        "1.3",
+        "    umask = os.umask(0o177)",
+        "    umask = os.umask(0); os.umask(umask)",
+        "socket open to all",
+    ),
     Mutant("one caller at a time", "1.4", "threaded=True", "threaded=False", case="http.silent-caller"),
     Mutant(
         "deaf to SIGTERM",

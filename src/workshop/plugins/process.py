@@ -41,6 +41,8 @@ class Plugin:
 
     patience = 10.0
     """How long to wait for a start, an answer or an end, in seconds."""
+    umask = -1
+    """The umask that the plugin is started with; -1 for that of this process."""
     waited = 0.0
     """How long the last end, or second start, was waited for, in seconds."""
     silent = False
@@ -92,6 +94,7 @@ class Plugin:
                     stdout=self.log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=self.umask,
                 )
                 self.launched.append(process)
                 return process

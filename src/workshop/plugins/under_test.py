@@ -79,7 +79,16 @@ class PluginUnderTest(GuardedPlugin):
         """Start the plugin for a check, unless that starts and stops it by itself."""
         self.before = self.socket, self.root, self.patience
         self.silent = False
+        self.umask = -1
         return self if needs_process(check) else self.ensure_running()
+
+    def under_umask(self, umask: int) -> None:
+        """Have the plugin run as it was started by somebody with this umask: until its next start."""
+        if self.process and f"Umask:\t{umask:04o}\n" in Path(f"/proc/{self.process.pid}/status").read_text():
+            return
+        self.shut_down().umask = umask
+        self.socket.unlink(missing_ok=True)  # that it takes away what it leaves is a later step
+        self.ensure_running()
 
     def second(self) -> int | None:
         """Start the program once more, as it stands, and return its exit status; None for one that went on."""
