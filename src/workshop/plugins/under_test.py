@@ -84,6 +84,7 @@ class PluginUnderTest(GuardedPlugin):
 
     def under_umask(self, umask: int) -> None:
         """Have the plugin run as it was started by somebody with this umask: until its next start."""
+        assert self.is_ours
         if self.process and f"Umask:\t{umask:04o}\n" in Path(f"/proc/{self.process.pid}/status").read_text():
             return
         self.shut_down().umask = umask
