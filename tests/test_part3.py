@@ -49,12 +49,14 @@ def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
 
 def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     """List names every volume once, none before the first, and the same ones after a restart."""
-    if plugin.may_destroy:
+    if plugin.may_destroy and plugin.last_shape:
         first = plugin.begin_anew().list_names()
         assert first == [], f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
     names = sorted(plugin.create() for _ in range(3))
     listed = sorted(name for name in plugin.list_names() if name in names)
     assert listed == names, f"wanted each of {names} once in\n{plugin.exchanges[-1]}"
+    if not plugin.last_shape:
+        return
     plugin.needs_process()
     before = [plugin.succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
     plugin.stop()
@@ -122,6 +124,8 @@ def test_3_10_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
     plugin.unmount(name, second)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
+    if not plugin.last_shape:
+        return
     plugin.needs_process()
     name = plugin.create()
     plugin.mount(name, first)
@@ -247,7 +251,7 @@ def test_3_16_one_at_a_time(plugin: PluginUnderTest) -> None:
         assert not refused, f"wanted success for all {len(names)} callers"
         missing = set(names) - set(plugin.list_names())
         assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if plugin.last_shape else 0):
             meet(plugin, pool)
 
 

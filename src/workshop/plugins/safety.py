@@ -108,7 +108,7 @@ class GuardedPlugin(Plugin):
         else:
             self.not_ours = self.look_for_a_volume(first)
         self.clean_up()
-        if self.command:
+        if self.command and (self.silent or not self.standstill):
             self.shut_down()  # the first check has the first answers of a plugin that was just started
 
     def look_for_a_volume(self, first: set[str] | None) -> str:

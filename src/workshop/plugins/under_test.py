@@ -23,7 +23,7 @@ from workshop.plugins.folders import own_folder
 from workshop.plugins.kernel import Wait, exit_status_within, session_listens
 from workshop.plugins.safety import FRUIT, GuardedPlugin
 from workshop.protocol.discovery import Lookup
-from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, Exchange
+from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
 STANDSTILL = 2.0
 """How long a learner's plugin is waited for while it stands still, in seconds."""
@@ -52,6 +52,11 @@ class PluginUnderTest(GuardedPlugin):
     def standstill(self) -> float | None:
         """How long to wait, in seconds, while the plugin stands still: a learner's is known to be stuck by then."""
         return None if self.by_others else STANDSTILL
+
+    @property
+    def last_shape(self) -> bool:
+        """Whether this is the last run of a check: what takes long, and is alike for all engines, is done in it."""
+        return self.shape == SHAPES[-1]
 
     @property
     def is_ours(self) -> bool:
