@@ -49,7 +49,7 @@ def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
 
 def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     """List names every volume once, none before the first, and the same ones after a restart."""
-    if plugin.may_destroy and plugin.last_shape:
+    if plugin.may_destroy and plugin.first_shape:
         first = plugin.begin_anew().list_names()
         assert first == [], f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
     names = sorted(plugin.create() for _ in range(3))

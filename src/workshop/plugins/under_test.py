@@ -54,8 +54,13 @@ class PluginUnderTest(GuardedPlugin):
         return None if self.by_others else STANDSTILL
 
     @property
+    def first_shape(self) -> bool:
+        """Whether this is the first run of a check: what takes long, and is alike for all engines, is done once."""
+        return self.shape == SHAPES[0]
+
+    @property
     def last_shape(self) -> bool:
-        """Whether this is the last run of a check: what takes long, and is alike for all engines, is done in it."""
+        """Whether this is the last run of a check."""
         return self.shape == SHAPES[-1]
 
     @property
@@ -92,8 +97,10 @@ class PluginUnderTest(GuardedPlugin):
         assert self.is_ours
         if self.process and f"Umask:\t{umask:04o}\n" in Path(f"/proc/{self.process.pid}/status").read_text():
             return
+        if self.process and self.process.poll() is None:
+            self.kill()
         self.shut_down().umask = umask
-        self.socket.unlink(missing_ok=True)  # that it takes away what it leaves is a later step
+        self.socket.unlink(missing_ok=True)  # that it ends when asked, and replaces a stale one, are later steps
         self.ensure_running()
 
     def second(self) -> int | None:
