@@ -197,6 +197,8 @@ def test_watch_checks_again_at_every_save(work: Path) -> None:
     assert "5 of 5 steps pass." in first and "5 of 5 steps pass." in third
     assert "FAIL  2.1" in second and "FAIL  2.4" in fourth
     assert "plugin.py and ddd-tcp.spec and ddd-tls.json: save to check again" in second
+    # what is ok is printed once, until it has failed again
+    assert [each.count("ok    2.") for each in (first, second, third, fourth)] == [5, 0, 1, 0]
 
 
 def save(file: Path, text: str) -> None:

@@ -32,6 +32,8 @@ def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     """Return the conversation, what was wanted, why it is so, where to look, and what docker would print."""
     lines = _searched(known.lookup) if known.lookup else []
     lines += _conversation(known.exchanges)
+    if known.trouble and known.ended is None:
+        lines += wrap("  waited    ", known.trouble.removeprefix("Waited "))
     lines += wrap("  wanted    ", printable(demand(known.wanted)))
     lines += wrap("  Why       ", diagnosis.why)
     where, file = line_at_fault(known), known.lookup.file if known.lookup else known.file
@@ -67,7 +69,8 @@ def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
 def _answer_line(exchange: Exchange) -> str:
     """Return what the plugin answered: status, media type and body; or why there is no answer."""
     if not exchange.status:
-        return f"({exchange.failure})"
+        waited = f", waited {exchange.seconds:.1f} s" if exchange.failure == "no answer in time" else ""
+        return f"({exchange.failure}{waited})"
     media = exchange.headers.get("content-type", "")
     body = shorten(printable(exchange.text.strip()), 300) or "(empty body)"
     kind = "" if "json" in media else f"{media}  "

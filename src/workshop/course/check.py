@@ -152,15 +152,18 @@ def _enough_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
-def _check_once(options: Options, file: Path | None, parts: list[int]) -> int:
-    """Check the parts one after the other, and print as it goes; return 0 or 1."""
+def _check_once(options: Options, file: Path | None, parts: list[int], printed: set[str] | None = None) -> int:
+    """Check the parts one after the other, and print as it goes; return 0 or 1.
+
+    printed are the steps whose ok is on the screen already: only their number is told.
+    """
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
     with _under_test(options, file, seed, PluginUnderTest) as plugin:
         if 3 in parts:
             _begin_with_caution(plugin)
         for part in parts:
-            results += _check_part(plugin, part, options.go_on, file)
+            results += _check_part(plugin, part, options.go_on, file, set() if printed is None else printed)
             if plugin.lost or (any(result.outcome in BAD for result in results) and not options.go_on):
                 break
     interrupt.go_on()
@@ -245,15 +248,17 @@ def command_to_repeat(options: Options) -> str:
     return f"{repository.tool()} check{how}{profile}{' --allow-outside-root' if options.allow_outside_root else ''}"
 
 
-def _check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
-    """Check one part, and print the report of each step as it comes."""
+def _check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None, printed: set[str]) -> list[Result]:
+    """Check one part, and print the report of each step as it comes, unless it is ok and has been printed."""
     checks = steps.checks_of_part(part)
     print(in_colour("head", course.parts()[part - 1].heading), flush=True)
     results = []
     for result in steps.run(plugin, checks, go_on, file):
         result.title = course.title(result.step) or result.title
         results.append(result)
-        print("\n".join(report.lines_of(result)), flush=True)
+        if result.outcome != "ok" or result.step not in printed:
+            print("\n".join(report.lines_of(result)), flush=True)
+        (printed.add if result.outcome == "ok" else printed.discard)(result.step)
     passed = sum(result.outcome == "ok" for result in results)
     print(f"  {passed} of {len(checks)} steps pass.")
     return results
@@ -311,19 +316,22 @@ def _cannot_be_written(path: str) -> Iterator[None]:
 def _watch(options: Options, file: Path | None, parts: list[int]) -> int:
     """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events.
 
+    The ok of a step is printed once, until the step has failed again.
+
     The plugin's file counts, and those that the steps make beside it. An editor may take one away for a moment.
     """
     assert file
     status = 1
+    printed: set[str] = set()
     beside = [file.with_name(name) for name in learner.names() if name != "plugin.py"]
     try:
         while True:
             before = [file_stamp(each) for each in (file, *beside)]
-            status = _check_once(options, file, parts)
+            status = _check_once(options, file, parts, printed)
             watched = " and ".join([terminal.short_path(file), *(each.name for each in beside if each.exists())])
             print(f"\nWatching {watched}: save to check again, Ctrl-C ends.\n", flush=True)
             while [file_stamp(each) for each in (file, *beside)] == before or not file.exists():
-                time.sleep(0.1)
+                time.sleep(0.02)
     except KeyboardInterrupt:
         return status
 
