@@ -541,11 +541,23 @@ def test_a_plugin_that_does_not_start_is_sent_to_the_hint_about_starting(say: Sa
     say(start, 3)
     progress.record(3, {"3.1": False}, starts=False)
     text = say(learner.hint)
-    assert text.startswith("At the last check your plugin did not start,") and "Step 1.1 · " in text
-    assert "./workshop check 3 " in text
-    assert say(learner.hint, "3.1").startswith("At the last check your plugin did not start,")
+    assert text.startswith("At the last check your plugin did not start,") and "Step " not in text
+    assert re.search(r"^      DDD_SOCKET=/tmp/ddd\.sock DDD_ROOT=/tmp/ddd \S+ work/plugin\.py$", text, re.MULTILINE)
+    assert text.rstrip().endswith("./workshop check 3")
+    assert say(learner.hint, "1.1") == text
+    text = say(learner.hint, "3.1")
+    assert "Hint 1 of 3\n\n  At the last check your plugin did not start. That comes first:   ./workshop hint\n" in text
     progress.record(3, {"3.1": False})
     assert "Step 3.1 · " in say(learner.hint) and "did not start" not in say(learner.hint)
+
+
+def test_a_step_that_has_passed_before_is_said_to_have(say: Say) -> None:
+    say(start, 3)
+    progress.record(3, {"3.1": True, "3.2": False})
+    assert "has passed before" not in say(learner.hint)
+    progress.record(3, {"3.1": False})
+    text = say(learner.hint)
+    assert "Step 3.1 · " in text and "  This step has passed before. Look first at what you have changed since." in text
 
 
 # Hints look at the program

@@ -333,7 +333,7 @@ def _conclude(options: Options, parts: list[int], results: list[Result], plugin:
         print(OUR_ERROR)
         return 3
     if options.own and _never_started(results):
-        print(f"  Next      mend that first: a plugin has to start. Stuck?   {repository.tool()} hint 1.1")
+        print(f"  Next      mend that first: a plugin has to start. Stuck?   {repository.tool()} hint")
     else:
         print("\n".join(_next_step(options, parts, failed, seed)))
     return 1 if failed else 0
@@ -349,7 +349,11 @@ def _never_started(results: list[Result]) -> bool:
 def _next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
     """Return the closing lines; the last one holds the command to type."""
     if failed and options.own:
-        return [f"  Next      {repository.tool()} hint {failed[0]}"]
+        before = failed[0] in progress.progress().explained
+        note = (
+            [f"  Note      {failed[0]} has passed before. Look first at what you have changed since."] if before else []
+        )
+        return [*note, f"  Next      {repository.tool()} hint {failed[0]}"]
     if failed:
         return [f"  To repeat it with the same names:   {command_to_repeat(options)} --seed {seed}"]
     if not options.own:

@@ -55,9 +55,10 @@ def _missing(edit: Edit, step: Step, mine: list[str]) -> list[str]:
     """Return the lines that an edit goes by, and that the learner's file does not have."""
     found: list[str] = []
     for hunk, place in zip(edit.hunks, edits.places(edit, step.before), strict=True):
-        gone = [line[1:] for line in hunk.lines if line[0] == "-"]
-        if any(line not in mine for line in hunk.after if line.strip()):  # else it is done already
-            found += [line for line in [place.line, *gone] if line.strip() and line not in mine and line not in found]
+        begun = any(line[1:] in mine for line in hunk.lines if line[0] == "+" and line[1:].strip())
+        # a comment is nothing to go by, and what was replaced already is not missing
+        gone = [line[1:] for line in hunk.lines if line[0] == "-" and not begun and line[1:2] != "#"]
+        found += [line for line in [place.line, *gone] if line.strip() and line not in mine and line not in found]
     return found
 
 

@@ -17,10 +17,8 @@ from workshop.course.course import CourseError, Part, Step
 from workshop.course.edits import Files
 from workshop.course.progress import Progress, clone_path, next_step, part_of, progress, save
 from workshop.repository import work
-from workshop.terminal import in_colour
+from workshop.terminal import in_colour, short_path
 
-BEYOND = ("docs/beyond.md", "what ddd does beyond this")
-PRACTICE = ("docs/practice.md", "how to use your plugin without Docker")
 ENGINE = Path("/var/run/docker.sock")
 
 
@@ -102,15 +100,16 @@ def _how_far(now: Progress) -> str:
 
 def after_last_step() -> list[str]:
     """Return what there is after the last step, by this machine; the last line holds a command."""
-    compare = f"  Compare   {repository.tool()} diff              with the end of part 3"
-    pages = [f"  Read      {name:27}{about}" for name, about in (BEYOND, PRACTICE)] if repository.find_clone() else []
-    if engine_state() == "yes":
-        return [compare, *pages[:1], f"  Go on     {repository.tool()} tour --engine     the real Docker"]
-    return [
-        compare,
-        *pages,
-        f"  Go on     {repository.tool()} docker --help     Docker's commands, without Docker",
-    ]
+    engine = engine_state() == "yes"
+    rows = [("Compare", f"{repository.tool()} diff", "with the end of part 3")]
+    if repository.find_clone():
+        rows.append(("Read", "docs/beyond.md", "what ddd does beyond this"))
+    if repository.find_clone() and not engine:
+        rows.append(("Read", "docs/practice.md", "how to use your plugin without Docker"))
+    real, practice = ("tour --engine", "the real Docker"), ("docker --help", "Docker's commands, without Docker")
+    command, about = real if engine else practice
+    rows.append(("Go on", f"{repository.tool()} {command}", about))
+    return [f"  {word:10}{what:27}{why}" for word, what, why in rows]
 
 
 def _start_command(step: Step) -> str:
@@ -134,10 +133,22 @@ def engine_state() -> str:
     return "yes" if os.access(ENGINE, os.W_OK) else "yes, but this user may not speak to it: use sudo"
 
 
+STARTING = """\
+Docker gets no answer from a plugin that does not start. Start it yourself,
+and read what it prints:
+
+    DDD_SOCKET=/tmp/ddd.sock DDD_ROOT=/tmp/ddd PYTHON PLUGIN
+
+A traceback names the line at which Python stopped. Where the program exits
+without a word, look at the end of the file: does it still call the function
+that serves? Where it goes on, it has to listen at the path that DDD_SOCKET
+names."""
+
+
 def hint(step: str | None = None) -> int:
     """Print the next hint of a step, by default the first one not passed; return 0, or 2: there is no such step.
 
-    A plugin that has not started at the last check passes nothing: its step is 1.1, how a plugin starts.
+    A plugin that has not started at the last check passes nothing: what helps is the hint about starting.
     """
     now = progress()
     try:
@@ -146,12 +157,15 @@ def hint(step: str | None = None) -> int:
         return wrong_usage(error, f"{repository.tool()} hint 1.1")
     if about is None:
         return print_next(now)
+    if not now.starts and about.id == "1.1":
+        return _hint_about_starting(now)
     given = now.hints.get(about.id, 0)
     depth = min(given + 1, len(about.hints))
-    if not now.starts:
-        print("At the last check your plugin did not start, and nothing passes before it does.")
-        print(f"The report says why:   {repository.tool()} check\n")
     print(f"Step {about.id} · {about.title}\nHint {depth} of {len(about.hints)}\n")
+    if not now.starts:
+        print(f"  At the last check your plugin did not start. That comes first:   {repository.tool()} hint\n")
+    elif about.id in now.explained and about.id not in now.passed:
+        print(textwrap.indent(PASSED_BEFORE, "  "))
     print(textwrap.indent(hints.text(about, depth, _texts()), "  "))
     print()
     if given < len(about.hints):
@@ -161,10 +175,24 @@ def hint(step: str | None = None) -> int:
     return 0
 
 
+PASSED_BEFORE = "This step has passed before. Look first at what you have changed since.\n"
+
+
+def _hint_about_starting(now: Progress) -> int:
+    """Print how to find out why the plugin does not start; return 0."""
+    typed = STARTING.replace("PYTHON", short_path(Path(sys.executable))).replace(
+        "PLUGIN", clone_path(work() / "plugin.py")
+    )
+    print("At the last check your plugin did not start, and nothing passes before it does.\n")
+    print(f"{textwrap.indent(typed, '  ')}\n")
+    print(f"Look whether it starts:   {repository.tool()} check {max(now.part, 1)}")
+    return 0
+
+
 def _after_hint(about: Step, given: int, asked: str | None, now: Progress) -> None:
     """Print what comes after a hint: the check, and the next hint; after the last one the diff."""
     again = f"{repository.tool()} hint {about.id}" if asked else f"{repository.tool()} hint"
-    part = part_of(about) if now.starts else max(now.part, 1)
+    part = part_of(about)
     if given >= len(about.hints):
         show = "" if about.id in now.passed else " --show"
         print("That was the last hint once more. See how much of it yours has:")
