@@ -546,7 +546,7 @@ def test_a_plugin_that_does_not_start_is_sent_to_the_hint_about_starting(say: Sa
     assert text.rstrip().endswith("./workshop check 3")
     assert say(learner.hint, "1.1") == text
     text = say(learner.hint, "3.1")
-    assert "Hint 1 of 3\n\n  At the last check your plugin did not start. That comes first:   ./workshop hint\n" in text
+    assert "Hint 1 of 3\n\n  At the last check your plugin did not start. First type   ./workshop hint\n" in text
     progress.record(3, {"3.1": False})
     assert "Step 3.1 · " in say(learner.hint) and "did not start" not in say(learner.hint)
 
@@ -611,6 +611,16 @@ def test_a_hint_says_which_lines_are_not_there_and_what_has_another_name(say: Sa
     assert "What is called mount here is mount_volume in yours." in text
     assert "Your work/plugin.py is written in another way. It does not have\n" in text
     assert "\n       def mount():\n" in text and "asked (3.1)" in text and "existing (3.3)" in text
+
+
+def test_a_hint_says_what_has_another_name_in_what_it_gives(say: Say, work: Path) -> None:
+    work.mkdir()
+    (work / "plugin.py").write_text(str(course.step("3.6").before["plugin.py"]).replace("VOLUMES", "STORE"))
+    mine = (work / "plugin.py").read_text()
+    (work / "plugin.py").write_text(mine.replace("def existing", "def volume_of").replace("existing(", "volume_of("))
+    for _ in range(3):
+        text = say(learner.hint, "3.6")
+    assert "existing (3.3)" in text and "What is called VOLUMES here is STORE in yours." in text
 
 
 def test_a_hint_of_a_file_says_which_of_its_lines_are_not_there(say: Say, work: Path) -> None:

@@ -22,8 +22,11 @@ def text(step: Step, depth: int, mine: Mapping[str, str]) -> str:
     if depth < len(step.hints):
         return "\n\n".join([hint, *_given(step, needs.lacking(step, program, _names_in_words(hint)))])
     wanted = _names_of_edits(step)
-    other = [*_other_lines(step, mine), *_other_names(step, program, wanted)]
-    return "\n\n".join([hint, *other, *_given(step, needs.lacking(step, program, wanted))])
+    lacking = needs.lacking(step, program, wanted)
+    # what is given may use names in its turn
+    used = wanted.union(*(each.uses for each in lacking))
+    other = [*_other_lines(step, mine), *_other_names(step, program, used)]
+    return "\n\n".join([hint, *other, *_given(step, lacking)])
 
 
 def _names_of_edits(step: Step) -> frozenset[str]:

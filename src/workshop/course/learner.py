@@ -163,7 +163,7 @@ def hint(step: str | None = None) -> int:
     depth = min(given + 1, len(about.hints))
     print(f"Step {about.id} · {about.title}\nHint {depth} of {len(about.hints)}\n")
     if not now.starts:
-        print(f"  At the last check your plugin did not start. That comes first:   {repository.tool()} hint\n")
+        print(f"  At the last check your plugin did not start. First type   {repository.tool()} hint\n")
     elif about.id in now.explained and about.id not in now.passed:
         print(textwrap.indent(PASSED_BEFORE, "  "))
     print(textwrap.indent(hints.text(about, depth, _texts()), "  "))
