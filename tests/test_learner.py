@@ -142,6 +142,7 @@ def test_a_part_goes_on_with_the_own_files_if_they_pass_the_one_before(
     assert not list(work.glob("*-1.*")) and checked == [part - 1]
     now = progress.progress()
     assert (now.part, now.passed[-len(steps) :], now.hints) == (part, steps, {f"{part - 1}.1": 1})
+    assert now.explained == [], "what the steps are for is still to be said"
 
 
 def test_start_without_a_part_goes_on_with_the_own_file(say: Say, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -542,7 +543,9 @@ def test_a_plugin_that_does_not_start_is_sent_to_the_hint_about_starting(say: Sa
     progress.record(3, {"3.1": False}, starts=False)
     text = say(learner.hint)
     assert text.startswith("At the last check your plugin did not start,") and "Step " not in text
-    assert re.search(r"^      DDD_SOCKET=/tmp/ddd\.sock DDD_ROOT=/tmp/ddd \S+ work/plugin\.py$", text, re.MULTILINE)
+    assert re.search(
+        r"^      DDD_SOCKET=/tmp/ddd\.sock DDD_ROOT=/tmp/ddd \\\n +\S+ work/plugin\.py$", text, re.MULTILINE
+    )
     assert text.rstrip().endswith("./workshop check 3")
     assert say(learner.hint, "1.1") == text
     text = say(learner.hint, "3.1")

@@ -66,7 +66,8 @@ def test_another_server_or_none_is_not_the_site(monkeypatch: pytest.MonkeyPatch)
 
 def test_nobody_waits_for_a_site_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = threading.Event()
-    with server(b"<title>Write a Docker volume plugin</title>", answer.wait) as port:
+    monkeypatch.setattr(reading, "PATIENCE", 30.0)
+    with server(b"<title>Write a Docker volume plugin</title>", lambda: answer.wait(5)) as port:
         site = site_at(port, monkeypatch)
         assert reading.lines("1.1", False, site) == []
         answer.set()

@@ -137,7 +137,8 @@ STARTING = """\
 Docker gets no answer from a plugin that does not start. Start it yourself,
 and read what it prints:
 
-    DDD_SOCKET=/tmp/ddd.sock DDD_ROOT=/tmp/ddd PYTHON PLUGIN
+    DDD_SOCKET=/tmp/ddd.sock DDD_ROOT=/tmp/ddd \\
+        PYTHON PLUGIN
 
 A traceback names the line at which Python stopped. Where the program exits
 without a word, look at the end of the file: does it still call the function
