@@ -534,6 +534,8 @@ def test_after_the_last_step_the_way_is_that_of_this_machine(say: Say, monkeypat
     progress.save(replace(progress.progress(), passed=STEPS))
     monkeypatch.setattr(learner, "engine_state", lambda: "yes")
     assert say(learner.status).rstrip().splitlines()[-1].startswith("  Go on     ./workshop tour --engine ")
+    monkeypatch.setattr(learner, "engine_state", lambda: "yes, but this user may not speak to it: use sudo")
+    assert say(learner.status).rstrip().splitlines()[-1].startswith("  Go on     sudo ./workshop tour --engine ")
     monkeypatch.setattr(learner, "engine_state", lambda: "no: there is no docker command here")
     assert say(learner.status).rstrip().splitlines()[-1].startswith("  Go on     ./workshop docker --help ")
 

@@ -100,16 +100,18 @@ def _how_far(now: Progress) -> str:
 
 def after_last_step() -> list[str]:
     """Return what there is after the last step, by this machine; the last line holds a command."""
-    engine = engine_state() == "yes"
+    state = engine_state()
+    engine = state.startswith("yes")
     rows = [("Compare", f"{repository.tool()} diff", "with the end of part 3")]
     if repository.find_clone():
         rows.append(("Read", "docs/beyond.md", "what ddd does beyond this"))
     if repository.find_clone() and not engine:
         rows.append(("Read", "docs/practice.md", "how to use your plugin without Docker"))
-    real, practice = ("tour --engine", "the real Docker"), ("docker --help", "Docker's commands, without Docker")
-    command, about = real if engine else practice
-    rows.append(("Go on", f"{repository.tool()} {command}", about))
-    return [f"  {word:10}{what:27}{why}" for word, what, why in rows]
+    if engine:
+        rows.append(("Go on", f"{'sudo ' * ('sudo' in state)}{repository.tool()} tour --engine", "the real Docker"))
+    else:
+        rows.append(("Go on", f"{repository.tool()} docker --help", "Docker's commands, without Docker"))
+    return [f"  {word:10}{what:31}{why}" for word, what, why in rows]
 
 
 def _start_command(step: Step) -> str:
