@@ -144,7 +144,10 @@ def check(accept: bool, **options: Any) -> int:
 @click.argument("part", required=False, type=int)
 @click.option("--fresh", is_flag=True, help="Begin it with the course's files; yours are kept aside.")
 def start(part: int | None, fresh: bool) -> int:
-    """Begin a part: with your own work/plugin.py, if that passes the part before."""
+    """Begin a part, with your own plugin or a fresh one.
+
+    Your work/plugin.py goes on once it passes the part before.
+    """
     from workshop.course.start import start as begin
 
     return begin(part, fresh)
@@ -163,7 +166,10 @@ def hint(step: str | None) -> int:
 @click.argument("step", required=False)
 @click.option("--show", is_flag=True, help="Show also what you have not passed yet: the solution.")
 def diff(step: str | None, show: bool) -> int:
-    """Show your plugin beside the course's, as far as you are, or the lines of a step."""
+    """Show your plugin beside the course's, or a step's lines.
+
+    What you have not passed yet is shown with --show.
+    """
     from workshop.course import learner
 
     return learner.diff(step, show)
