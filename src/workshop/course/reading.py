@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
+import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from workshop import repository, terminal
@@ -13,8 +14,10 @@ HOST, PORT = "127.0.0.1", 8000
 """Where mkdocs serves the site, and `./workshop site` if it can."""
 TITLE = b"Write a Docker volume plugin"
 """What the title of the site's first page has: another server may be there."""
+BEGINNING = 8192
+"""How many bytes of the page are read."""
 PATIENCE = 1.0
-"""How many seconds the site has for its answer. Nobody waits for it."""
+"""How many seconds the site has for each piece of its answer. Nobody waits for it."""
 
 
 class Site:
@@ -27,15 +30,13 @@ class Site:
         self.look.start()
 
     def _look(self) -> None:
-        connection = http.client.HTTPConnection(HOST, PORT, timeout=PATIENCE)
-        try:
-            connection.request("GET", "/")
-            if TITLE in connection.getresponse().read(4096):
-                self.address = f"http://{HOST}:{PORT}"
-        except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
+        request, answer = f"GET / HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode(), b""
+        with suppress(OSError), socket.create_connection((HOST, PORT), PATIENCE) as caller:
+            caller.sendall(request)
+            while len(answer) < BEGINNING and (piece := caller.recv(BEGINNING)):
+                answer += piece
+        if TITLE in answer:
+            self.address = f"http://{HOST}:{PORT}"
 
 
 def file_and_line(step_id: str) -> str:
