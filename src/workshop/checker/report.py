@@ -19,8 +19,9 @@ def lines_of(result: Result) -> list[str]:
     """Return the report of one step: a line, and after a failure all that helps to mend it."""
     time_taken = f"{result.seconds * 1000:.0f} ms"
     mark = in_colour(result.outcome, f"{result.outcome:5}")
-    title = result.title if len(result.title) <= 54 else f"{result.title[:53]}…"
-    lines = [f"  {mark} {result.step:5} {title:55}{time_taken:>10}".rstrip()]
+    width = 54 - len(result.page)
+    title = f"{shorten(result.title, width):{width}} {result.page}"
+    lines = [f"  {mark} {result.step:5} {title}{time_taken:>10}".rstrip()]
     if result.outcome in ("skip", "error"):
         lines += wrap(" " * 12, result.reason)
     if result.evidence and result.diagnosis:
