@@ -12,10 +12,10 @@ import pytest
 from workshop.checker.case import Case, Test
 from workshop.checker.conformance.case import cases
 from workshop.checker.export import Export, as_json, junit
-from workshop.checker.listeners import StepsText
 from workshop.checker.result import Result
 from workshop.checker.run import Listener, Run, Summary
 from workshop.checker.target import Target
+from workshop.course.listeners import StepsText
 from workshop.plugins.errors import OurTrouble, Usage
 from workshop.plugins.under_test import PluginUnderTest
 
@@ -52,13 +52,13 @@ def broken_off(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_leaves_a_report_of_the_steps_and_of_where_it_was(number: signal.Signals, tmp_path: Path) -> None:
-    file = striking(tmp_path, 1, number, 'return "Hello')
-    said = ended(number, tmp_path, "1", "--plugin", str(file), "--seed", "7")
+    file = striking(tmp_path, 2, number, 'return {"Err": reason}')
+    said = ended(number, tmp_path, "2", "--plugin", str(file), "--seed", "7")
     found = json.loads((tmp_path / "j").read_text())
-    assert [(each["step"], each["outcome"]) for each in found["steps"]] == [("1.1", "ok")]
-    assert (found["interrupted"], found["reason"]) == ("1.2", "A signal ended the check.")
-    assert [name.split()[0] for name in broken_off(tmp_path)] == ["1.2"]
-    assert "  1 of 8 steps pass.\n  Interrupted in step 1.2. To run it again:   ./workshop check 1 " in said, said
+    assert [(each["step"], each["outcome"]) for each in found["steps"]] == [("2.1", "ok")]
+    assert (found["interrupted"], found["reason"]) == ("2.2", "A signal ended the check.")
+    assert [name.split()[0] for name in broken_off(tmp_path)] == ["2.2"]
+    assert "  1 of 5 steps pass.\n  Interrupted in step 2.2. To run it again:   ./workshop check 2 " in said, said
     assert said.rstrip().endswith("--seed 7")
 
 
@@ -125,7 +125,7 @@ def test_what_this_machine_lacks_is_in_every_report_with_its_place(
 ) -> None:
     files = [Export(str(tmp_path / "x"), junit), Export(str(tmp_path / "j"), as_json)]
     with pytest.raises(OurTrouble):
-        run_of(passes, lacks_room, passes).execute(*files, StepsText("check again", {"1": "Part 1"}))
+        run_of(passes, lacks_room, passes).execute(*files, StepsText("check again", (), (), set()))
     assert "Interrupted in step 1.2. To run it again:   check again\n" in capsys.readouterr().out
     found = json.loads((tmp_path / "j").read_text())
     assert (found["interrupted"], found["reason"], len(found["steps"])) == ("1.2", "The disk is full. Type   df", 1)

@@ -34,6 +34,8 @@ class Case:
     destructive: bool = False
     """It could harm the volumes of others, if the plugin is bad, or leave some of its own that nobody can remove."""
     makes_volumes: bool = True
+    page: str = ""
+    """Where a step is explained: the file and the line; "" where that is not known."""
 
     @property
     def group(self) -> str:

@@ -26,7 +26,7 @@ def run_case(plugin: PluginUnderTest, case: Case, file: Path | None = None) -> R
 
     file is the plugin's, for the report to name the line at fault; None where that is not known.
     """
-    result = Result(case.id, case.title, level=case.level(plugin.profile))
+    result = Result(case.id, case.title, level=case.level(plugin.profile), page=case.page)
     with around(plugin, case):
         begun, printed = time.perf_counter(), plugin.printed()
         try:

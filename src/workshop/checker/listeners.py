@@ -1,15 +1,13 @@
-"""A run in the terminal: each step as it comes. The suite's own listener is in conformance/suite.py."""
+"""What every run prints. The steps and the suite each have a listener of their own that prints the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from workshop import terminal
-from workshop.checker import report
 from workshop.checker.result import Result
 from workshop.checker.run import Listener, Run, Summary
 from workshop.plugins.under_test import PluginUnderTest
-from workshop.terminal import in_colour
 
 
 class Text(Listener):
@@ -50,32 +48,6 @@ class Text(Listener):
         for word, lines in (("advice", summary.advice), ("left", summary.left)):
             for line in lines:
                 say(terminal.wrap(f"  {word:10}", line))
-
-
-class StepsText(Text):
-    """The steps one by one, part by part."""
-
-    noun = "step"
-
-    def __init__(self, again: str, headings: Mapping[str, str]) -> None:
-        super().__init__(again)
-        self.headings = headings
-        """What to print above each part."""
-        self.part: list[Result] = []
-
-    def add(self, result: Result) -> None:
-        """Print the report of a step."""
-        if not self.part:
-            say([in_colour("head", self.headings[result.group])])
-        self.part.append(result)
-        say(report.lines_of(result))
-
-    def end_group(self) -> None:
-        """Print how many steps of the part pass."""
-        if self.part:
-            passed = sum(result.outcome == "ok" for result in self.part)
-            say([f"  {passed} of {len(self.members[self.part[0].group])} steps pass."])
-        self.part = []
 
 
 def say(lines: Iterable[str]) -> None:

@@ -96,6 +96,7 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
         () if socket else command_for(file, run),
         Path(socket) if socket else None,
         beside=None if socket or run else files_beside(path),
+        by_others=bool(socket or run),
         profile=config.getoption("ddd_profile"),
         allow_outside_root=config.getoption("ddd_allow_outside_root"),
     )
