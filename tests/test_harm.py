@@ -430,7 +430,7 @@ def test_a_report_that_cannot_be_written_is_told_of_before_the_run(tmp_path: Pat
 
 
 DRIVER = """
-import collections, os, signal, sys, threading
+import collections, glob, json, os, signal, sys, threading
 sys.path[:0] = ["src", "tests"]
 place, program, store, number = *sys.argv[1:4], int(sys.argv[4])
 import steps
@@ -450,6 +450,7 @@ THEIRS = ("subprocess.py", "tempfile.py", "shutil.py")
 def run():
     sys.stdout = sys.stderr = open(os.devnull, "w")
     given = {"part": 3, "run": f"{sys.executable} -S {program} {store}", "go_on": True, "seed": 1}
+    given["json"] = store + ".json"
     if os.environ["SUITE"]:
         given |= {"part": None, "conformance": True}
     return check.main(check.Options(**given))
@@ -507,6 +508,17 @@ def struck(instant, often):
         process.Plugin.call, process.with_environment = again(process.Plugin.call), again(process.with_environment)
     trace(seen)
     return run()
+def torn():
+    # a report is whole or not there, and nothing is left beside it
+    with folders.contextlib.suppress(FileNotFoundError):
+        with open(store + ".json") as file:
+            text = file.read()
+        try:
+            json.loads(text)
+        except ValueError:
+            return ["torn"]
+        os.unlink(store + ".json")
+    return glob.glob(os.path.dirname(store) + "/.*.part")
 def marked():
     return set(process.with_environment("TEST_HARM=" + store))
 before = marked()
@@ -516,7 +528,7 @@ first, step = (int(word) for word in sys.argv[5].split("/"))
 for count, instant in enumerate(instants[first::step]):
     status = child(lambda: struck(instant, count % 2))
     volumes = [name for name in os.listdir(store) if name != "precious"]
-    left = os.listdir(place), marked() - before, volumes, folders.mounts_below(folders.Path(place))
+    left = os.listdir(place), marked() - before, volumes, folders.mounts_below(folders.Path(place)), torn()
     if any(left) or status not in (128 + number, -number):
         print(instant, "again and again" if count % 2 else "once", status, *left, flush=True)
 print("instants:", len(instants), flush=True)
