@@ -25,7 +25,7 @@ from workshop.checker import report
 from workshop.checker.result import Result
 from workshop.checker.steps import run_step
 from workshop.course import course
-from workshop.course.check import Options, command_to_repeat
+from workshop.course.options import Options, command_to_repeat
 from workshop.plugins.folders import own_folder, private_folder
 from workshop.plugins.kernel import listening_sockets, session_processes
 from workshop.plugins.process import Plugin, command_for
@@ -517,6 +517,7 @@ def test_the_command_to_repeat_can_be_typed(tmp_path: Path) -> None:
     words = ["sh", "-c", "it's = 1"]
     said = command_to_repeat(Options(run=shlex.join(words)))
     assert shlex.split(shlex.split(said)[-1]) == words
+    assert command_to_repeat(Options(part=3, plugin="mine.py")).endswith("workshop check 3 --plugin mine.py")
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:

@@ -137,12 +137,13 @@ def check(accept: bool, explain: str | None, **options: Any) -> int:
 
         return tell(explain)
     from workshop.course import check as verb
+    from workshop.course.options import Options
 
     if accept:
         for name in ("test", "notebooks"):
             setup.extra(name)
         return verb.accept(repository.clone_root())
-    return verb.main(verb.Options(**options))
+    return verb.main(Options(**options))
 
 
 @cli.command()

@@ -6,16 +6,19 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
 from workshop import repository, terminal
 from workshop.checker import steps
+from workshop.checker.judge import around, ready
+from workshop.checker.target import Target
 from workshop.course import course
 from workshop.course.course import CourseError, Step
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import command_for
-from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes
+from workshop.plugins.under_test import Check, PluginUnderTest
 from workshop.protocol.exchange import SHAPES, Exchange
 
 ACTIONS = {
@@ -43,10 +46,13 @@ Event = str | Exchange
 class Narrated(PluginUnderTest):
     """A plugin under test that notes what a check does with it."""
 
-    events: list[Event]
     inside = False
     """Whether an action is going on: what it is made of is not noted."""
     first_shape = last_shape = True
+
+    def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
+        super().__init__(command, socket_path, root)
+        self.events: list[Event] = []
 
     def call(self, *words: Any, **named: Any) -> Exchange:
         """Call as the check does, and note the exchange."""
@@ -111,26 +117,21 @@ def _lines(step: Step, check: Check) -> Iterator[str]:
 
 def _events(step: Step, check: Check) -> tuple[list[Event], str]:
     """Run the check of a step; return what it did, and why it did no more, "" where it came to its end."""
+    case, reason = steps.case_of(step.id, check), ""
     with private_folder() as folder:
         for name, text in course.part(int(step.id[0])).after.items():
             (folder / name).write_text(str(text))
-        plugin = Narrated(command_for(str(folder / "plugin.py"), None), folder / "ddd.sock", folder / "root")
-        plugin.beside, plugin.shape, plugin.events, reason = folder, SHAPES[-1], [], ""
-        try:
-            if makes_volumes(step.id):
-                plugin.survey()
-            plugin.ready_for(check)
-            plugin.events.clear()
-            check(plugin)
-        except SkipTest as skipped:
-            reason = str(skipped)
-        finally:
-            events, lookup = [*plugin.events], plugin.lookup
+        target = Target(command_for(str(folder / "plugin.py"), None), beside=folder)
+        with target.opened(Narrated) as plugin, around(plugin, case):
+            try:
+                ready(plugin, case, SHAPES[-1])
+                plugin.events.clear()
+                check(plugin)
+            except SkipTest as skipped:
+                reason = str(skipped)
+            lookup = plugin.lookup
             found = [f"looks for the driver {lookup.driver}, and takes {lookup.place}"] if lookup else []
-            calls = [*plugin.exchanges] if lookup else []
-            plugin.clean_up()
-            plugin.close()
-        return [*found, *calls, *events], reason
+            return [*found, *(plugin.exchanges if lookup else []), *plugin.events], reason
 
 
 def _alike(events: list[Event]) -> Iterator[tuple[Event, int]]:

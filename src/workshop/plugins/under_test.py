@@ -36,6 +36,8 @@ class PluginUnderTest(GuardedPlugin):
     """A plugin as the checks see it: it remembers every exchange."""
 
     chance = random.Random(0)
+    profile = "docker"
+    """The client in whose name it is called."""
     by_others = False
     """Whether it was given by --run or --socket: a step then wants what Docker needs, and advises what it teaches."""
 
@@ -43,6 +45,8 @@ class PluginUnderTest(GuardedPlugin):
         super().__init__(command, socket_path, root)
         self.exchanges: list[Exchange] = []
         self.advice: list[str] = []
+        self.notes: list[str] = []
+        """What a case has recorded."""
         self.elsewhere = contextlib.ExitStack()
         self.canaries: Path | None = None
         self.before = socket_path, root, self.patience
