@@ -483,6 +483,12 @@ MUTANTS = [
         "another folder than Mount's",
     ),
     Mutant(
+        "Get names no folder",
+        "3.2",
+        'volume = {"Name": name, "Mountpoint": mountpoint(name)}',
+        'volume = {"Name": name, "Mountpoint": "{VOLUMES}/{name}/data"}',
+    ),
+    Mutant(
         "List names another folder",
         "3.6",
         '"Mountpoint": str(data)}',
@@ -557,7 +563,7 @@ MUTANTS = [
         "3.9",
         f"{RENAME}ASIDE / secrets.token_hex(16))\n    shutil.rmtree(gone)\n",
         '        volume.rename(VOLUMES / f"{name}.old")\n',
-        "List names what is no volume",
+        "Remove leaves a name in List",
     ),
     Mutant("Remove refused", "3.9", RENAME, f'        abort(400, "I like it too much.")\n{RENAME}', "refused"),
     Mutant(

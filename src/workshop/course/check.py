@@ -104,7 +104,9 @@ def _after_steps(options: Options, summary: Summary, again: str) -> list[str]:
     if failed:
         return [f"  To repeat it with the same names:   {again}"]
     if not options.own:
-        return [f"All steps pass. To see every exchange:   {repository.tool()} check --json FILE …"]
+        skipped = summary.count("skip")
+        head = f"No step fails, and {skipped} could not be checked" if skipped else "All steps pass"
+        return [f"{head}. To see every exchange:   {repository.tool()} check --json FILE …"]
     part = int(summary.results[0].group)
     head = in_colour("head", f"\nAchievement unlocked! {UNLOCKED[part]}")
     if part == 3:

@@ -55,6 +55,14 @@ simple_cause(
     ),
 )
 simple_cause(
+    "Get names no folder",
+    lambda e: e.step == "3.2" and "the folder of the volume" in e.demand,
+    (
+        "There is no folder at the Mountpoint that Get names. It has to be an absolute path, the same that Mount will "
+        "name. Is the name in it? In Python a string with {name} in it needs an f before it."
+    ),
+)
+simple_cause(
     "another Name from Get",
     lambda e: e.step == "3.2",
     "Docker goes on with the Name that Get answers: without it, it mounts and removes something else.",
@@ -123,11 +131,19 @@ simple_cause(
     "The volume is still there after the restart, but its files are gone. Leave what is there as it is at the start.",
 )
 simple_cause(
+    "Remove leaves a name in List",
+    lambda e: e.step == "3.9" and "what Remove took away" in e.demand,
+    (
+        "Remove gave the volume another name, and List names that now. Move what is being deleted out of the folder of "
+        "all volumes."
+    ),
+)
+simple_cause(
     "List names what is no volume",
     lambda e: e.is_call_of("List") and "no name but those of volumes" in e.demand,
     (
         "List named something that is no volume, and `docker volume ls` shows it. Look one level below the folder of "
-        "all volumes, for what only a volume has."
+        "all volumes, for what only a volume has: another file or folder there is none."
     ),
 )
 simple_cause(
