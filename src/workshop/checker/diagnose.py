@@ -1,7 +1,7 @@
 """From a failed check to its cause: what Docker does with such a plugin, and what to change.
 
-A cause is a function that looks at the evidence and returns the explanation, or nothing where it is not the cause.
-They are tried in order, and the first one counts. Where none fits, that is said: nothing is guessed.
+A cause names the facts that it needs. Of those that fit, the one that needs more than the others counts. Where none
+fits, that is said: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from workshop.checker.causes.discovery import line_of_file
-from workshop.checker.causes.table import CAUSES
+from workshop.checker import causes as _  # noqa: F401  each of its modules puts its causes into the table
+from workshop.checker import tracebacks
+from workshop.checker.causes.table import winners
 from workshop.checker.evidence import Evidence
+from workshop.checker.facts.files import line_of_file
+from workshop.checker.facts.table import facts_of
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,16 @@ class Diagnosis:
 
     key: str
     why: str
+    look: str = ""
+    """The method at fault, where that is another one than the last that was called."""
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
-    """Return the first cause that fits the evidence; one with an empty key where none does."""
-    for key, function in CAUSES.items():
-        why = function(evidence)
-        if why:
-            return Diagnosis(key, why)
+    """Return the cause that fits the evidence; one with an empty key where none does."""
+    facts = facts_of(evidence)
+    found = winners(facts)
+    if len(found) == 1:  # tests/test_causes.py: there are never two
+        return Diagnosis(found[0].key, found[0].sentence(facts), found[0].look)
     return Diagnosis("", "The cause is not known to this tool. Above is all that was said, to the byte.")
 
 
@@ -38,21 +43,13 @@ def line_at_fault(evidence: Evidence) -> tuple[int, str] | None:
     if not evidence.file or not evidence.file.is_file():
         return None
     lines = evidence.file.read_text(errors="replace").splitlines()
-    frames = re.findall(rf'File "{re.escape(str(evidence.file.resolve()))}", line (\d+)', evidence.log)
+    found = tracebacks.last(evidence.log)
+    frames = [number for file, number in (found.frames if found else ()) if file == str(evidence.file.resolve())]
     if frames:
-        number = int(frames[-1])
-        return (number, lines[number - 1].strip()) if number <= len(lines) else None
-    endpoint = AT_FAULT.get(diagnose(evidence).key, evidence.last.endpoint)
+        return (frames[0], lines[frames[0] - 1].strip()) if frames[0] <= len(lines) else None
+    look = diagnose(evidence).look
+    endpoint = f"VolumeDriver.{look}" if look else evidence.last.endpoint
     return evidence.route(endpoint) if endpoint else None
-
-
-# the causes that show only at a later call
-AT_FAULT = {
-    "files lost at Unmount": "VolumeDriver.Unmount",
-    "never lets go": "VolumeDriver.Unmount",
-    "lets go too early": "VolumeDriver.Unmount",
-    "Remove does not remove": "VolumeDriver.Remove",
-}
 
 
 LOOKING_UP = "Error response from daemon: create mango: error looking up volume plugin ddd: legacy plugin: "
@@ -70,15 +67,15 @@ def docker_prints(evidence: Evidence) -> str:
         found = "legacy plugin: " if evidence.lookup.file else ""
         return f"{looking}{found}{evidence.lookup.error}" if evidence.lookup.error else ""
     last, name = evidence.last, re.search(r'"Name":"([^"]*)"', evidence.last.sent)
-    text = f"{last.endpoint}: {last.err or last.text.strip()}"
+    text, refused = f"{last.endpoint}: {last.err or last.text.strip()}", bool(last.status) and not last.ok
     if last.endpoint == "Plugin.Activate" and last.status not in (0, 200):
         return LOOKING_UP + text
     implements = evidence.last.object.get("Implements")
     if last.endpoint == "Plugin.Activate" and isinstance(implements, list) and "VolumeDriver" not in implements:
         return LOOKING_UP + WRONG_KIND
-    if last.endpoint in VERBS and evidence.refused and last.status != 200 and name:
+    if last.endpoint in VERBS and refused and last.status != 200 and name:
         return f"Error response from daemon: {VERBS[last.endpoint]} {name[1]}: {text}"
-    if last.endpoint == "VolumeDriver.Get" and evidence.refused and name:
+    if last.endpoint == "VolumeDriver.Get" and refused and name:
         return f"Error response from daemon: get {name[1]}: no such volume"
     return ""
 

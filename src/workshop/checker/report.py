@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from workshop.checker import tracebacks
 from workshop.checker.diagnose import Diagnosis, docker_prints, line_at_fault
 from workshop.checker.evidence import Evidence
 from workshop.checker.result import Result
@@ -37,7 +38,7 @@ def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     where, file = line_at_fault(known), known.lookup.file if known.lookup else known.file
     if where and file:
         lines += wrap("  Look      ", f"{short_path(file)}:{where[0]}   {where[1]}")
-    if (known.trouble or known.error) and known.log.strip():
+    if (known.trouble or tracebacks.last(known.log)) and known.log.strip():
         lines += ["  The plugin's last lines:", *last_lines(known.log, known.file)]
     prints = docker_prints(known)
     if prints:

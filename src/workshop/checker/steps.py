@@ -11,6 +11,7 @@ from types import ModuleType
 from unittest import SkipTest
 
 from workshop import repository
+from workshop.checker import tracebacks
 from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence, gather_evidence
 from workshop.checker.result import Result, look_for_the_others, our_fault
@@ -77,10 +78,11 @@ def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None
 
 def _advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
     """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
-    where = line_at_fault(known) if known.error else None
-    if where and known.file:
+    found = tracebacks.last(known.log)
+    where = line_at_fault(known) if found else None
+    if found and where and known.file:
         line = f"{short_path(known.file)}:{where[0]}"
-        plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
+        plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {found.error}")
 
 
 def step_number(function: str) -> str:

@@ -42,6 +42,8 @@ class PluginUnderTest(GuardedPlugin):
         self.beside: Path | None = None
         """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
         self.lookup: Lookup | None = None
+        self.ends: list[tuple[int, int]] = []
+        """How this check has ended the plugin: after how many exchanges, and by which signal."""
 
     @property
     def is_ours(self) -> bool:
@@ -65,9 +67,15 @@ class PluginUnderTest(GuardedPlugin):
         with socket.socket(socket.AF_UNIX) as killed:
             killed.bind(str(self.socket))
 
+    def signal(self, number: int) -> int:
+        """Send a signal to the plugin, and note that."""
+        self.ends.append((len(self.exchanges), number))
+        return super().signal(number)
+
     def ready_for(self, check: Check) -> PluginUnderTest:
         """Start the plugin for a check, unless that starts and stops it by itself."""
         self.before = self.socket, self.root, self.patience
+        self.ends.clear()
         return self if needs_process(check) else self.ensure_running()
 
     def second(self) -> int | None:
@@ -215,6 +223,7 @@ class PluginUnderTest(GuardedPlugin):
             self.elsewhere.close()
             self.canaries = None
             self.lookup = None
+            self.ends.clear()
 
     def advise(self, text: str) -> None:
         """Note what works, and could be better."""

@@ -1,0 +1,104 @@
+"""How far the plugin got, and what the check wanted of it there."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from workshop.checker.evidence import Evidence
+from workshop.checker.facts.table import fact
+
+DEMANDS = {
+    # part 1
+    "a socket": "a socket at .*",
+    "a listener": "a plugin that listens( at .*)?",
+    "a greeting": "200 and a greeting for (GET|POST) /, got .*",
+    "a greeting beside a silent caller": "a greeting while another caller is silent, got .*",
+    "closed to others": "a socket that is closed to other users, not mode .*",
+    "exit status 0": "exit status 0 after SIG.*",
+    "no socket after the end": "the socket gone after SIG.*",
+    "the first socket stays": "the first plugin's socket to stay|the first plugin to go on listening",
+    "the second ends": "the (second )?plugin to end with status 1, .*",
+    "a sentence": "a sentence, not",
+    "the file stays": "the file to stay as it was",
+    # part 2
+    "Implements": r'200 with {"Implements": \["VolumeDriver"\]} for',
+    "the same Implements": "the same answer with Content-Type .*, got",
+    "a usable file": "a file that leads Docker to the driver .*",
+    "the learner's file": "your file to be the first that Docker finds for the driver .*",
+    "an answer over TCP": "an answer for the driver .* over .*, not",
+    "no impostor": "Docker to refuse a program that only claims to be the driver .*",
+    "a port": "a port up to 65535, not",
+    "loopback": "an address of this machine alone, not .*",
+    # part 3
+    "success": r'200 with {"Err": ""} for',
+    "an error status": "an error status, not 200, for",
+    "an Err": r'a JSON error, {"Err": "a sentence"}, for',
+    "a Volume": r'{"Volume": {"Name": ".*", …}} in',
+    "the Name": "the Name .*: Docker goes on with the name that it gets",
+    "a CreatedAt": "CreatedAt (with its time zone|as .*, or none,) in",
+    "no volume at first": "no volume at the first start of all, got",
+    "each volume once": r"each of \[.*\] once in|\[.*\] in",
+    "the same after a restart": ".* as before the restart, got",
+    "Volumes": r'{"Volumes": \[…\]} in',
+    "names in List": r'{"Name": …} for each volume in',
+    "a Mountpoint": "an absolute Mountpoint in",
+    "a folder at the Mountpoint": "a folder at the Mountpoint that it named, .*",
+    "no volume of a refused Mount": "no volume .* in",
+    "the folder of Mount": "/.* in",
+    "the folder of the other container": ".* for both, got",
+    "the folder of the first Mount": ".* again, got",
+    "a folder that stays": ".* to stay for the second container",
+    "files that stay": ".* to be there for the third container",
+    "gone from List": ".* gone from",
+    "listed after the kill": ".* after the kill in",
+    "a file outside that stays": "a file outside the root to be left alone",
+    "no file of a mount ID": "no file of a mount ID outside the root, in .*",
+    "the volumes of before": "the volumes of before, .*, in",
+    "the option's name": "the name of the option, .*, in",
+    "a scope": r'{"Capabilities": {"Scope": "local"}}, got',
+    "what is mounted inside stays": ".* to stay: it is not of the volume, but of what is mounted in it",
+    "success for all": "success for all .* callers",
+    "Mount or Remove refused": "Mount or Remove refused, got success for both",
+    # everywhere
+    "usable files": "files that can be used, not the error .*",
+    "the volumes of others": "the volumes of others to be left alone, and .* is gone",
+}
+"""The demands of the steps by their names: what an assert of a check says after "wanted", as a pattern."""
+
+ON_DISK = (
+    "a folder at the Mountpoint",
+    "a folder that stays",
+    "files that stay",
+    "a file outside that stays",
+    "no file of a mount ID",
+    "what is mounted inside stays",
+)
+"""The demands on files: whatever the last answer was."""
+
+
+@fact
+def wants(e: Evidence) -> str:
+    """Return the name of what was wanted; "" for a demand of the conformance suite, which has a rule of its own."""
+    text = e.wanted.partition("\n")[0].removeprefix("wanted ")
+    return next((name for name, pattern in DEMANDS.items() if re.fullmatch(pattern, text)), "")
+
+
+@fact
+def stage(e: Evidence) -> Literal["start", "search", "no answer", "answer", "greeting", "seen"]:
+    """Return how far it got: the plugin's start, Docker's search for it, a call without an answer, an answer.
+
+    The greeting is apart, because no Docker asks for it. "seen" is what a check sees without a call: of the process,
+    its socket, its files.
+    """
+    if e.trouble:
+        return "start"
+    if e.failed_lookup:
+        return "search"
+    if wants(e) in ON_DISK:
+        return "seen"
+    if e.last.failure:
+        return "no answer"
+    if e.last.status:
+        return "answer" if e.last.endpoint else "greeting"
+    return "seen"
