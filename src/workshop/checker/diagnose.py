@@ -14,7 +14,7 @@ from workshop.checker import tracebacks
 from workshop.checker.causes.table import winners
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.files import line_of_file
-from workshop.checker.facts.table import facts_of
+from workshop.checker.facts.table import Facts
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Diagnosis:
 
 def diagnose(evidence: Evidence) -> Diagnosis:
     """Return the cause that fits the evidence; one with an empty key where none does."""
-    facts = facts_of(evidence)
+    facts = Facts(evidence)
     found = winners(facts)
     if len(found) == 1:  # tests/test_causes.py: there are never two
         return Diagnosis(found[0].key, found[0].sentence(facts), found[0].look)

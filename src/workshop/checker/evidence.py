@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,8 @@ class Evidence:
     """The search for a driver that failed, where the step is one of discovery."""
     ends: list[tuple[int, int]] = field(default_factory=list)
     """How the check has ended the plugin: after how many exchanges, and by which signal."""
+    place: str = ""
+    """What is in the socket's place: "socket", "folder", "file", "" for nothing."""
     to_no_path: Exchange | None = None
     """What the plugin answers to a path that it cannot have, where it has answered 404."""
 
@@ -63,6 +66,11 @@ class Evidence:
         return self.lookup if found else None
 
     @property
+    def name(self) -> str | None:
+        """The name of the volume that the last call is about, None where it names none."""
+        return string_of(self.last, "Name")
+
+    @property
     def code(self) -> list[tuple[int, str]]:
         """The lines of the plugin's file with their numbers, without those that are a comment."""
         text = self.file.read_text(errors="replace") if self.file and self.file.is_file() else ""
@@ -81,6 +89,30 @@ def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, 
     last = plugin.exchanges[-1] if plugin.exchanges else None
     ended = plugin.exit_status(wait=0.3 if last and last.failure else 0)
     listens = plugin.listens() if plugin.trouble else []
-    known = (plugin.trouble, ended, plugin.socket, listens, file, plugin.lookup, list(plugin.ends))
+    known = (
+        plugin.trouble,
+        ended,
+        plugin.socket,
+        listens,
+        file,
+        plugin.lookup,
+        list(plugin.ends),
+        place(plugin.socket),
+    )
     to_no_path = plugin.quietly(NO_ENDPOINT, {}) if last and last.status == 404 and not plugin.trouble else None
     return Evidence(step, failure, list(plugin.exchanges), log, *known, to_no_path)
+
+
+def place(path: Path) -> str:
+    """Return what is in a socket's place."""
+    return "socket" if path.is_socket() else "folder" if path.is_dir() else "file" if path.exists() else ""
+
+
+def string_of(call: Exchange, key: str) -> str | None:
+    """Return the string that a call has sent under a key, None where there is none."""
+    try:
+        sent = json.loads(call.sent)
+    except ValueError:
+        return None
+    value = sent.get(key) if isinstance(sent, dict) else None
+    return value if isinstance(value, str) else None

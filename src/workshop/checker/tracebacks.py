@@ -52,11 +52,15 @@ def _python(log: str) -> Iterator[Traceback]:
 
 def _node(log: str) -> Iterator[Traceback]:
     """Yield the exceptions of Node: the message, and a line "    at …" for each frame."""
-    pattern = r"^(?:Uncaught )?(\w*(?:Error|Exception)\b[^\n]*)((?:\n[^\n]*){0,8}?)((?:\n +at [^\n]+)+)"
+    # where the file itself cannot be read, its line comes first, and no frame names it
+    pattern = (
+        r"(?:^(/[^\n:]+):(\d+)\n(?:[^\n]*\n){1,4}?\n)?^(?:Uncaught )?([A-Za-z]\w*(?:: [^\n]*)?)((?:\n +at [^\n]+)+)"
+    )
     for found in re.finditer(pattern, log, re.MULTILINE):
-        frames = re.findall(r"at (?:[^\n(]*\()?(?:file://)?([^\s():]+):(\d+):\d+\)?", found[3])
+        frames = re.findall(r"at (?:[^\n(]*\()?(?:file://)?((?:node:|/)[^\s():]+):(\d+):\d+\)?", found[4])
+        own = [(found[1], found[2])] if found[1] and found[3].startswith("SyntaxError") else []
         if frames:
-            yield _traceback(re.sub(r" \[\w+\]", "", found[1]), found.start(), frames)
+            yield _traceback(re.sub(r" \[\w+\]", "", found[3]), found.start(3), own + frames)
 
 
 def _go(log: str) -> Iterator[Traceback]:

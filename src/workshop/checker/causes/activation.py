@@ -17,6 +17,14 @@ table.cause(
     status=PLAIN,
     said="Err",
 )
+table.cause(
+    "refused",
+    "The plugin refused Plugin.Activate: its own reason stands in Err, above. Docker asks this before all else.",
+    stage="answer",
+    wants="Implements",
+    status=PLAIN,
+    said="Err",
+)
 activates = partial(cause, wants="Implements")
 activates(
     "Implements misspelt",

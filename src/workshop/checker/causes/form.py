@@ -24,10 +24,43 @@ cause(
     "not to look: request.get_json(force=True).",
     status="415",
 )
+RAISED = "The handler raised $raised."
+raises = partial(table.cause, stage=("answer", "greeting"), status="exception")
+raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets, and prints it to the user.")
+raises(
+    "not imported",
+    f"{RAISED} It is not imported. Write this line at the top of the file: $import_line",
+    exception="not imported",
+)
+raises(
+    "status before the body",
+    f'{RAISED} Flask takes the body first, and the status after it: return {{"Err": "…"}}, 400.',
+    exception="status first",
+)
+raises(
+    "global is missing",
+    f"{RAISED} The function gives $no_global a new value, so that it is a variable of its own there. Write "
+    "global $no_global at its beginning.",
+    exception="global",
+)
+raises(
+    "mkdir without its parents",
+    f"{RAISED} The folder above is not there either. mkdir makes it with parents=True (os.makedirs).",
+    exception="no parents",
+)
 cause(
-    "exception in a handler",
-    "The handler raised $raised. Docker gets $what_docker_gets, and prints it to the user.",
-    status="exception",
+    "a redirect",
+    "The plugin answers /$endpoint with status $code, a redirect to $location. Docker's calls are meant for the path "
+    "itself: answer there.",
+    status="3xx",
+    redirect="elsewhere",
+)
+cause(
+    "a route that ends in /",
+    "The route ends in /, and Docker calls /$endpoint without one: the server answers status $code, a redirect. "
+    "Take the / away from the end of the route.",
+    status="3xx",
+    redirect="adds a slash",
 )
 cause(
     "wrong case of a key",
@@ -37,7 +70,7 @@ cause(
 )
 cause(
     "no such route",
-    "The plugin has no route /$endpoint. This is what Docker calls, in this spelling.",
+    "The plugin has no route /$endpoint. This is what Docker calls, in this spelling.$nearest_route",
     status="no route",
     route="missing",
 )
@@ -47,6 +80,19 @@ cause(
     "starts the server? That line never comes back: move it to the end of the file.",
     status="no route",
     route="not known",
+)
+cause(
+    "a blueprint that is not registered",
+    "The route /$endpoint belongs to a blueprint that the app does not know: app.register_blueprint(…).",
+    status="no route",
+    route="not registered",
+)
+cause(
+    "a prefix before the route",
+    "The route /$endpoint belongs to a blueprint with a url_prefix, which comes before the path. Docker calls the path "
+    "alone: register the blueprint without a prefix.",
+    status="no route",
+    route="with a prefix",
 )
 cause(
     "wrong method",
@@ -61,19 +107,77 @@ cause(
 
 # An answer that is no JSON object
 
-cause(
+page = partial(cause, status=PLAIN, said="page", reads_a_form=False)
+PAGE = "The error is a page of HTML, and docker prints the whole page to its user. "
+page(
     "error page in HTML",
-    "The error is a page of HTML, and docker prints the whole page to its user. Answer errors as JSON, "
-    '{"Err": "a sentence"}, for every path (app.errorhandler).',
+    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).',
+    unsupported_post=False,
+    errorhandler=False,
+)
+page(
+    "error page in HTML",
+    f'{PAGE}$errorhandler is there, and was not asked, or does not answer with JSON: {{"Err": "a sentence"}}.',
+    unsupported_post=False,
+    errorhandler=True,
+    catches_all=True,
+)
+page(
+    "error page in HTML",
+    f"{PAGE}$errorhandler does not get this error, of status $code. @app.errorhandler(HTTPException) gets all of them.",
+    unsupported_post=False,
+    errorhandler=True,
+    catches_all=False,
+)
+NO_POST = "Python's http.server has found no method for $method in the handler: it is do_$method, in this spelling."
+page("wrong method", NO_POST, unsupported_post=True)
+cause(
+    "error as text",
+    "The error is text, and not JSON. Docker prints it as it is, and other clients may not. "
+    'Answer {"Err": "a sentence"}.',
     status=PLAIN,
-    said="page",
+    said="text",
+)
+cause(
+    "error without a body",
+    'The answer is an error with nothing in it, so there is nothing to print. Answer {"Err": "a sentence"}.',
+    status=PLAIN,
+    said="empty",
 )
 cause(
     "bare text",
     "The answer is text, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
     status="200",
-    said=("text", "empty", "page"),
+    said="text",
+    raised=False,
 )
+cause(
+    "exception in a handler",
+    "The handler raised $raised after its answer had begun, so that it is not JSON.",
+    status="200",
+    said=("text", "empty", "page", "broken JSON"),
+    raised=True,
+)
+cause(
+    "empty answer",
+    "The answer is empty, and Docker wants a JSON object, {} at least.",
+    status="200",
+    said="empty",
+    raised=False,
+)
+cause(
+    "page under status 200",
+    "The answer is a page of HTML, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
+    status="200",
+    said="page",
+    raised=False,
+)
+BROKEN = (
+    "The answer looks like JSON, and is not: $not_json. Names and strings stand in double quotes. A library writes it "
+    "without mistakes."
+)
+cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
+cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")
 cause(
     "JSON, but no object",
     "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.",
@@ -83,13 +187,9 @@ cause(
 
 # Err
 
-cause(
-    "Err is no text",
-    "Err has to be a text: Docker cannot decode the whole answer otherwise.",
-    status=("200", *PLAIN),
-    said="Err of another type",
-    wants=WITHOUT_ACTIVATION,
-)
+NO_TEXT = "Err has to be a string: Docker cannot decode the whole answer otherwise."
+cause("Err is no text", NO_TEXT, status=PLAIN, said="Err of another type")
+cause("Err is no text", NO_TEXT, status="200", said="Err of another type", wants=WITHOUT_ACTIVATION)
 cause(
     "Err misspelt",
     "The error stands under '$nearly_err'. Docker looks under 'Err', finds nothing, and prints the raw JSON.",
@@ -102,6 +202,12 @@ cause(
     "Err is null, so there is no sentence to print. Say in it what is wrong, and what to do.",
     status=PLAIN,
     said="null Err",
+)
+cause(
+    "Err empty",
+    "The status says that it is an error, and Err is empty: there is no sentence to print. Say in it what is wrong.",
+    status=PLAIN,
+    said="empty Err",
 )
 cause(
     "Err missing",

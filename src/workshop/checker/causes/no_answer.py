@@ -5,6 +5,7 @@ from functools import partial
 from workshop.checker.causes import table
 
 cause = partial(table.cause, stage="no answer")
+HANGING = ("a greeting", "Implements", "success", "an error status")
 
 cause(
     "no socket",
@@ -34,18 +35,39 @@ cause(
 cause(
     "hangs",
     "The plugin took the call and does not answer. Docker waits 60 s, 120 s for Create and Mount, and for"
-    " Plugin.Activate without end: every docker command that asks this plugin hangs with it.",
+    " Plugin.Activate without end: every docker command that asks this plugin hangs with it. Does the handler read "
+    "more of the body than Content-Length says, or not end its answer?",
     failure="no answer in time",
 )
+CLOSED = "the connection was closed without an answer. Docker tries again for 15 s, then gives up."
+closed = partial(cause, failure="closed", exited="no")
+closed("closed without an answer", "The plugin did not answer: " + CLOSED, raised=False)
+closed("exception in a handler", "The handler raised $raised, and " + CLOSED, raised=True)
+closed(
+    "wrong case of a key",
+    "The plugin looks for '$wrong_key' in the request, and Docker sends '$right_key': upper and lower case count.",
+    raised=True,
+    exception="wrong case of a key",
+)
 cause(
-    "closed without an answer",
-    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.",
-    failure="closed",
+    "an answer that breaks off",
+    "The answer breaks off, or is not HTTP: $failure_text. An empty line ends the headers, and Content-Length is the "
+    "number of bytes that follow.",
+    failure="other",
     exited="no",
 )
 cause(
+    "nobody serves",
+    "The socket is there, and no call is taken: the file makes a server, and does not let it serve. Call "
+    "server.serve_forever().",
+    failure="no answer in time",
+    never_serves=True,
+    wants=HANGING,
+)
+cause(
     "no HTTP",
-    "What comes back is not HTTP, but $no_http. Docker speaks nothing else to a plugin.",
+    "What comes back is not HTTP, but $no_http. An answer begins with a status line, HTTP/1.1 200 OK. Headers follow, "
+    "and an empty line ends them (in http.server: send_response, send_header, end_headers).",
     failure="no HTTP",
     exited="no",
 )

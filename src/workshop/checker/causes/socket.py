@@ -3,6 +3,7 @@
 from functools import partial
 
 from workshop.checker.causes import table
+from workshop.checker.causes.form import NO_POST
 
 seen = partial(table.cause, stage="seen")
 greeting = partial(table.cause, stage="greeting")
@@ -21,18 +22,40 @@ greeting(
     status="no route",
 )
 greeting(
-    "exception in a handler",
-    "The handler raised $raised. Docker gets status 500, and prints it to the user.",
-    status="exception",
+    "an empty greeting",
+    "The answer at / is empty. Return a text, so that whoever asks can see that the plugin runs.",
+    status="200",
+    said="empty",
+)
+greeting(
+    "greeting with another status",
+    "The answer at / has status $code, and a greeting has 200: return a text, and nothing more.",
+    status=("2xx", "3xx", "415", "4xx", "5xx"),
+    unsupported_post=False,
+)
+greeting(
+    "greets one method only",
+    NO_POST,
+    status=("2xx", "3xx", "415", "4xx", "5xx"),
+    unsupported_post=True,
 )
 
 # The socket
 
+OPEN = "Every user of this machine may call the plugin, and so make, read and remove volumes. "
 seen(
     "socket open to all",
-    "Every user of this machine may call the plugin, and so make, read and remove volumes. Take the "
+    f"{OPEN}The socket's mode is $mode, and 0600 is closed to others. Take the "
     "rights away before anybody can connect: os.umask(0o177) around bind.",
     wants="closed to others",
+    decimal_mode=False,
+)
+seen(
+    "a mode in decimal",
+    f"{OPEN}Modes are octal numbers, and $decimal_mode is a decimal one: 0o$decimal_mode is octal. Use 0o600 for the "
+    "mode and 0o177 for the umask. So the socket's mode became $mode.",
+    wants="closed to others",
+    decimal_mode=True,
 )
 
 # The end
@@ -88,7 +111,8 @@ seen(
 )
 seen(
     "replaces a file",
-    "There was a file in the socket's place that is not a socket, and the plugin did not leave it alone.",
+    "There was a file in the socket's place that is not a socket, and the plugin did not leave it alone. Look "
+    "before you remove anything there: stat.S_ISSOCK, or is_socket() of a Path.",
     wants="the file stays",
 )
 seen(

@@ -17,6 +17,14 @@ seen = partial(table.cause, stage="seen")
 
 refused("refused", "The plugin refused what it has to do. Its own reason stands in Err, above.")
 
+accepted(
+    "says yes to any path",
+    "The plugin has no such endpoint, and says yes to it. Docker would take what it wanted for done. Answer status 404 "
+    'and {"Err": "a sentence"} for a path that the plugin does not have.',
+    call="Bake",
+    volume="unknown",
+)
+
 # Create
 
 refused(
@@ -25,8 +33,66 @@ refused(
     call="Create",
     options="null",
     volume="unknown",
+    speaks_of_options=True,
+    reads_a_form=False,
+    reads_small_key=False,
+    no_global=False,
+    speaks_of_the_name=False,
 )
-AGAIN = "A Create of a volume that exists is harmless: Docker may send it twice. Answer success, change nothing."
+table.cause(
+    "Opts null refused",
+    'The handler raised $raised. No options is {} from docker 20.10 and null from docker 28: body.get("Opts") or {}.',
+    stage="answer",
+    status="exception",
+    exception="no options",
+    call="Create",
+    options="null",
+)
+AGAIN = (
+    "A Create of a volume that exists is harmless: Docker may send it twice. Answer success, change nothing. "
+    "In Python, mkdir takes exist_ok=True."
+)
+FORM = (
+    "The file looks for Docker's values in $reads_a_form, where browsers put them. Docker sends JSON in the body: "
+    "request.get_json(force=True)."
+)
+table.cause("a form instead of JSON", FORM, stage="answer", status=PLAIN, said="page", reads_a_form=True)
+new = partial(refused, call="Create", volume="unknown")
+new("a form instead of JSON", FORM, reads_a_form=True)
+new(
+    "wrong case of a key",
+    "The file looks for '$reads_small_key' in the request, and Docker sends it with a capital letter: upper and lower "
+    "case count.",
+    reads_a_form=False,
+    reads_small_key=True,
+)
+new(
+    "global is missing",
+    "The function gives $no_global a new value, so that it is a variable of its own there. Write global $no_global at "
+    "its beginning.",
+    reads_a_form=False,
+    reads_small_key=False,
+    no_global=True,
+)
+new(
+    "get_json without force",
+    "The plugin did not find the name. Docker sends JSON without a Content-Type header, and Flask does not read that: "
+    "request.get_json(force=True).",
+    reads_a_form=False,
+    reads_small_key=False,
+    no_global=False,
+    speaks_of_the_name=True,
+    reads_with_a_type=True,
+)
+new(
+    "a right name refused",
+    "The name that Docker sent is right. Does the plugin read the field Name, in this spelling, with a capital letter?",
+    reads_a_form=False,
+    reads_small_key=False,
+    no_global=False,
+    speaks_of_the_name=True,
+    reads_with_a_type=False,
+)
 refused("Create again refused", AGAIN, call="Create", volume="created")
 table.cause(
     "Create again refused",
@@ -39,7 +105,8 @@ table.cause(
 )
 accepted(
     "takes any option",
-    "The plugin took an option that it does not have. Whoever typed -o size=1G believes in a limit, and there is none.",
+    "The plugin took an option that it does not have. Whoever typed -o size=1G believes in a limit, and there is none. "
+    "Docker sends the options under Opts.",
     call="Create",
     options="some",
     volume=("unknown", "refused"),
@@ -70,7 +137,7 @@ refused(
 )
 answered(
     "no Volume in Get",
-    'Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Else it does not exist.',
+    'Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Else it does not exist.$instead',
     wants="a Volume",
 )
 answered(
@@ -79,17 +146,41 @@ answered(
     "is lost, and the volume does not exist. Leave it out, or use datetime.now(UTC).isoformat().",
     wants="a CreatedAt",
 )
+NAME = "Docker goes on with the Name that Get answers: without it, it mounts and removes something else."
+answered("another Name from Get", NAME, wants="the Name", volume_answered=("another Name", "the Name"))
 answered(
     "another Name from Get",
-    "Docker goes on with the Name that Get answers: without it, it mounts and removes something else.",
+    f"The Volume in the answer has no Name. {NAME}",
     wants="the Name",
+    volume_answered="no Name",
+)
+unknown = partial(accepted, call="Get", volume="unknown")
+EVERYTHING = (
+    "Get of a volume that does not exist has to be an error. One that says yes to everything takes every "
+    "new volume of the machine: `docker run -v any:/data` asks all plugins."
+)
+THERE = ("no object", "no Name", "another Name", "the Name")
+unknown("Get knows everything", EVERYTHING, volume_answered=THERE, missing_f=False)
+unknown(
+    "an f is missing before the path",
+    "Get took an unknown volume for one that exists. The string $missing_f has braces and no f before it, so that it "
+    "is the same path for every volume: put an f before it.",
+    volume_answered=THERE,
+    missing_f=True,
+)
+unknown(
+    "an empty answer for an unknown volume",
+    "Volume is missing or null, which Docker takes for no such volume, and Podman for success. Get of an unknown "
+    'volume is an error: status 404 and {"Err": "a sentence"}.',
+    volume_answered=("missing", "null"),
 )
 accepted(
-    "Get knows everything",
-    "Get of a volume that does not exist has to be an error. One that says yes to everything takes every "
-    "new volume of the machine: `docker run -v any:/data` asks all plugins.",
+    "refused, and made all the same",
+    "Create was refused, and the volume is there all the same. Look at the options first, and make the volume after "
+    "that.",
+    look="Create",
     call="Get",
-    volume="unknown",
+    volume="refused",
 )
 
 # List
@@ -107,15 +198,37 @@ answered(
     wants="names in List",
     volumes="nameless inside",
 )
+answered(
+    "no Volumes in List",
+    'List has to answer {"Volumes": […]}, and there is no Volumes in the answer.$instead',
+    wants="Volumes",
+    volumes="missing",
+)
+answered(
+    "Volumes is no list",
+    'Volumes has to be a list, with an object for each volume: [{"Name": "mango"}].',
+    wants="Volumes",
+    volumes="no list",
+)
 NOTHING = (
     "On its first start a plugin has no volumes, and List answers the empty list: this is what `docker volume ls` asks "
     "right after the installation."
 )
-refused("no List of nothing", NOTHING, call="List", anything_made=False)
-answered("no List of nothing", NOTHING, wants="no volume at first")
+refused(
+    "no List of nothing",
+    "List was refused: its reason stands in Err, above. Without volumes, List answers the empty list: this is what "
+    "`docker volume ls` asks right after the installation.",
+    call="List",
+    anything_made=False,
+)
+answered(
+    "no List of nothing",
+    f"{NOTHING} Are there files of an earlier run, outside DDD_ROOT?",
+    wants="no volume at first",
+)
 answered(
     "List is not the truth",
-    "List has to name each volume that Create has made, once. It is what `docker volume ls` shows.",
+    "List has to name each volume that Create has made, once. It is what `docker volume ls` shows.$listed_and_not",
     wants="each volume once",
 )
 
@@ -143,12 +256,27 @@ accepted(
 
 # Mount and Path
 
+LOST_FOLDER = (
+    "Docker starts the container all the same, with a folder of its own at that place: nothing that is written there "
+    "is kept."
+)
 answered(
     "Mountpoint empty or missing",
-    "There is no Mountpoint in the answer.$instead_of_mountpoint Docker starts the container all the same, with a "
-    "folder of its own at that place: nothing that is written there is kept.",
+    f"There is no Mountpoint in the answer.$instead {LOST_FOLDER}",
     wants="a Mountpoint",
     mountpoint="missing",
+)
+answered(
+    "Mountpoint empty or missing",
+    f"The Mountpoint is empty. {LOST_FOLDER}",
+    wants="a Mountpoint",
+    mountpoint="empty",
+)
+answered(
+    "Mountpoint is no text",
+    "The Mountpoint has to be a string, with an absolute path. Docker cannot decode the answer otherwise.",
+    wants="a Mountpoint",
+    mountpoint="no text",
 )
 answered(
     "Mountpoint relative",
@@ -166,20 +294,44 @@ refused(
     "`docker cp` mounts again with the ID of the running container. Refuse that, and docker cp fails.",
     call="Mount",
     same_id=True,
+    speaks_of_no_volume=False,
 )
-answered(
-    "another folder for another container",
-    "Two containers that share a volume share one folder: answer the same Mountpoint to each.",
-    wants=("the folder of the other container", "the folder of the first Mount"),
+refused(
+    "another container refused",
+    "The volume is mounted by one container, and Mount for another one is refused. Several containers can share a "
+    "volume: answer each with the same Mountpoint.",
+    call="Mount",
+    volume="mounted",
+    same_id=False,
+    before=("", "Create", "Get", "Mount", "Path"),
 )
-answered(
+SHARE = "Two containers that share a volume share one folder: answer the same Mountpoint to each."
+OF_AN_ID = "Mount answers a folder of its own for each mount ID. A volume has one folder, the same for every container."
+shared = partial(answered, wants=("the folder of the other container", "the folder of the first Mount"))
+shared("another folder for another container", SHARE, folder_of_an_id=False)
+shared("another folder for another container", OF_AN_ID, folder_of_an_id=True)
+path = partial(answered, wants="the folder of Mount")
+path(
     "Path is not Mount's folder",
     "Path says where the volume is mounted, so it has to say what Mount said. Podman asks it.",
-    wants="the folder of Mount",
+    mountpoint=("no text", "relative", "absolute"),
+    folder_of_an_id=False,
+)
+path("another folder for another container", OF_AN_ID, look="Mount", mountpoint="absolute", folder_of_an_id=True)
+path(
+    "Path is not Mount's folder",
+    "Path has to answer with a Mountpoint, the same one as Mount, and there is none in the answer.$instead",
+    mountpoint=("missing", "empty"),
+)
+answered(
+    "a refused Mount makes a volume",
+    "Mount of an unknown volume was refused, and List names it now. Only Create makes a volume.",
+    look="Mount",
+    wants="no volume of a refused Mount",
 )
 accepted(
     "says yes to the unknown",
-    "There is no such volume, so this has to be an error: Docker would go on with something that is not there.",
+    "The volume does not exist, so this has to be an error: Docker would go on with something that is not there.",
     call=("Mount", "Path", "Remove", "Unmount"),
     volume=("unknown", "refused", "removed"),
 )
@@ -187,8 +339,36 @@ accepted(
 # Unmount
 
 LOST = "Unmount says that one container has let go. It deletes nothing: only Remove does."
-seen("files lost at Unmount", LOST, look="Unmount", wants=("a folder that stays", "files that stay"))
+seen("files lost at Unmount", LOST, look="Unmount", wants="a folder that stays")
+seen(
+    "files lost at Unmount",
+    "The files are gone after the last Unmount and the next Mount. Neither deletes anything: only Remove does.",
+    look="Unmount",
+    wants="files that stay",
+)
 seen("files lost at Unmount", LOST, look="Unmount", wants="a folder at the Mountpoint", unmounted_before=True)
+refused(
+    "Unmount forgets the volume",
+    "The plugin knew the volume until the Unmount before this call. Does Unmount delete more than the one mount?",
+    look="Unmount",
+    call=("Get", "Mount", "Path", "Unmount"),
+    volume=("mounted", "let go"),
+    before="Unmount",
+    since="nothing",
+    speaks_of_no_volume=True,
+)
+table.cause(
+    "Unmount forgets the volume",
+    "The handler raised $raised: it does not find a volume that exists. It did until the Unmount before this call. "
+    "Does Unmount delete more than the one mount?",
+    look="Unmount",
+    stage="answer",
+    status="exception",
+    exception="the volume",
+    volume=("mounted", "let go"),
+    before="Unmount",
+    since="nothing",
+)
 
 # Remove
 
@@ -200,6 +380,17 @@ accepted(
     "The volume went away while a container had it: that container loses its files. Remember who mounts.",
     call="Remove",
     volume="mounted",
+)
+accepted(
+    "removes what is in use",
+    "The volume went away while a container had it. Before, there was an Unmount with the ID of no container, and that "
+    "let it go: Unmount ends the mount with its own ID, and no other.",
+    look="Unmount",
+    call="Remove",
+    volume="mounted",
+    foreign_unmount=True,
+    mounted_again=False,
+    since="nothing",
 )
 accepted(
     "lets go too early",
@@ -224,6 +415,22 @@ INSIDE = (
     "folder like any other. /proc/self/mounts says what is mounted."
 )
 accepted("deletes what is mounted inside", INSIDE, call="Remove", volume="let go")
+table.cause(
+    "deletes what is mounted inside",
+    "The handler raised $raised. Something is mounted in the volume: look for that below the volume's whole folder "
+    "before you delete anything. /proc/self/mounts says what is mounted.",
+    stage="answer",
+    status="exception",
+    exception="busy",
+)
+refused(
+    "Remove does not find it",
+    "Create made the volume, nobody uses it, and Remove does not find it. Is something else missing that Remove needs, "
+    "such as the folder into which it renames?",
+    call="Remove",
+    volume="created",
+    speaks_of_no_volume=True,
+)
 seen("deletes what is mounted inside", INSIDE, wants="what is mounted inside stays")
 
 # Names, and calls without one
@@ -249,11 +456,12 @@ seen(
 
 # Capabilities
 
-answered(
-    "unknown scope",
-    'The scope is "local" (volumes of this machine) or "global" (of the whole cluster).',
-    wants="a scope",
-)
+SCOPE = 'Docker wants {"Capabilities": {"Scope": "local"}}, or "global" for volumes of a whole cluster.'
+scope = partial(answered, wants="a scope")
+scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}", scope="missing")
+scope("unknown scope", f"Capabilities has to be an object, with a Scope in it. {SCOPE}", scope="no object")
+scope("unknown scope", f"A scope is written in lower case. {SCOPE}", scope="wrong case")
+scope("unknown scope", f"There is no such scope. {SCOPE} It takes anything else for local.", scope="another")
 
 # Several at once
 
@@ -265,6 +473,16 @@ table.cause(
     wants="success for all",
     status=PLAIN,
     said="Err",
+)
+answered(
+    "List is not the truth",
+    "Several Creates came at once, and List does not name all volumes. Let one change finish before the next begins.",
+    wants="all volumes of eight at once",
+)
+answered(
+    "the volumes of others changed",
+    "Calls without a name were refused, and yet List names other volumes than before. A refused call changes nothing.",
+    wants="the volumes of before",
 )
 answered(
     "Mount and Remove in each other's way",

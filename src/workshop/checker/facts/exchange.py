@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from workshop.checker import tracebacks
-from workshop.checker.evidence import Evidence
+from workshop.checker.evidence import Evidence, string_of
 from workshop.checker.facts.source import route
 from workshop.checker.facts.table import fact
+from workshop.protocol import gojson
 
 NEARLY_ERR = ("error", "errors", "message", "msg", "er", "errr")
 
@@ -46,7 +48,7 @@ def status(
     asked_for_nothing = e.last.endpoint.endswith(".Bake")  # step 2.2 calls what no plugin has
     if number < 400:
         return "none" if not number else "200" if number == 200 else "2xx" if number < 300 else "3xx"
-    if number == 404 and not asked_for_nothing and route(e) in ("missing", "not known", "/"):
+    if number == 404 and not asked_for_nothing and route(e) != "there":
         return "no route"
     if number in (400, 415) and call(e) == "Activate" and not e.last.sent:
         return "empty body"
@@ -58,16 +60,33 @@ def status(
 @fact
 def said(
     e: Evidence,
-) -> Literal["page", "text", "empty", "JSON value", "no Err", "null Err", "empty Err", "Err", "Err of another type"]:
+) -> Literal[
+    "page",
+    "text",
+    "empty",
+    "broken JSON",
+    "JSON value",
+    "no Err",
+    "null Err",
+    "empty Err",
+    "Err",
+    "Err of another type",
+]:
     """Return the form of the last answer's body, and what is in its Err."""
     text = e.last.text
     if not text.strip():
         return "empty"
     if e.html:
         return "page"
-    value = e.last.json
+    try:
+        # of an answer with status 200 Go decodes the first value, of an error all of it
+        value = e.last.json if e.last.status == 200 else json.loads(text)
+    except ValueError:
+        value = None
     if not isinstance(value, dict):
-        return "text" if value is None and text.strip() != "null" else "JSON value"
+        if value is not None or text.strip() == "null":
+            return "JSON value"
+        return "broken JSON" if text.lstrip().startswith(("{", "[")) else "text"
     err = value.get("Err")
     if err is None:
         return "null Err" if "Err" in value else "no Err"
@@ -83,11 +102,33 @@ def what_docker_gets(e: Evidence) -> str:
 
 
 @fact
-def sends(e: Evidence) -> Literal["nothing", "an object", "anything else"]:
-    """Return what the body of the last call was."""
-    if not e.last.sent:
-        return "nothing"
-    return "an object" if sent_object(e) is not None else "anything else"
+def not_json(e: Evidence) -> str:
+    """Return what Go's decoder says of an answer that is not JSON, "" where it is."""
+    try:
+        gojson.decode(e.last.text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@fact
+def location(e: Evidence) -> str:
+    """Return where a redirect leads."""
+    return e.last.headers.get("location", "")
+
+
+@fact
+def redirect(e: Evidence) -> Literal["none", "adds a slash", "elsewhere"]:
+    """Return where a redirect leads: to the same path with a slash at its end, or elsewhere."""
+    if not 300 <= e.last.status < 400:
+        return "none"
+    return "adds a slash" if location(e).endswith(f"/{e.last.endpoint}/") else "elsewhere"
+
+
+@fact
+def unsupported_post(e: Evidence) -> bool:
+    """Tell whether it is Python's http.server that answers, because its handler has no do_POST or do_GET."""
+    return "Unsupported method (" in e.last.text
 
 
 def sent_object(e: Evidence) -> dict[str, Any] | None:
@@ -126,6 +167,24 @@ def speaks_of_mounts(e: Evidence) -> bool:
 
 
 @fact
+def speaks_of_options(e: Evidence) -> bool:
+    """Tell whether Err is about the options, or about a null."""
+    return bool(re.search("opt|none|null|nil", e.last.err, re.IGNORECASE))
+
+
+@fact
+def speaks_of_the_name(e: Evidence) -> bool:
+    """Tell whether Err is about the name, as that of a volume that cannot be."""
+    return "name" in e.last.err.lower() and bool(re.search(r"\b(valid|allowed|not a name)\b", e.last.err))
+
+
+@fact
+def speaks_of_no_volume(e: Evidence) -> bool:
+    """Tell whether Err says that there is no such volume."""
+    return bool(re.search(r"no (such )?volume|not (found|exist)|unknown", e.last.err, re.IGNORECASE))
+
+
+@fact
 def implements(e: Evidence) -> Literal["missing", "another key", "no list", "no VolumeDriver", "VolumeDriver"]:
     """Return what an answer to Activate has in Implements."""
     answer = e.last.object
@@ -158,17 +217,55 @@ def volumes(e: Evidence) -> Literal["missing", "null", "no list", "null inside",
 
 
 @fact
-def mountpoint(e: Evidence) -> Literal["missing", "no text", "relative", "absolute"]:
+def mountpoint(e: Evidence) -> Literal["missing", "empty", "no text", "relative", "absolute"]:
     """Return what an answer to Mount or Path has in Mountpoint."""
     told = e.last.object.get("Mountpoint")
     if not told:
-        return "missing"
+        return "empty" if told == "" else "missing"
     if not isinstance(told, str):
         return "no text"
     return "absolute" if told.startswith("/") else "relative"
 
 
 @fact
-def instead_of_mountpoint(e: Evidence) -> str:
-    """Return a sentence about the key that stands in Mountpoint's place, "" where there is none."""
+def instead(e: Evidence) -> str:
+    """Return a sentence about the key that stands in the wanted one's place, "" where there is none."""
     return f" The answer has {another_key(e)!r} instead." if another_key(e) else ""
+
+
+@fact
+def volume_answered(e: Evidence) -> Literal["missing", "null", "no object", "no Name", "another Name", "the Name"]:
+    """Return what an answer to Get has in Volume."""
+    answer = e.last.object
+    if answer.get("Volume") is None:
+        return "null" if "Volume" in answer else "missing"
+    if not isinstance(answer["Volume"], dict):
+        return "no object"
+    name = answer["Volume"].get("Name")
+    return "no Name" if not name else "the Name" if name == e.name else "another Name"
+
+
+@fact
+def scope(e: Evidence) -> Literal["missing", "no object", "wrong case", "another", "right"]:
+    """Return what an answer to Capabilities has for a scope."""
+    told = e.last.object.get("Capabilities")
+    if not isinstance(told, dict):
+        return "missing" if told is None else "no object"
+    named = str(told.get("Scope"))
+    if named in ("local", "global"):
+        return "right"
+    return "wrong case" if named.lower() in ("local", "global") else "another"
+
+
+@fact
+def listed_and_not(e: Evidence) -> str:
+    """Return which of the volumes that were created List leaves out, in a sentence; "" where it is none of them."""
+    wanted = [string_of(each, "Name") for each in e.exchanges if each.ok and each.endpoint.endswith(".Create")]
+    found = e.last.object.get("Volumes")
+    names = [each.get("Name") for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    left_out = [name for name in wanted if name and name not in names]
+    others = [str(name) for name in names if name not in wanted]
+    if left_out and others:
+        return f" It leaves out {left_out[0]}, and names {others[0]} instead."
+    twice = [name for name in wanted if names.count(name) > 1]
+    return f" It leaves out {left_out[0]}." if left_out else f" It names {twice[0]} twice." if twice else ""

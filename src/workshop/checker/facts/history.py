@@ -24,6 +24,8 @@ class Past:
     mounts: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
     """The methods that were answered with success."""
+    foreign: bool = False
+    """An Unmount with an ID that had not mounted the volume was answered with success, while another ID had it."""
     again: bool = False
     """An ID was mounted a second time while it had the volume, as `docker cp` does it."""
     last: str = ""
@@ -46,7 +48,9 @@ class Past:
             self.again = self.again or bool(self.mounts[mount_id])
             self.mounts[mount_id] += 1
             self.state = "mounted"
-        elif method == "Unmount" and self.mounts[mount_id]:
+        elif method == "Unmount" and not self.mounts[mount_id]:
+            self.foreign = self.foreign or self.state == "mounted"
+        elif method == "Unmount":
             self.mounts[mount_id] -= 1
             self.state = "mounted" if self.mounts.total() else "let go"
 
@@ -85,6 +89,12 @@ def mounted_again(e: Evidence) -> bool:
 
 
 @fact
+def foreign_unmount(e: Evidence) -> bool:
+    """Tell whether an Unmount with an ID of nobody was answered with success while the volume was in use."""
+    return past(e).foreign
+
+
+@fact
 def unmounted_before(e: Evidence) -> bool:
     """Tell whether an Unmount of this volume was answered with success before."""
     return "Unmount" in past(e).seen
@@ -99,18 +109,7 @@ def before(e: Evidence) -> str:
 @fact
 def since(e: Evidence) -> Literal["nothing", "stop", "kill"]:
     """Return how the plugin was ended since the last success about this volume, if it was."""
-    return _end_since(e, past(e).at)
-
-
-@fact
-def ended_before(e: Evidence) -> Literal["nothing", "stop", "kill"]:
-    """Return how the plugin was ended in this check, if it was."""
-    return _end_since(e, -1)
-
-
-def _end_since(e: Evidence, at: int) -> Literal["nothing", "stop", "kill"]:
-    """Return how the plugin was ended after that exchange, if it was."""
-    numbers = [number for count, number in e.ends if count > at]
+    numbers = [number for count, number in e.ends if count > past(e).at]
     return "kill" if signal.SIGKILL in numbers else "stop" if numbers else "nothing"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import sys
 from typing import Literal
 
 from workshop.checker import tracebacks
 from workshop.checker.evidence import Evidence
-from workshop.checker.facts.exchange import sent_object
 from workshop.checker.facts.table import fact
+from workshop.terminal import printable, shorten
 
 # what the C libraries say of a machine that they cannot find; Werkzeug prints it in a line of its own
 NO_SUCH_HOST = (
@@ -24,6 +26,31 @@ COMPLAINTS: dict[Complaint, str] = {
     # a word of more than 63 letters is no name of a machine at all
     "no host": rf"^({NO_SUCH_HOST})$|'idna' codec.*label",
 }
+ExceptionKind = Literal[
+    "none",
+    "wrong case of a key",
+    "the volume",
+    "no parents",
+    "not imported",
+    "global",
+    "it exists",
+    "no options",
+    "status first",
+    "same name",
+    "a socket of TCP",
+    "a bad descriptor",
+    "not callable",
+    "busy",
+    "other",
+]
+EXPORTS = {
+    "flask": ("Flask", "Blueprint", "Response", "abort", "jsonify", "make_response", "request"),
+    "werkzeug.exceptions": ("HTTPException", "NotFound", "BadRequest", "Conflict"),
+    "werkzeug.serving": ("make_server", "run_simple"),
+    "pathlib": ("Path",),
+    "contextlib": ("contextmanager", "suppress"),
+}
+"""What people import from these modules."""
 HANDLER = r"^TypeError: .*(?:but 2 were given|, got 2)$"
 
 
@@ -49,11 +76,10 @@ def _last(pattern: str, text: str) -> int:
     return max((found.start() for found in re.finditer(pattern, text, re.MULTILINE)), default=-1)
 
 
-@fact
 def last_line(e: Evidence) -> str:
-    """Return the last line that the plugin printed, without its full stop."""
-    lines = e.log.strip().rstrip(".?!").splitlines()
-    return lines[-1] if lines else ""
+    """Return the last line that the plugin printed, without its full stop, and at most a line long."""
+    lines = e.log.strip().splitlines()
+    return shorten(printable(lines[-1]).rstrip(".?!"), 160) if lines else ""
 
 
 @fact
@@ -63,22 +89,88 @@ def module(e: Evidence) -> str:
     return found[1] if found else ""
 
 
+ABOUT: dict[ExceptionKind, str] = {
+    "not imported": r"NameError: name '\w+' is not defined",
+    "global": "UnboundLocalError: cannot access local variable",
+    "it exists": "FileExistsError",
+    "no options": r"NoneType.*(iterable|'items'|'keys'|'get')|Cannot convert undefined or null to object",
+    "status first": "view function did not return a valid response.*it was an? int",
+    "same name": "View function mapping is overwriting an existing endpoint function",
+    "a socket of TCP": "AF_INET address must be tuple",
+    "a bad descriptor": r"OSError: \[Errno 9\] Bad file descriptor",
+    "not callable": "the first argument must be callable",
+    "busy": r"OSError: \[Errno 16\]",
+}
+
+
 @fact
-def exception(
-    e: Evidence,
-) -> Literal["none", "wrong case of a key", "the volume", "it exists", "no options", "other"]:
+def exception(e: Evidence) -> ExceptionKind:
     """Return what the last exception is about."""
     text = raised(e)
     if not text:
         return "none"
     if wrong_key(e):
         return "wrong case of a key"
-    name = (sent_object(e) or {}).get("Name")
-    if isinstance(name, str) and text == f"KeyError: {name!r}":
+    if e.name is not None and text == f"KeyError: {e.name!r}":
         return "the volume"
-    if text.startswith("FileExistsError"):
-        return "it exists"
-    return "no options" if re.search("NoneType.*(iterable|'items'|'keys'|'get')", text) else "other"
+    if text.startswith("FileNotFoundError") and "mkdir(" in raised_in(e):
+        return "no parents"
+    if text.startswith("NameError") and not import_line(e):
+        return "other"
+    return next((kind for kind, pattern in ABOUT.items() if re.search(pattern, text)), "other")
+
+
+def raised_in(e: Evidence) -> str:
+    """Return the line of the plugin's file that raised the last exception, "" where that is not known."""
+    found = tracebacks.last(e.log)
+    lines = dict(e.code)
+    own = [number for file, number in (found.frames if found else ()) if e.file and file == str(e.file.resolve())]
+    return lines.get(own[0], "") if own else ""
+
+
+@fact
+def import_line(e: Evidence) -> str:
+    """Return the line that imports the name that Python does not know, "" where that is not known here."""
+    found = re.search(r"NameError: name '(\w+)' is not defined", raised(e))
+    if not found:
+        return ""
+    if found[1] in sys.stdlib_module_names:
+        return f"import {found[1]}"
+    module = next((module for module, names in EXPORTS.items() if found[1] in names), "")
+    return f"from {module} import {found[1]}" if module else ""
+
+
+@fact
+def meant(e: Evidence) -> str:
+    """Return a question about the name that is meant where a module, or a name in one, is not there."""
+    if not e.code:
+        return ""
+    name = re.search(r"cannot import name '(\w+)' from '([\w.]+)'", raised(e))
+    if name:
+        near = [each for each in EXPORTS.get(name[2], ()) if each.lower() == name[1].lower()]
+        near = near or difflib.get_close_matches(name[1], EXPORTS.get(name[2], ()))
+        return f" Is {near[0]} meant?" if near else ""
+    near = difflib.get_close_matches(module(e), [*sys.stdlib_module_names, *EXPORTS]) if module(e) else []
+    return f" Is {near[0]} meant?" if near else ""
+
+
+@fact
+def same_name(e: Evidence) -> str:
+    """Return the name that two functions with a route have, "" where Flask says nothing of one."""
+    return raised(e).rpartition("function: ")[2] if exception(e) == "same name" else ""
+
+
+@fact
+def no_global(e: Evidence) -> str:
+    """Return the variable that a function reads before it has set its own of that name: in a log, or in Err."""
+    found = re.search(r"cannot access local variable '(\w+)'", f"{e.last.err}\n{raised(e)}")
+    return found[1] if found else ""
+
+
+@fact
+def last_words(e: Evidence) -> str:
+    """Return a sentence with the last line that a program has printed, "" where it printed nothing."""
+    return f" The last line that it printed: {last_line(e)}." if last_line(e) else ""
 
 
 @fact

@@ -54,6 +54,25 @@ def listens(e: Evidence) -> Literal["nowhere", "on a port", "beside", "elsewhere
 
 
 @fact
+def in_its_place(e: Evidence) -> Literal["", "socket", "folder", "file"]:
+    """Return what is in the place of the plugin's socket."""
+    return e.place  # type: ignore[return-value]
+
+
+@fact
+def braces(e: Evidence) -> bool:
+    """Tell whether the socket in another place has the name of a variable in its path: {SOCKET}."""
+    return bool(re.search(r"\{\w+\}", other_socket(e)))
+
+
+@fact
+def mode(e: Evidence) -> str:
+    """Return the mode that the socket has, "0777", "" where that was not asked."""
+    found = re.search(r"not mode (\d+)", e.demand)
+    return found[1] if found else ""
+
+
+@fact
 def port(e: Evidence) -> str:
     """Return the port of TCP that the plugin listens on, "TCP port 5000"."""
     return next(iter(_ports(e)), "")

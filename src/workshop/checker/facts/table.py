@@ -26,6 +26,13 @@ def fact(function: Fact) -> Fact:
     return function
 
 
-def facts_of(evidence: Evidence) -> dict[str, Value]:
-    """Return all facts of the evidence: every fact has exactly one value."""
-    return {name: function(evidence) for name, function in FACTS.items()}
+class Facts(dict[str, Value]):
+    """All facts of the evidence by their names: each has one value, which is looked for when it is asked for."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__()
+        self.evidence = evidence
+
+    def __missing__(self, name: str) -> Value:
+        self[name] = FACTS[name](self.evidence)
+        return self[name]
