@@ -686,7 +686,7 @@ def test_with_install_they_are_installed_and_the_tests_run(
 ) -> None:
     monkeypatch.setattr(setup, "extra", lambda name: None)
     monkeypatch.setattr(cli, "run_pytest", lambda root, options: len(options))
-    assert status_of("test --require engine --require slow --install -x", monkeypatch) == 7
+    assert status_of("test --require engine --require slow --install -x", monkeypatch) == 9
     assert bare[0][:2] == ["apt-get", "update"]
     assert {"docker.io", "docker-compose", "strace"} <= {*installed(bare)}
     assert (ROOT / ".ci" / "run").read_text().count(" --install ") == 1
@@ -729,7 +729,7 @@ def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) 
     ("typed", "options"),
     [
         ("-k part1 -x", ["-m", "not slow and not engine and not browser", "-k", "part1", "-x"]),
-        ("--require engine", ["-m", "not slow and not browser", "--ddd-require", "engine"]),
+        ("--require engine", ["-n", "auto", "-m", "not slow and not browser", "--ddd-require", "engine"]),
         ("-m slow", ["-m", "slow"]),
         ("tests/test_it.py::test_yes", ["tests/test_it.py::test_yes"]),
         ("--require engine tests", ["--ddd-require", "engine", "tests"]),

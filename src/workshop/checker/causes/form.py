@@ -217,6 +217,14 @@ cause(
     nearly_err=False,
 )
 cause(
+    "no sentence in Err",
+    "Docker prints Err to its user as it is. HTML and tracebacks are not for that user. Say in one sentence what "
+    "is wrong: Flask's error.description is one, error.get_description() is HTML.",
+    status=PLAIN,
+    said="Err",
+    wants="a sentence in Err",
+)
+cause(
     "error under status 200",
     "The error comes under status 200. Docker reads Err and takes it for an error; Podman takes every 200"
     " for success, and never reads Err. Send it with a status such as 400 or 404.",

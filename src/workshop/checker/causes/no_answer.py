@@ -5,7 +5,7 @@ from functools import partial
 from workshop.checker.causes import table
 
 cause = partial(table.cause, stage="no answer")
-HANGING = ("a greeting", "Implements", "success", "an error status")
+HANGING = ("a greeting", "an answer", "Implements", "success", "an error status")
 
 cause(
     "no socket",
@@ -27,10 +27,10 @@ crash("crash at a call", f"{ENDED}.", raised=False)
 crash("crash at a call", f"{ENDED}: $raised.", raised=True)
 cause(
     "one caller at a time",
-    "While one caller is connected and silent, nobody else is answered. Docker keeps connections open, "
+    "While callers are connected and silent, nobody else is answered. Docker keeps connections open, "
     "and calls on several at once: answer each in a thread of its own (threaded=True).",
     failure="no answer in time",
-    wants="a greeting beside a silent caller",
+    wants="a greeting beside silent callers",
 )
 cause(
     "hangs",

@@ -116,6 +116,12 @@ seen(
     wants="the file stays",
 )
 seen(
+    "ends without a sentence",
+    "It ended with status 1, and printed nothing: whoever started it does not learn what is in the way. "
+    'sys.exit("a sentence") prints the sentence, and ends with 1.',
+    wants="a sentence at all",
+)
+seen(
     "a traceback instead of a sentence",
     "It ended, but with a traceback. Say in one sentence what is in the way: sys.exit('…') prints it.",
     wants="a sentence",

@@ -33,6 +33,7 @@ refused(
     call="Create",
     options="null",
     volume="unknown",
+    plain_name=True,
     speaks_of_options=True,
     reads_a_form=False,
     reads_small_key=False,
@@ -57,7 +58,7 @@ FORM = (
     "request.get_json(force=True)."
 )
 table.cause("a form instead of JSON", FORM, stage="answer", status=PLAIN, said="page", reads_a_form=True)
-new = partial(refused, call="Create", volume="unknown")
+new = partial(refused, call="Create", volume="unknown", plain_name=True)
 new("a form instead of JSON", FORM, reads_a_form=True)
 new(
     "wrong case of a key",
@@ -93,6 +94,33 @@ new(
     speaks_of_the_name=True,
     reads_with_a_type=False,
 )
+refused(
+    "a usual name refused",
+    "Docker's own volumes can have this name: a letter or a digit, then letters, digits, _ . and -. A volume that "
+    "its user does not name gets 64 digits from Docker. Take all of these.",
+    call="Create",
+    volume="unknown",
+    plain_name=False,
+)
+TWO_NAMES = (
+    "The plugin changed the name, so that two names can become one volume. One user would then get the files of "
+    "another. Take a name as it is, or refuse it."
+)
+answered("one volume for two names", TWO_NAMES, wants="the usual Name")
+seen("one volume for two names", TWO_NAMES, wants="a folder for each name")
+seen(
+    "Create makes nothing",
+    "Create answered success, and there is no trace of the volume in DDD_ROOT. Make a folder for each volume: "
+    "what is kept in memory alone is lost when the plugin ends.",
+    wants="a trace of the volume",
+)
+seen(
+    "Create again empties the volume",
+    "The second Create deleted the files of the volume. Docker repeats a Create when it did not get the answer: "
+    "leave a volume that exists as it is.",
+    look="Create",
+    wants="files at a second Create",
+)
 refused("Create again refused", AGAIN, call="Create", volume="created")
 table.cause(
     "Create again refused",
@@ -110,6 +138,13 @@ accepted(
     call="Create",
     options="some",
     volume=("unknown", "refused"),
+)
+answered(
+    "tells the value of an option",
+    "The error shows the value of the option, which can be a password. Errors stand in logs: name the option alone.",
+    status=PLAIN,
+    said="Err",
+    wants="no value of an option",
 )
 answered(
     "does not name the option",
@@ -146,6 +181,12 @@ answered(
     "is lost, and the volume does not exist. Leave it out, or use datetime.now(UTC).isoformat().",
     wants="a CreatedAt",
 )
+answered(
+    "Status is no object",
+    "Docker decodes Status as an object. When it cannot, the whole answer is lost, and the volume does not exist. "
+    'Leave it out, or use an object: {"Status": {"state": "ready"}}.',
+    wants="a Status",
+)
 NAME = "Docker goes on with the Name that Get answers: without it, it mounts and removes something else."
 answered("another Name from Get", NAME, wants="the Name", volume_answered=("another Name", "the Name"))
 answered(
@@ -160,7 +201,15 @@ EVERYTHING = (
     "new volume of the machine: `docker run -v any:/data` asks all plugins."
 )
 THERE = ("no object", "no Name", "another Name", "the Name")
-unknown("Get knows everything", EVERYTHING, volume_answered=THERE, missing_f=False)
+unknown("Get knows everything", EVERYTHING, volume_answered=THERE, missing_f=False, anything_made=False)
+unknown(
+    "one volume under two names",
+    "Only a volume of a similar name exists, and Get took it for this one. Then two names lead to the same files. "
+    "Compare whole names, and upper and lower case, too.",
+    volume_answered=THERE,
+    missing_f=False,
+    anything_made=True,
+)
 unknown(
     "an f is missing before the path",
     "Get took an unknown volume for one that exists. The string $missing_f has braces and no f before it, so that it "
@@ -232,13 +281,34 @@ answered(
     wants="each volume once",
 )
 
+answered(
+    "List names what is no volume",
+    "List named something that is no volume, and `docker volume ls` shows it. Look one level below the folder of "
+    "all volumes, for what only a volume has.",
+    wants="no name but those of volumes",
+)
+table.cause(
+    "List is not the truth",
+    "List was refused while volumes were removed: a volume can go between two looks at it. Leave it out then.",
+    stage="answer",
+    status=PLAIN,
+    said="Err",
+    wants="List while volumes are removed",
+)
+
 # What a restart and a kill leave
 
 RESTART = (
     "What was there before the plugin was stopped is not as it was. Docker does not send its volumes "
     "again: what a plugin keeps in memory alone is lost. Look on the disk, under DDD_ROOT."
 )
-answered("volumes lost by a restart", RESTART, wants="the same after a restart")
+answered("volumes lost by a restart", RESTART, wants=("the same after a restart", "listed after the restart"))
+seen(
+    "files lost by a restart",
+    "The volume is still there after the restart, but its files are gone. Leave what is there as it is at the start.",
+    look="(nowhere)",
+    wants="files after the restart",
+)
 refused("volumes lost by a restart", RESTART, call="Get", volume="created", since="stop")
 answered(
     "volumes lost by a kill",
@@ -252,6 +322,15 @@ accepted(
     call="Remove",
     volume="mounted",
     since="kill",
+)
+
+accepted(
+    "mounts lost by a restart",
+    "The plugin was stopped and started again while a container had the volume, and then it removed the volume. "
+    "Containers run on while a plugin restarts: keep the record of each Mount, also of two with one ID.",
+    call="Remove",
+    volume="mounted",
+    since="stop",
 )
 
 # Mount and Path
@@ -324,6 +403,23 @@ path(
     mountpoint=("missing", "empty"),
 )
 answered(
+    "another folder than Mount's",
+    "Mount names the folder that the container gets. Get and List name another one: `docker volume inspect` shows "
+    "it, and people look for their files there. Take the path from one function.",
+    wants="the Mountpoint of Mount",
+)
+seen(
+    "a folder closed to others",
+    "A program in a container often runs as another user than root. It cannot enter this folder. Make the folder "
+    "with mode 0755. Does the plugin set its umask for the socket? Then set it back after bind.",
+    wants="a folder that others can enter",
+)
+seen(
+    "one folder for all volumes",
+    "Two volumes have the same folder: their containers would write over each other's files. Give each its own.",
+    wants="a folder for each volume",
+)
+answered(
     "a refused Mount makes a volume",
     "Mount of an unknown volume was refused, and List names it now. Only Create makes a volume.",
     look="Mount",
@@ -372,6 +468,36 @@ table.cause(
 
 # Remove
 
+takes = partial(seen, look="Remove")
+takes(
+    "Remove follows links",
+    "A link in the volume leads to a folder outside, and Remove deleted the files there. Anyone who writes to a "
+    "volume can make such a link. shutil.rmtree deletes the link alone.",
+    wants="what a link leads to stays",
+)
+takes(
+    "Remove takes a neighbour",
+    "Remove of one volume took the files of another, whose name only begins in the same way. Compare whole names: "
+    "mango-10 is not mango-1.",
+    wants="a neighbour stays",
+)
+takes(
+    "old files in a new volume",
+    "A volume was removed, and a new one of the same name has its files. Whoever removes a volume wants its files "
+    "gone, and the next owner of the name must not read them. Delete the files at Remove.",
+    wants="a new volume is empty",
+)
+takes(
+    "gives no space back",
+    "Remove took the name away, but the files are still on the disk, where nobody finds them. Delete the files, too.",
+    wants="space comes back",
+)
+takes(
+    "files lost at a refused Remove",
+    "Remove was refused, and the files are gone all the same: the container loses them. Look whether anybody uses "
+    "the volume before you change anything.",
+    wants="files at a refused Remove",
+)
 GONE = "Remove said yes, and the volume is still known: Docker would show and use it again."
 answered("Remove does not remove", GONE, look="Remove", wants="gone from List")
 accepted("Remove does not remove", GONE, look="Remove", call="Get", volume="removed")
@@ -430,6 +556,15 @@ refused(
     call="Remove",
     volume="created",
     speaks_of_no_volume=True,
+    mounted_in_another=False,
+)
+refused(
+    "a neighbour's mount counts",
+    "Nothing is mounted in this volume, only in another whose name begins with the same letters. Put a / after the "
+    "path of the volume before you compare: then mango2 is not taken for mango.",
+    call="Remove",
+    volume="created",
+    mounted_in_another=True,
 )
 seen("deletes what is mounted inside", INSIDE, wants="what is mounted inside stays")
 
@@ -447,16 +582,22 @@ OUTSIDE = (
     "(re.fullmatch)."
 )
 accepted("a name that leaves the root", OUTSIDE, volume="bad name")
-seen("a name that leaves the root", OUTSIDE, wants="a file outside that stays")
+seen("a name that leaves the root", OUTSIDE, wants=("a file outside that stays", "what is outside stays"))
+answered("a name that leaves the root", OUTSIDE, wants="a place among the volumes")
 seen(
     "an ID that leaves the root",
-    "The mount's ID became part of a path, and made a file outside. Check it as you check the name.",
+    "The mount's ID became part of a path that leads outside, to a file there. Check it as you check the name.",
     wants="no file of a mount ID",
 )
 
 # Capabilities
 
 SCOPE = 'Docker wants {"Capabilities": {"Scope": "local"}}, or "global" for volumes of a whole cluster.'
+answered(
+    "a scope that changes",
+    "Docker asks for the scope once, and remembers it. Answer the same each time.",
+    wants="the same scope",
+)
 scope = partial(answered, wants="a scope")
 scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}", scope="missing")
 scope("unknown scope", f"Capabilities has to be an object, with a Scope in it. {SCOPE}", scope="no object")

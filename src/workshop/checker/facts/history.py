@@ -31,7 +31,7 @@ class Past:
     last: str = ""
     """The last method that was answered with success."""
     at: int = -1
-    """Which exchange that was."""
+    """Which exchange was the last Create or Mount."""
 
     def learn(self, at: int, method: str, mount_id: str, answer: Exchange) -> None:
         """Follow one exchange."""
@@ -39,7 +39,8 @@ class Past:
             self.state = "refused" if method == "Create" and self.state == "unknown" else self.state
             return
         self.seen.add(method)
-        self.last, self.at = method, at
+        self.last = method
+        self.at = at if method in ("Create", "Mount") else self.at
         if method == "Create" and self.state not in ("mounted", "let go"):
             self.state = "created"
         elif method == "Remove":
@@ -77,6 +78,18 @@ def volume(
 
 
 @fact
+def plain_name(e: Evidence) -> bool:
+    """Tell whether the name is a word and a number, "mango-1234": what every plugin takes that takes any."""
+    return bool(re.fullmatch("[a-z]+-[0-9a-f]+", e.name or ""))
+
+
+@fact
+def mounted_in_another(e: Evidence) -> bool:
+    """Tell whether the check has mounted something in a volume whose name begins as this one's."""
+    return e.step == "3.15" and past(e).state == "created"
+
+
+@fact
 def same_id(e: Evidence) -> bool:
     """Tell whether the last call has the ID of a Mount that was not unmounted."""
     return past(e).mounts[str((sent_object(e) or {}).get("ID"))] > 0
@@ -108,7 +121,7 @@ def before(e: Evidence) -> str:
 
 @fact
 def since(e: Evidence) -> Literal["nothing", "stop", "kill"]:
-    """Return how the plugin was ended since the last success about this volume, if it was."""
+    """Return how the plugin was ended since the last Create or Mount of this volume, if it was."""
     numbers = [number for count, number in e.ends if count > past(e).at]
     return "kill" if signal.SIGKILL in numbers else "stop" if numbers else "nothing"
 
