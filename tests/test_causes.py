@@ -34,10 +34,9 @@ from workshop.checker.diagnose import diagnose
 from workshop.checker.evidence import Evidence, gather_evidence
 from workshop.checker.facts.stage import DEMANDS
 from workshop.checker.facts.table import FACTS, Facts
-from workshop.plugins import process
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import PluginUnderTest
-from workshop.protocol.exchange import Address, Exchange
+from workshop.protocol.exchange import Exchange
 
 ROOT = Path(__file__).parent.parent
 CALLED = [step for step in STEPS if step in ("1.2", "1.4", "2.1", "2.2") or step[0] == "3"]
@@ -111,6 +110,7 @@ class Scripted(PluginUnderTest):
     """Part 3 behind no socket at all: at one place its answer is another one."""
 
     is_ours = True
+    patience = 0.05
     place = -1
     there: Answer | None = None
     count = 0
@@ -138,6 +138,10 @@ class Scripted(PluginUnderTest):
         self.ends.append((len(self.exchanges), number))
         return 0
 
+    def in_root(self, path: str) -> bool:
+        """Tell whether a path is in DDD_ROOT."""
+        return bool(self.root and Path(path).is_relative_to(self.root))
+
     def end(self) -> None:
         """Close what is open: there is no process to end, and no volume to remove."""
         self.listener.close()
@@ -150,7 +154,7 @@ class Scripted(PluginUnderTest):
         """Return the status of the answer's plugin, once it has answered."""
         return self.there.ended if self.there and self.count > self.place else None
 
-    def exchange(self, address: Address, endpoint: str, sent: bytes, timeout: float) -> Exchange:
+    def send(self, endpoint: str, sent: bytes, standstill: float | None = None) -> Exchange:
         """Answer one call: as part 3 does, or at the place otherwise."""
         at, self.count = self.count, self.count + 1
         if at == self.place and self.there:
@@ -184,7 +188,6 @@ class Script:
 
     def __init__(self, folder: Path, part: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         self.plugin = Scripted(folder, part)
-        monkeypatch.setattr(process, "exchange", self.plugin.exchange)
         monkeypatch.setattr(test_part3, "ROUNDS", 1)
         # what is mounted, and where: without a mount, which only root can do
         self.mounted = False
@@ -320,6 +323,34 @@ CLAIMS: list[tuple[str, Callable[[Evidence], object]]] = [
     ("with the ID of no container", lambda e: yes(e.last) and users(e)),
     ("was refused, and List names it", lambda e: called(e, "List") and yes(e.last)),
     ("The name that Docker sent is right", lambda e: called(e, "Create") and no(e)),
+    ("one of a similar|a similar name exists", lambda e: called(e, "Get") and yes(e.last) and not earlier(e, "Create")),
+    ("own volumes can have this name", lambda e: called(e, "Create") and no(e)),
+    ("The plugin changed the name", lambda e: "the Name" in e.wanted or "four volumes" in e.wanted),
+    ("no trace of the volume", lambda e: called(e, "Create") and yes(e.last)),
+    ("second Create deleted", lambda e: "second Create" in e.wanted),
+    ("shows the value of the option", lambda e: no(e) and "very-sweet" in e.last.text),
+    ("decodes Status as", lambda e: yes(e.last) and not isinstance(has(e, "Volume")["Status"], dict)),
+    ("named something that is no volume", lambda e: called(e, "List") and yes(e.last)),
+    ("List was refused while", lambda e: called(e, "List") and no(e)),
+    ("files are gone", lambda e: "to be there after the restart" in e.wanted or "third container" in e.wanted),
+    (
+        "stopped and started again while",
+        lambda e: yes(e.last) and users(e) and signal.SIGTERM in [n for _, n in e.ends],
+    ),
+    ("Get and List name another", lambda e: yes(e.last) and called(e, "Get", "List")),
+    ("It cannot enter this folder", lambda e: "other users can enter" in e.wanted),
+    ("Two volumes have the same folder", lambda e: "a folder for each volume" in e.wanted),
+    ("A link in the volume leads", lambda e: "a link in the volume" in e.wanted),
+    ("took the files of another", lambda e: "to stay when" in e.wanted),
+    ("was removed, and a new one", lambda e: "the files of the old one" in e.wanted),
+    ("Remove took the name away", lambda e: "space comes back" in e.wanted),
+    ("Remove was refused, and the files", lambda e: "because Remove was refused" in e.wanted),
+    ("Nothing is mounted in this volume", lambda e: called(e, "Remove") and no(e)),
+    ("deletes nothing: only Remove|deletes anything: only Remove", lambda e: "container" in e.wanted),
+    ("Docker asks for the scope once", lambda e: called(e, "Capabilities") and yes(e.last)),
+    ("Creates came at once", lambda e: called(e, "List") and yes(e.last)),
+    ("names other volumes than before", lambda e: called(e, "List") and yes(e.last)),
+    ("HTML and tracebacks are not", lambda e: no(e) and has(e, "Err")),
     # of an answer
     ("a page of HTML", lambda e: e.last.text.lstrip().startswith("<")),
     ("Docker gets status (\\d+)", lambda e: no(e)),
@@ -380,7 +411,7 @@ CLAIMS: list[tuple[str, Callable[[Evidence], object]]] = [
     ("The plugin ended at this call", lambda e: e.last.failure and e.ended is not None),
     ("with exit status (-?\\d+)", lambda e: e.ended is not None),
     ("does not answer|nobody else is answered", lambda e: e.last.failure == "no answer in time"),
-    ("connection was closed", lambda e: "closed" in e.last.failure),
+    ("closed the connection|connection was closed", lambda e: "closed" in e.last.failure),
     ("The answer breaks off", lambda e: "IncompleteRead" in e.last.failure),
     ("is not HTTP, but", lambda e: "not HTTP" in e.last.failure),
 ]

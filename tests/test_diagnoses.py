@@ -16,7 +16,7 @@ from programs import PROGRAMS, Program
 from workshop import terminal
 from workshop.checker import report, steps
 from workshop.checker.causes.table import CAUSES
-from workshop.checker.diagnose import diagnose, line_at_fault
+from workshop.checker.diagnose import Line, diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.log import NO_SUCH_HOST
 from workshop.checker.run import Run
@@ -146,7 +146,9 @@ def test_a_create_that_refuses_with_404_has_its_route(tmp_path: Path) -> None:
 
 def test_one_looks_at_the_route_and_not_at_a_comparison(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(f'if request.path == "/VolumeDriver.Get":\n    pass\n{ROUTE}\n')
-    assert line_at_fault(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == (3, ROUTE)
+    assert line_at_fault(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == Line(
+        tmp_path / "plugin.py", 3, ROUTE
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from workshop.checker import causes as _  # noqa: F401  each of its modules puts its causes into the table
 from workshop.checker import tracebacks
@@ -36,20 +37,41 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     return Diagnosis("", "The cause is not known to this tool. Above is all that was said, to the byte.")
 
 
-def line_at_fault(evidence: Evidence) -> tuple[int, str] | None:
-    """Return the line of the plugin's file where to look, and its text: the traceback's, or that of the route."""
-    if evidence.lookup:
-        return line_of_file(evidence.lookup) if evidence.lookup.own else None
-    if not evidence.file or not evidence.file.is_file():
-        return None
-    lines = evidence.file.read_text(errors="replace").splitlines()
-    found = tracebacks.last(evidence.log)
-    frames = [number for file, number in (found.frames if found else ()) if file == str(evidence.file.resolve())]
-    if frames:
-        return (frames[0], lines[frames[0] - 1].strip()) if frames[0] <= len(lines) else None
+@dataclass(frozen=True)
+class Line:
+    """A line of a file, where to look."""
+
+    file: Path
+    number: int
+    text: str
+
+
+def line_at_fault(evidence: Evidence) -> Line | None:
+    """Return the line where to look: that of the file which leads to a driver, the traceback's, or the route's.
+
+    A cause that names another method than the last one that was called has its line in that method.
+    """
+    lookup = evidence.lookup
+    if lookup:
+        return Line(lookup.file, *line_of_file(lookup)) if lookup.own and lookup.file else None
     look = diagnose(evidence).look
+    if not look and (raised := _raised_at(evidence)):
+        return raised
     endpoint = f"VolumeDriver.{look}" if look else evidence.last.endpoint
-    return evidence.route(endpoint) if endpoint else None
+    route = evidence.route(endpoint) if endpoint else None
+    return Line(evidence.file, *route) if route and evidence.file else None
+
+
+def _raised_at(evidence: Evidence) -> Line | None:
+    """Return the line of the plugin's own files that raised the last exception in its log."""
+    found = tracebacks.last(evidence.log)
+    own = evidence.file.resolve() if evidence.file else None
+    for name, number in found.frames if found else ():
+        file = Path(name)
+        if (own is None or file == own) and file.is_file():
+            lines = file.read_text(errors="replace").splitlines()
+            return Line(evidence.file or file, number, lines[number - 1].strip()) if number <= len(lines) else None
+    return None
 
 
 LOOKING_UP = "Error response from daemon: create mango: error looking up volume plugin ddd: legacy plugin: "

@@ -13,6 +13,8 @@ from workshop.protocol.exchange import Exchange
 
 # Docker calls no such endpoint: what a plugin answers to it is what it answers to any path that it does not have
 NO_ENDPOINT = "Bake"
+# what app.run prints at its start
+FLASKS_OWN = "This is a development server|Press CTRL"
 PAGE = re.compile(r"\s*<(!--|!doctype|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
 
 
@@ -69,6 +71,15 @@ class Evidence:
     def name(self) -> str | None:
         """The name of the volume that the last call is about, None where it names none."""
         return string_of(self.last, "Name")
+
+    @property
+    def printed(self) -> bool:
+        """The plugin has printed something that may help: more than that it listens, and which calls came in."""
+        place = re.escape(str(self.socket))
+        usual = rf'HTTP/1\.[01]"? \d\d\d|{place}.*(listen|Ctrl-C)|(listen|Running|Serving).*{place}|^ \* |{FLASKS_OWN}'
+        plain = re.sub(r"\033\[[0-9;]*m", "", self.log)
+        lines = [line for line in plain.splitlines() if line.strip() and not re.search(usual, line)]
+        return bool(lines) or bool(self.trouble and self.log.strip())
 
     @property
     def code(self) -> list[tuple[int, str]]:

@@ -120,6 +120,6 @@ def _advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
     """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
     found = tracebacks.last(known.log)
     where = line_at_fault(known) if found else None
-    if found and where and known.file:
-        line = f"{short_path(known.file)}:{where[0]}"
+    if found and where:
+        line = f"{short_path(where.file)}:{where.number}"
         plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {found.error}")

@@ -26,7 +26,7 @@ cause(
 )
 RAISED = "The handler raised $raised."
 raises = partial(table.cause, stage=("answer", "greeting"), status="exception")
-raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets, and prints it to the user.")
+raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets$is_printed.")
 raises(
     "not imported",
     f"{RAISED} It is not imported. Write this line at the top of the file: $import_line",
@@ -108,7 +108,7 @@ cause(
 # An answer that is no JSON object
 
 page = partial(cause, status=PLAIN, said="page", reads_a_form=False)
-PAGE = "The error is a page of HTML, and docker prints the whole page to its user. "
+PAGE = "The error is a page of HTML. Docker gets all of the page$is_printed. "
 page(
     "error page in HTML",
     f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).',
@@ -133,8 +133,7 @@ NO_POST = "Python's http.server has found no method for $method in the handler: 
 page("wrong method", NO_POST, unsupported_post=True)
 cause(
     "error as text",
-    "The error is text, and not JSON. Docker prints it as it is, and other clients may not. "
-    'Answer {"Err": "a sentence"}.',
+    'The error is text, and not JSON, where a client looks for a sentence in Err. Answer {"Err": "a sentence"}.',
     status=PLAIN,
     said="text",
 )
@@ -192,7 +191,7 @@ cause("Err is no text", NO_TEXT, status=PLAIN, said="Err of another type")
 cause("Err is no text", NO_TEXT, status="200", said="Err of another type", wants=WITHOUT_ACTIVATION)
 cause(
     "Err misspelt",
-    "The error stands under '$nearly_err'. Docker looks under 'Err', finds nothing, and prints the raw JSON.",
+    "The error stands under '$nearly_err'. Docker looks under 'Err', and finds nothing there.",
     status=PLAIN,
     said="no Err",
     nearly_err=True,
@@ -211,7 +210,7 @@ cause(
 )
 cause(
     "Err missing",
-    'The answer is an error, but has no Err: docker prints the raw JSON. Send {"Err": "a sentence"}.',
+    'The answer is an error, but has no Err, in which clients look for the sentence. Send {"Err": "a sentence"}.',
     status=PLAIN,
     said="no Err",
     nearly_err=False,

@@ -39,10 +39,18 @@ cause(
     "more of the body than Content-Length says, or not end its answer?",
     failure="no answer in time",
 )
-CLOSED = "the connection was closed without an answer. Docker tries again for 15 s, then gives up."
 closed = partial(cause, failure="closed", exited="no")
-closed("closed without an answer", "The plugin did not answer: " + CLOSED, raised=False)
-closed("exception in a handler", "The handler raised $raised, and " + CLOSED, raised=True)
+closed(
+    "closed without an answer",
+    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.",
+    raised=False,
+)
+closed(
+    "exception in a handler",
+    "The handler raised $raised, and the connection was closed without an answer. Docker tries again for 15 s, then "
+    "gives up.",
+    raised=True,
+)
 closed(
     "wrong case of a key",
     "The plugin looks for '$wrong_key' in the request, and Docker sends '$right_key': upper and lower case count.",

@@ -42,18 +42,20 @@ greeting(
 
 # The socket
 
-OPEN = "Every user of this machine may call the plugin, and so make, read and remove volumes. "
+OPEN = (
+    "Every user of this machine can call the plugin, and so make, read and remove volumes: connecting takes the right "
+    "to write to the socket, which has mode $mode."
+)
 seen(
     "socket open to all",
-    f"{OPEN}The socket's mode is $mode, and 0600 is closed to others. Take the "
-    "rights away before anybody can connect: os.umask(0o177) around bind.",
+    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or mode 0600 before listen: until then nobody can connect.",
     wants="closed to others",
     decimal_mode=False,
 )
 seen(
     "a mode in decimal",
-    f"{OPEN}Modes are octal numbers, and $decimal_mode is a decimal one: 0o$decimal_mode is octal. Use 0o600 for the "
-    "mode and 0o177 for the umask. So the socket's mode became $mode.",
+    f"{OPEN} Modes are octal numbers, and $decimal_mode is a decimal one: 0o$decimal_mode is octal. Use 0o600 for the "
+    "mode and 0o177 for the umask.",
     wants="closed to others",
     decimal_mode=True,
 )

@@ -98,7 +98,16 @@ def said(
 @fact
 def what_docker_gets(e: Evidence) -> str:
     """Return what Docker gets from a handler that has raised an exception."""
-    return "a page of HTML" if e.html else "status 500"
+    return "a page of HTML" if e.html else f"status {e.last.status}"
+
+
+@fact
+def is_printed(e: Evidence) -> str:
+    """Return that Docker prints this answer, where it does: of Get it prints that there is no such volume.
+
+    Source: tests/engine/test_diagnoses.py.
+    """
+    return ", and prints it to the user" if call(e) in ("Activate", "Create", "Remove") else ""
 
 
 @fact

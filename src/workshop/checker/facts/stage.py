@@ -34,7 +34,7 @@ DEMANDS = {
     "a port": "a port up to 65535, not",
     "loopback": "an address of this machine alone, not .*",
     # part 3
-    "success": r'200 with {"Err": ""} for',
+    "success": r'200 with {("Volumes?|"Mountpoint|"Capab|"Err": ).*} for',
     "an error status": "an error status, not 200, for",
     "a sentence in Err": "a sentence in Err, not HTML and not a traceback, for",
     "an Err": r'a JSON error, {"Err": "a sentence"}, for',
@@ -73,7 +73,7 @@ DEMANDS = {
     "gone from List": ".* gone from",
     "listed after the kill": ".* after the kill in",
     "a file outside that stays": "a file outside the root to be left alone",
-    "no file of a mount ID": "no file (of a mount ID outside the root, in .*|outside the root deleted for a mount ID, .*)",
+    "no file of a mount ID": "no file (of a mount ID outside the root|outside the root deleted for a mount ID), .*",
     "a folder for each name": "a folder for each of four volumes, .*",
     "a place among the volumes": "a Mountpoint of its own among the volumes in",
     "the volumes of before": "the volumes of before, .*, in",
@@ -93,7 +93,15 @@ DEMANDS = {
 }
 """The demands of the steps by their names: what an assert of a check says after "wanted", as a pattern."""
 
-ON_DISK = (
+SEEN = (
+    "closed to others",
+    "exit status 0",
+    "no socket after the end",
+    "the first socket stays",
+    "the second ends",
+    "a sentence",
+    "a sentence at all",
+    "the file stays",
     "a folder at the Mountpoint",
     "a folder that stays",
     "files that stay",
@@ -113,7 +121,7 @@ ON_DISK = (
     "space comes back",
     "files at a refused Remove",
 )
-"""The demands on files: whatever the last answer was."""
+"""The demands on the process and on files: they fail whatever the last answer was."""
 
 
 @fact
@@ -134,7 +142,7 @@ def stage(e: Evidence) -> Literal["start", "search", "no answer", "answer", "gre
         return "start"
     if e.failed_lookup:
         return "search"
-    if wants(e) in ON_DISK:
+    if wants(e) in SEEN:
         return "seen"
     if e.last.failure:
         return "no answer"

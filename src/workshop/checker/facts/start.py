@@ -73,6 +73,12 @@ def mode(e: Evidence) -> str:
 
 
 @fact
+def begun_with(e: Evidence) -> str:
+    """Return with which umask the check has started the plugin, where it has chosen one: a Python file of a learner."""
+    return " The check started the plugin with umask 0, which takes no right away." if e.file else ""
+
+
+@fact
 def port(e: Evidence) -> str:
     """Return the port of TCP that the plugin listens on, "TCP port 5000"."""
     return next(iter(_ports(e)), "")
