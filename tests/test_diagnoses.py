@@ -15,10 +15,10 @@ from programs import PROGRAMS, Program
 
 from workshop import terminal
 from workshop.checker import report, steps
-from workshop.checker.causes.start import NO_SUCH_HOST
 from workshop.checker.causes.table import CAUSES
-from workshop.checker.diagnose import diagnose, line_at_fault
+from workshop.checker.diagnose import Line, diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
+from workshop.checker.facts.log import NO_SUCH_HOST
 from workshop.checker.run import Run
 from workshop.checker.target import Target
 from workshop.course import course
@@ -86,7 +86,7 @@ def test_it_fails_at_its_step_with_its_diagnosis_and_report(
 
 
 def test_every_cause_has_a_plugin_that_has_it() -> None:
-    assert set(CAUSES) - {wrong.diagnosis or wrong.name for wrong in WRONG} - ELSEWHERE == set()
+    assert {cause.key for cause in CAUSES} - {wrong.diagnosis or wrong.name for wrong in WRONG} - ELSEWHERE == set()
 
 
 # what only a plugin that already runs can have: tests/test_check.py
@@ -107,8 +107,11 @@ def test_a_report_says_who_spoke_and_why(path: Path) -> None:
 
 def refused(step: str, endpoint: str, err: str, file: Path | None) -> Evidence:
     """Return what is known when an endpoint is answered with 404 and this Err."""
-    answer = Exchange(endpoint, b'POST / HTTP/1.1\r\n\r\n{"Name":"mango"}', 404, body=b'{"Err": "%b"}' % err.encode())
-    return Evidence(step, 'wanted 200 with {"Err": ""} for', [answer], file=file)
+    sent = b'POST / HTTP/1.1\r\n\r\n{"Name":"mango"}'
+    created = Exchange("VolumeDriver.Create", sent, 200, body=b"{}")
+    answer = Exchange(endpoint, sent, 404, body=b'{"Err": "%b"}' % err.encode())
+    before = [] if endpoint == created.endpoint else [created]
+    return Evidence(step, 'wanted 200 with {"Err": ""} for', [*before, answer], file=file)
 
 
 UNKNOWN_PATH = "ddd does not answer POST /VolumeDriver.Get."
@@ -143,7 +146,9 @@ def test_a_create_that_refuses_with_404_has_its_route(tmp_path: Path) -> None:
 
 def test_one_looks_at_the_route_and_not_at_a_comparison(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(f'if request.path == "/VolumeDriver.Get":\n    pass\n{ROUTE}\n')
-    assert line_at_fault(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == (3, ROUTE)
+    assert line_at_fault(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == Line(
+        tmp_path / "plugin.py", 3, ROUTE
+    )
 
 
 @pytest.mark.parametrize(
