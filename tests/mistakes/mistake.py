@@ -118,11 +118,12 @@ def write(mistake: Mistake, folder: Path) -> list[str]:
     """Write the wrong plugin into a folder; return the options that name it, none for the learner's plugin.py."""
     right = FILES[mistake.right]
     file = folder / (mistake.moved or ("plugin.py" if right.suffix == ".py" else right.name))
+    of_a_learner = right.suffix in (".py", ".spec", ".json")
+    if of_a_learner and mistake.step.startswith("2"):
+        for each in {"plugin.py", "ddd-tcp.spec", "ddd-tls.json"} - {right.name}:
+            shutil.copy(CLONE / "part2" / each, folder)
     file.write_text(mistake.text())
-    if right.suffix in (".spec", ".json"):
-        for each in ("plugin.py", "ddd-tcp.spec", "ddd-tls.json"):
-            if each != right.name:
-                shutil.copy(CLONE / "part2" / each, folder)
+    if of_a_learner:
         use_free_ports(folder)
     if right.suffix == ".go":
         program = folder / "plugin"

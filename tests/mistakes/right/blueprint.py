@@ -56,7 +56,7 @@ def refused(problem):
 def create():
     name = named()
     if request.payload.get("Opts"):
-        raise Refused(f"no options are known: {request.payload['Opts']}")
+        raise Refused("no options are known: " + ", ".join(request.payload["Opts"]))
     with lock:
         os.makedirs(place(name), exist_ok=True)
         database().execute("INSERT OR IGNORE INTO volumes VALUES (?)", [name])

@@ -38,7 +38,7 @@ def everything(path):
     if path == "VolumeDriver.Capabilities":
         return reply({"Capabilities": {"Scope": "local"}})
     if path == "VolumeDriver.List":
-        names = [name for name in os.listdir(ROOT) if valid(name)]
+        names = [name for name in os.listdir(ROOT) if os.path.isdir(f"{ROOT}/{name}/files")]
         return reply({"Volumes": [{"Name": name, "Mountpoint": f"{ROOT}/{name}/files"} for name in names]})
 
     body = request.get_json(force=True, silent=True)
@@ -105,7 +105,8 @@ def main():
     server_socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server_socket.bind(SOCKET)
     os.chmod(SOCKET, 0o600)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())
     try:
         server_socket.listen()
         make_server(f"unix://{SOCKET}", 0, app, True, fd=server_socket.fileno()).serve_forever()

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A right plugin in shell: socat listens, and runs this file with "answer" for each caller. Of JSON it reads as much as it needs.
+# A right plugin in shell: socat listens, and runs this file with "answer" for each caller. It reads no more of JSON
+# than it needs.
 SOCKET=${DDD_SOCKET:-/run/docker/plugins/ddd.sock}
 ROOT=${DDD_ROOT:-/var/lib/ddd}
 
@@ -20,9 +21,9 @@ field() { # KEY: its value, nothing where it is not a valid name
 answer() {
     read -r method path _
     length=0
-    while read -r key value && [ "$key" != "$(printf '\r')" ]; do
+    while read -r key value && [ ${#key} -gt 1 ]; do # the last line holds a carriage return alone
         case $key in
-            [Cc]ontent-[Ll]ength:) length=$(printf %s "$value" | tr -d '\r') ;;
+            [Cc]ontent-[Ll]ength:) length=${value%?} ;;
         esac
     done
     body=$(head -c "$length")
@@ -71,7 +72,7 @@ list() {
 }
 
 create() {
-    options=$(printf '%s' "$body" | sed -n 's/.*"Opts": *{\([^}][^}]*\)}.*/\1/p' | tr -d '"')
+    options=$(printf '%s' "$body" | sed -n 's/.*"Opts": *{\([^}][^}]*\)}.*/\1/p' | sed 's/: *"[^"]*"//g; s/"//g')
     [ -z "$options" ] || refuse "400 Bad Request" "Options are not known: $options"
     mkdir -p "$mounts" "$data"
     reply "200 OK" '{"Err": ""}'
