@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,7 @@ class Report:
         """
         before, _, after = self.text.partition("\n  Why ")
         after = re.sub(r"\n  Docker itself would print:(\n {12}.*)*", "", after)
+        after = re.split(r"\n  \d+ of \d+ steps pass", after)[0]
         answer = before.rpartition("[plugin]")[2].partition("\n  wanted ")[0]
         own = re.findall(r'"Err": ?"((?:[^"\\]|\\.)*)"', " ".join(answer.split()))
         return " ".join([*after.split(), *own])
@@ -105,9 +107,8 @@ class Report:
 
 
 def check(mistake: Mistake, folder: Path) -> Report:
-    """Check the part of the mistake's step, as a learner does: the folder of that name in `folder` is the work."""
-    work = folder / re.sub(r"\W+", "-", mistake.name)
-    work.mkdir()
+    """Check the part of the mistake's step, as a learner does, with a new folder in `folder` for the work."""
+    work = Path(tempfile.mkdtemp(dir=folder))
     command = [sys.executable, "-m", "workshop", "check", mistake.step[0], *write(mistake, work)]
     environment = interpreter.environment() | {"WORKSHOP_WORK": str(work)}
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=300)
