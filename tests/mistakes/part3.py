@@ -294,14 +294,6 @@ ROWS = [
         ("Volume=dict(Name=name, Mountpoint=place(name), Status={})", "Volume=name"),
     ),
     Mistake(
-        "nothing is committed",
-        "blueprint",
-        "3.1",
-        r"commit|database is locked",
-        (", isolation_level=None", ""),
-        never=r"\bnull\b",
-    ),
-    Mistake(
         "fields that JSON does not see",
         "go",
         "3.2",
@@ -498,13 +490,6 @@ ROWS = [
         ('volumes[name] = {"mounts": {}}\n            save()', 'volumes[name] = {"mounts": {}}'),
     ),
     Mistake(
-        "a local variable is loaded",
-        "json_state",
-        "3.5",
-        r"restart|memory|starts? again|global",
-        ("    global volumes\n", ""),
-    ),
-    Mistake(
         "the state is in the current folder",
         "json_state",
         "3.5",
@@ -547,16 +532,6 @@ ROWS = [
         r"\*",
         ('        [ ! -d "$found" ] || volumes=', "        volumes="),
         never=r"was there before",
-    ),
-    Mistake(
-        "push is an object's",
-        "node",
-        "3.5",
-        r"(?-i:\blist\b)|array",
-        (
-            'Volumes: names.map((name) => ({ Name: name, Mountpoint: path.join(ROOT, name, "data") }))',
-            "Volumes: Object.fromEntries(names.map((name) => [name, {}]))",
-        ),
     ),
     # 3.6
     Mistake(
@@ -676,13 +651,6 @@ ROWS = [
         ('({ Mountpoint: existing(request).data, Err: "" })', '({ Path: existing(request).data, Err: "" })'),
     ),
     Mistake(
-        "Path is answered by Get",
-        "go",
-        "3.7",
-        r"Mountpoint",
-        ('d.handle("/VolumeDriver.Path", d.path)', 'd.handle("/VolumeDriver.Path", d.get)'),
-    ),
-    Mistake(
         "Path is missing in the list of verbs",
         "a_class",
         "3.7",
@@ -719,16 +687,6 @@ ROWS = [
         ('                del mounts[data["ID"]]', "                del volumes[name]"),
     ),
     Mistake(
-        "Unmount removes the data in Node",
-        "node",
-        "3.8",
-        r"Unmount",
-        (
-            "      fs.unlinkSync(path.join(volume.mounts, record));\n",
-            "      fs.unlinkSync(path.join(volume.mounts, record));\n      fs.rmSync(volume.data, { recursive: true });\n",
-        ),
-    ),
-    Mistake(
         "Unmount removes the data in Go",
         "go",
         "3.8",
@@ -737,13 +695,6 @@ ROWS = [
             "			return os.Remove(filepath.Join(d.mounts(r.Name), record.Name()))",
             "			return os.RemoveAll(filepath.Join(d.root, r.Name))",
         ),
-    ),
-    Mistake(
-        "the files are moved at Unmount",
-        "shell",
-        "3.8",
-        r"Unmount",
-        ('        [ ! -e "$record" ] || rm "$record"\n', '        [ ! -e "$record" ] || rm -r "$record" "$data"\n'),
     ),
     # 3.9
     Mistake(
@@ -794,13 +745,6 @@ ROWS = [
         ("return os.RemoveAll(filepath.Join(d.root, r.Name))", "return os.Remove(filepath.Join(d.root, r.Name))"),
     ),
     Mistake(
-        "a table is forgotten",
-        "blueprint",
-        "3.9",
-        r"still|Get|List|not (gone|removed|deleted)|remains|keeps|knows",
-        ('        database().execute("DELETE FROM volumes WHERE name = ?", [name])\n', ""),
-    ),
-    Mistake(
         "rmSync of a folder",
         "node",
         "3.9",
@@ -837,27 +781,12 @@ ROWS = [
         ('mounts.get(data["ID"], 0) + 1\n        save()', 'mounts.get(data["ID"], 0) + 1'),
     ),
     Mistake(
-        "one user is enough",
-        "a_class",
-        "3.10",
-        r"in use|uses|second|container|mounted",
-        ("            if self.users(name):\n", "            if len(self.users(name)) > 1:\n"),
-    ),
-    Mistake(
         "a file that has no random end",
         "go",
         "3.10",
         r"Unmount|still|last",
         ('os.CreateTemp(d.mounts(r.Name), r.ID+".*")', "os.Create(filepath.Join(d.mounts(r.Name), r.ID))"),
     ),
-    Mistake(
-        "== of two kinds",
-        "node",
-        "3.10",
-        r"Unmount|still|last",
-        ('file.split(".")[0] === request.ID', 'file.split(".") === request.ID'),
-    ),
-    Mistake("the pattern is quoted", "shell", "3.10", r"Unmount|still|last", ('"$mounts/$id".*', '"$mounts/$id.*"')),
     # 3.11
     Mistake(
         "a record for each ID",
@@ -873,24 +802,6 @@ ROWS = [
         CP,
         ('mounts[data["ID"]] = mounts.get(data["ID"], 0) + 1', 'mounts[data["ID"]] = 1'),
     ),
-    Mistake(
-        "all records of an ID",
-        "http_server",
-        "3.11",
-        CP,
-        ("            record.unlink()\n            break\n", "            record.unlink()\n"),
-    ),
-    Mistake(
-        "a filter of the list",
-        "a_class",
-        "3.11",
-        CP,
-        (
-            "                users.remove(mount_id)\n",
-            "                users = [user for user in users if user != mount_id]\n",
-        ),
-    ),
-    Mistake("DELETE without LIMIT", "blueprint", "3.11", CP, (" LIMIT 1", "")),
     Mistake(
         "a second Mount is refused",
         "one_function",
@@ -921,13 +832,6 @@ ROWS = [
             're.fullmatch("[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text)',
             're.match("^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", text)',
         ),
-    ),
-    Mistake(
-        "replace of two dots",
-        "json_state",
-        "3.12",
-        r"fullmatch|whole|outside|path",
-        ("not isinstance(name, str) or not NAME.fullmatch(name)", 'not isinstance(name, str) or ".." in name'),
     ),
     Mistake(
         "no anchors",
@@ -969,23 +873,6 @@ ROWS = [
         ("except (Refused, ValueError, TypeError) as error", "except (Refused, TypeError) as error"),
     ),
     Mistake(
-        "any text between the quotes",
-        "shell",
-        "3.12",
-        r"\.\.|outside|path|name",
-        ("\\([a-zA-Z0-9][a-zA-Z0-9_.-]\\{0,99\\}\\)", '\\([^"]*\\)'),
-    ),
-    Mistake(
-        "no check in Go",
-        "go",
-        "3.12",
-        r"\.\.|outside|path|whole",
-        (
-            "		if err == nil && !validName.MatchString(request.Name) {\n",
-            '		if err == nil && request.Name == "" {\n',
-        ),
-    ),
-    Mistake(
         "an async function throws",
         "node",
         "3.12",
@@ -1023,20 +910,6 @@ ROWS = [
         ),
     ),
     Mistake(
-        "options are ignored in Go",
-        "go",
-        "3.13",
-        r"option",
-        ('	for option := range r.Opts {\n		return fmt.Errorf("option %s is not known", option)\n	}\n', ""),
-    ),
-    Mistake(
-        "options are ignored in the shell",
-        "shell",
-        "3.13",
-        r"option",
-        ('    [ -z "$options" ] || refuse "400 Bad Request" "Options are not known: $options"\n', ""),
-    ),
-    Mistake(
         "all options in one word",
         "node",
         "3.13",
@@ -1058,7 +931,6 @@ ROWS = [
         r"lower.?case|small|capital|local or global|\"?local\"? or",
         ('"Scope": "local"', '"Scope": "Local"'),
     ),
-    Mistake("a scope of one's own", "part3", "3.14", r"local.{0,20}global", ('"Scope": "local"', '"Scope": "machine"')),
     Mistake(
         "Capabilities is not there",
         "part3",
@@ -1134,16 +1006,6 @@ ROWS = [
         ),
     ),
     Mistake(
-        "a lock for each call",
-        "part3",
-        "3.16",
-        r"\block\b|LOCK|Lock\(",
-        (
-            'def remove():\n    name = asked("Name")\n    with LOCK, existing(name) as volume:',
-            'def remove():\n    name = asked("Name")\n    with threading.Lock(), existing(name) as volume:',
-        ),
-    ),
-    Mistake(
         "Create without the lock",
         "json_state",
         "3.16",
@@ -1153,13 +1015,5 @@ ROWS = [
             "    if True:\n        if name not in volumes:\n            os.makedirs",
         ),
         ("        file.flush()\n", "        file.flush()\n        threading.Event().wait(0.01)\n"),
-    ),
-    Mistake(
-        "the shell without flock",
-        "shell",
-        "3.16",
-        r"\block\b",
-        ("    flock 9\n", ""),
-        ('    rm -r "${ROOT:?}/$name"', '    sleep 0.1\n    rm -r "${ROOT:?}/$name"'),
     ),
 ]
