@@ -145,10 +145,11 @@ def accept(root: Path) -> int:
     pages = [
         "tests/test_conformance.py::test_the_authors_page_has_all_cases",
         "tests/test_verdict.py::test_the_page_has_the_list",
+        "tests/test_mistakes.py::TestReports::test_the_page_has_the_score",
     ]
     command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", *pages]
     done = subprocess.run(command, cwd=root, env=interpreter.environment() | {"WORKSHOP_ACCEPT": "1"})
-    written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md"]
+    written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md", "docs/contributing.md"]
     subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", *written], cwd=root)
     print(f"Look at each change, then   git add {' '.join(written)}")
     return 1 if done.returncode else 0
