@@ -127,8 +127,8 @@ def complaints(judged: Sequence[Judged]) -> list[str]:
 
 
 def is_unnamed(judged: Judged) -> bool:
-    """Tell whether a mutant survives without a reason."""
-    return not judged.killed and not judged.row
+    """Tell whether a mutant of a part survives without a reason. ddd has no list: its tests know what it promises."""
+    return judged.target in PARTS and not judged.killed and not judged.row
 
 
 def score(judged: Sequence[Judged]) -> float:
@@ -154,12 +154,17 @@ def table(judged: Sequence[Judged], title: str, groups: dict[str, list[Judged]])
     return lines
 
 
+def kills(judged: Sequence[Judged]) -> list[str]:
+    """Return a table of how many mutants each step kills; below the steps, other checks."""
+    found = Counter(each.verdict.step for each in judged if each.killed)
+    steps = [*(step for step in STEPS if found[step]), *sorted(found.keys() - STEPS.keys())]
+    return ["| killed by | mutants |", "|---|---|", *(f"| {step} | {found[step]} |" for step in steps)]
+
+
 def page(judged: Sequence[Judged]) -> str:
     """Return docs/mutation.md."""
     by_part = {each: [one for one in judged if one.target == each] for each in PARTS}
     by_operator = {name: [one for one in judged if one.mutant.operator == name] for name in OPERATORS}
-    kills = Counter(each.verdict.step for each in judged if each.killed)
-    steps = [f"| {step} | {kills[step]} |" for step in [*STEPS, *(kills.keys() - STEPS.keys())]]
     return "\n".join(
         [
             PREFACE.format(floor=FLOOR),
@@ -171,9 +176,7 @@ def page(judged: Sequence[Judged]) -> str:
             "",
             "The step of the changed line runs first, and then all steps in their order.",
             "",
-            "| step | mutants |",
-            "|---|---|",
-            *steps,
+            *kills(judged),
             "",
             survivors(),
         ]
@@ -235,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(trouble, file=sys.stderr)
         return 3
     by_target = {each: [one for one in judged if one.target == each] for each in targets}
-    print("\n".join(table(judged, "program", by_target)))
+    print("\n".join([*table(judged, "program", by_target), *kills(judged)]))
     if not (chosen.program or chosen.only or chosen.one_in > 1):
         PAGE.write_text(page(judged))
         print(f"Wrote {PAGE}.")
