@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from files import free_port
 from mutants import MUTANTS
-from steps import STEPS
+from steps import PART_FILES, STEPS, first_failure
 
 from workshop.checker import report
 from workshop.checker.result import Result
@@ -281,6 +281,44 @@ def test_a_plugin_that_keeps_its_volumes_elsewhere_is_told_so(tmp_path: Path) ->
         assert run_step(plugin, "3.6", STEPS["3.6"], elsewhere).outcome == "ok"
         plugin.close()
     assert f"The volumes are not in DDD_ROOT, but in {tmp_path}/mine/" in plugin.advice[0]
+
+
+def test_the_umask_of_the_learner_does_not_count() -> None:
+    before = os.umask(0o077)
+    try:
+        assert first_failure(PART_FILES["3"], {"3.6": STEPS["3.6"]}) == ""
+    finally:
+        os.umask(before)
+
+
+def test_a_file_that_is_in_a_volume_already_is_not_written_over(tmp_path: Path) -> None:
+    plugin, note = PluginUnderTest([], tmp_path / "ddd.sock", None), tmp_path / "note"
+    note.write_text("precious")
+    assert plugin.fill(tmp_path) is None and note.read_text() == "precious"
+    note.unlink()
+    assert plugin.fill(tmp_path) == note
+    plugin.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "advice"),
+    [
+        ("a folder closed to others", "3.6", "The folder of a volume has mode 0700, so that a container of"),
+        ("Get names another folder", "3.6", "Get and List name another folder than Mount."),
+        ("old files in a new volume", "3.9", "A volume that is made again has its old files."),
+        ("volumes in a dict", "3.1", ""),
+    ],
+)
+def test_what_is_unusual_and_legal_is_advised_of_in_a_plugin_by_others(
+    name: str, step: str, advice: str, tmp_path: Path
+) -> None:
+    command, _ = WRONG[name].command(tmp_path)
+    with private_folder() as folder:
+        plugin = PluginUnderTest(command, folder / "ddd.sock", folder / "root")
+        plugin.by_others, plugin.patience = True, 2.0
+        assert run_step(plugin, step, STEPS[step], None).outcome == "ok"
+        plugin.close()
+    assert advice in "\n".join(plugin.advice)
 
 
 @pytest.mark.parametrize("step", ["1.6", "1.8"])

@@ -729,7 +729,7 @@ def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) 
     ("typed", "options"),
     [
         ("-k part1 -x", ["-m", "not slow and not engine and not browser", "-k", "part1", "-x"]),
-        ("--require engine", ["-m", "not slow and not browser", "--ddd-require", "engine"]),
+        ("--require engine", ["-n", "auto", "-m", "not slow and not browser", "--ddd-require", "engine"]),
         ("-m slow", ["-m", "slow"]),
         ("tests/test_it.py::test_yes", ["tests/test_it.py::test_yes"]),
         ("--require engine tests", ["--ddd-require", "engine", "tests"]),

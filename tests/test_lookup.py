@@ -7,8 +7,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from files import FILES, PLAIN, RIGHT, TCP, TLS, free_port
@@ -64,6 +66,22 @@ def test_a_port_that_another_program_has_is_no_fault(plugin: PluginUnderTest, st
         kind, reason = outcome(plugin, step)
     assert kind == "skip" and f"port {port} of 127.0.0.1: another program has it" in reason, reason
     assert f"name another port in {file}" in reason
+
+
+def test_a_check_waits_for_a_port_that_another_check_has(
+    plugin: PluginUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = socket.create_server(("127.0.0.1", 0))
+    put(plugin, "ddd-tcp.spec", TCP.replace("8787", str(another.getsockname()[1])))
+    asked_again: list[float] = []
+
+    def other_check_ends(seconds: float) -> None:
+        asked_again.append(seconds)
+        another.close()
+
+    monkeypatch.setattr(lookup, "time", SimpleNamespace(monotonic=time.monotonic, sleep=other_check_ends))
+    assert outcome(plugin, "2.3") == ("ok", "")
+    assert asked_again
 
 
 @pytest.mark.parametrize("port", ["0", "99999"])

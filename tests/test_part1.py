@@ -1,5 +1,6 @@
 """The steps of part 1: a server on a Unix socket."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -8,11 +9,16 @@ import stat
 from workshop.plugins.process import accepts
 from workshop.plugins.under_test import PluginUnderTest, restarts_plugin
 
+SILENT = 3
+"""How many callers say nothing. Docker keeps up to two idle connections (Go: DefaultMaxIdleConnsPerHost)."""
+
 
 def test_1_1_a_socket_that_is_answered(plugin: PluginUnderTest) -> None:
-    """The plugin listens on its socket."""
+    """The plugin listens on its socket, and answers."""
     assert plugin.socket.is_socket(), f"wanted a socket at {plugin.socket}"
     assert accepts(plugin.socket), f"wanted a plugin that listens at {plugin.socket}"
+    answer = plugin.call("", method="GET")
+    assert answer.status, f"wanted an answer, be it an error, got {answer}"
 
 
 def test_1_2_a_greeting(plugin: PluginUnderTest) -> None:
@@ -29,11 +35,12 @@ def test_1_3_closed_to_other_users(plugin: PluginUnderTest) -> None:
 
 
 def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
-    """A client that sends nothing keeps nobody waiting: Docker calls on several connections at once."""
-    with socket.socket(socket.AF_UNIX) as silent:
-        silent.connect(str(plugin.socket))
+    """Clients that send nothing keep nobody waiting: Docker calls on several connections at once."""
+    with contextlib.ExitStack() as silent:
+        for _ in range(SILENT):
+            silent.enter_context(socket.socket(socket.AF_UNIX)).connect(str(plugin.socket))
         answer = plugin.call("", method="GET")
-    assert answer.status == 200, f"wanted a greeting while another caller is silent, got {answer}"
+    assert answer.status == 200, f"wanted a greeting while {SILENT} callers are silent, got {answer}"
 
 
 @restarts_plugin
@@ -50,22 +57,31 @@ def test_1_5_it_stops_when_asked(plugin: PluginUnderTest) -> None:
 
 @restarts_plugin
 def test_1_6_a_stale_socket_is_replaced(plugin: PluginUnderTest) -> None:
-    """After a kill -9 the plugin starts again, though its old socket is still there."""
+    """After a kill -9 the plugin starts again, though its old socket is still there, and answers."""
     plugin.leave_a_stale_socket()
-    plugin.ensure_running()
+    answer = plugin.ensure_running().call("", method="GET")
+    assert answer.status, f"wanted an answer on the new socket, got {answer}"
 
 
 @restarts_plugin
 def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
     """A second plugin on the same socket ends with a sentence; the first one goes on."""
     before = plugin.ensure_running().socket.stat()
-    status = plugin.second()
+    plugin.call("", method="GET")  # answered: what it prints at its start is printed
+    printed, status = plugin.printed(), plugin.second()
     stays = plugin.socket.exists() and os.path.samestat(before, plugin.socket.stat())
     assert stays, "wanted the first plugin's socket to stay"
     got = "but it still runs" if status is None else f"not {status}"
     assert status == 1, f"wanted the second plugin to end with status 1, {got}"
-    assert "Traceback" not in plugin.output(), f"wanted a sentence, not\n{plugin.output()}"
-    assert accepts(plugin.socket), "wanted the first plugin to go on listening"
+    says_why(plugin.output(printed))
+    answer = plugin.call("", method="GET")
+    assert answer.status, f"wanted the first plugin to go on, got {answer}"
+
+
+def says_why(printed: str) -> None:
+    """Want a plugin that gave way to have printed a sentence."""
+    assert "Traceback" not in printed, f"wanted a sentence, not\n{printed}"
+    assert printed.strip(), "wanted a sentence that says why, and nothing was printed"
 
 
 @restarts_plugin
@@ -73,10 +89,15 @@ def test_1_8_a_file_is_left_alone(plugin: PluginUnderTest) -> None:
     """Where a file is in the socket's place, the plugin ends with a sentence, and the file stays as it was."""
     plugin.shut_down().socket.unlink(missing_ok=True)
     plugin.socket.write_text("not a socket")
+    before, printed = plugin.socket.stat(), plugin.printed()
     status = plugin.second()
-    content = plugin.socket.read_text() if plugin.socket.is_file() else None
-    plugin.socket.unlink()
+    after = plugin.socket.stat() if plugin.socket.is_file() else None
+    content = plugin.socket.read_text() if after else None
+    plugin.socket.unlink(missing_ok=True)
     assert content == "not a socket", "wanted the file to stay as it was"
+    assert after and (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode), (
+        "wanted the file to stay as it was, with its mode"
+    )
     got = "but it still runs" if status is None else f"not {status}"
     assert status == 1, f"wanted the plugin to end with status 1, {got}"
-    assert "Traceback" not in plugin.output(), f"wanted a sentence, not\n{plugin.output()}"
+    says_why(plugin.output(printed))

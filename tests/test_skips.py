@@ -118,3 +118,16 @@ def test_a_row_without_a_reason_is_wrong_usage(suite: pytest.Pytester) -> None:
     done = run(suite, *ALL)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["*`nodeid: reason`*"])
+
+
+def test_where_two_processes_run_the_tests_all_of_this_holds(suite: pytest.Pytester) -> None:
+    words = [*ALL, "-p", "xdist", "-n", "2"]
+    run(suite, *words).assert_outcomes(passed=1, failed=3, errors=5)
+    names = [f"test_{kind}" for kind in LEFT_OUT if kind != "of_nothing"]
+    rows = ["tests/test_it.py::test_of_nothing: got empty", *(f"tests/test_it.py::{name}: no s" for name in names)]
+    allow(suite, *rows)
+    assert run(suite, *words).ret == 0
+    allow(suite, *rows, "tests/test_it.py::test_run: no strace")
+    done = run(suite, *words)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["tests/test_it.py::test_run is in ddd_skips*Remove its row."])

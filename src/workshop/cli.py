@@ -59,8 +59,11 @@ def test(require: tuple[str, ...], install: bool, arguments: tuple[str, ...]) ->
     setup.programs_for(require, install)
     for name in ("test", *(name for mark in require for name in setup.NEEDS[mark].extras)):
         setup.extra(name)
-    left_out = [] if _chosen(arguments, root) else [mark for mark in MARKS if mark not in require]
-    status = run_pytest(root, [*_options(left_out, require), *arguments])
+    chosen = _chosen(arguments, root)
+    left_out = [] if chosen else [mark for mark in MARKS if mark not in require]
+    # a debugger, or a few tests, are for one process
+    together = [] if chosen or not require else ["-n", "auto"]
+    status = run_pytest(root, [*together, *_options(left_out, require), *arguments])
     _name_left_out([mark for mark in left_out if _in_use(mark, root)])
     return status
 

@@ -99,6 +99,7 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
             plugin = kind(command_for(file, config.getoption("ddd_run")), folder / "ddd.sock", folder / "root")
             plugin.beside = None if config.getoption("ddd_run") else files_beside(Path(file).resolve())
         plugin.allow_outside_root = config.getoption("ddd_allow_outside_root")
+        plugin.by_others = bool(socket or config.getoption("ddd_run"))
         yield plugin
         plugin.close()
         request.config.stash.setdefault(ADVICE, []).extend([*plugin.caution(), *plugin.what_is_left()])

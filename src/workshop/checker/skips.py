@@ -35,10 +35,10 @@ class Skips:
         self.all_required = set(self.required) == set(MARKS)
         self.rows = dict(_row_of(line) for line in config.getini("ddd_skips"))
         self.needed: set[str] = set()
-        self.complete = self.all_required and config.args_source is pytest.Config.ArgsSource.TESTPATHS
-
-    def pytest_deselected(self) -> None:
-        self.complete = False
+        chosen = config.option.keyword or config.option.markexpr
+        whole = not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        # a worker of pytest-xdist has a part of the tests only, and their reports go to the process that began the run
+        self.complete = self.all_required and whole and not hasattr(config, "workerinput")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
@@ -61,13 +61,19 @@ class Skips:
         reason = _reason_of(report)
         for row in (report.nodeid, report.nodeid.partition("[")[0]):
             if row in self.rows and self.rows[row] in reason:
-                self.needed.add(row)
+                report.__dict__["ddd_row"] = row  # pytest-xdist passes on what a report has
                 return
         report.outcome = "failed"
         required = "All marks are" if self.all_required else f"{' and '.join(self.required)} is"
         report.longrepr = f"{required} required, and this was skipped. {reason}"
         if hasattr(report, "wasxfail"):
             del report.wasxfail
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.needed.add(getattr(report, "ddd_row", ""))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.needed.add(getattr(report, "ddd_row", ""))
 
     def unneeded(self, session: pytest.Session) -> list[str]:
         """Return the rows of the list that a complete run did not need; none for a run that was not complete."""

@@ -177,6 +177,7 @@ def _under_test(options: Options, file: Path | None, seed: int, kind: type[Kind]
         plugin.chance = random.Random(seed)
         plugin.allow_outside_root = options.allow_outside_root
         plugin.beside = file.parent if file and options.own else files_beside(file)
+        plugin.by_others = file is None
         try:
             yield plugin
         except BaseException:

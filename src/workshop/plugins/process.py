@@ -78,6 +78,7 @@ class Plugin:
                     stdout=self.log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=0o022,  # systemd's: a learner's own may be another (systemd.exec(5), UMask=)
                 )
                 self.launched.append(process)
                 return process

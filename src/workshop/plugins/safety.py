@@ -20,6 +20,7 @@ from workshop.protocol.exchange import Exchange
 
 FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "melon", "olive", "peach", "pear", "plum")
 NOT_SURVEYED = "it is not known whether the store is this check's own"
+ELSEWHERE = "the volumes are not in DDD_ROOT, but in "
 ALLOW = "To try it all the same:   --allow-outside-root"
 
 
@@ -140,7 +141,7 @@ class GuardedPlugin(Plugin):
             )
         self.goes_away = self.in_root(told)
         if not self.goes_away:
-            return f"the volumes are not in DDD_ROOT, but in {told}"
+            return f"{ELSEWHERE}{told}"
         return ""
 
     def in_root(self, path: str) -> bool:

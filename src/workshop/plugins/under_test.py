@@ -12,6 +12,8 @@ import os
 import random
 import signal
 import socket
+import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import SkipTest
@@ -21,7 +23,7 @@ from workshop.interrupt import deferred
 from workshop.plugins.errors import LACKING, OurTrouble
 from workshop.plugins.folders import own_folder
 from workshop.plugins.kernel import exit_status_within
-from workshop.plugins.safety import FRUIT, GuardedPlugin
+from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, Exchange
 
@@ -30,6 +32,8 @@ class PluginUnderTest(GuardedPlugin):
     """A plugin as the checks see it: it remembers every exchange."""
 
     chance = random.Random(0)
+    by_others = False
+    """Whether it was given by --run or --socket: a step then wants what Docker needs, and advises what it teaches."""
 
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
@@ -159,9 +163,18 @@ class PluginUnderTest(GuardedPlugin):
         assert answer.err, f'wanted a JSON error, {{"Err": "a sentence"}}, for\n{answer}'
         return answer
 
-    def create(self) -> str:
-        """Make a volume as `docker volume create` does, and return its name."""
-        name = self.name()
+    def prefers(self, good: bool, wanted: str, advice: str) -> bool:
+        """Want what the course teaches, and return whether it is so. A plugin by others is not failed, but advised."""
+        if not good and self.by_others:
+            self.advise(advice)
+        assert good or self.by_others, wanted
+        return good
+
+    def create(self, name: str = "") -> str:
+        """Make a volume as `docker volume create` does, under a new name or this one, and return its name."""
+        if name:
+            self.made.append(name)
+        name = name or self.name()
         self.succeeds("VolumeDriver.Create", {"Name": name, "Opts": NO_OPTIONS[self.shape]})
         return name
 
@@ -183,6 +196,101 @@ class PluginUnderTest(GuardedPlugin):
         names = [volume.get("Name") if isinstance(volume, dict) else None for volume in volumes]
         assert None not in names, f'wanted {{"Name": …}} for each volume in\n{self.exchanges[-1]}'
         return [str(name) for name in names]
+
+    def listed(self, names: list[str]) -> list[str]:
+        """Return the names that List tells, sorted: all of them where the store is ours alone, else those of names."""
+        return sorted(name for name in self.list_names() if self.may_destroy or name in names)
+
+    def volume(self, name: str) -> dict[str, object]:
+        """Return the volume of a name, as Get tells it."""
+        answer = self.succeeds("VolumeDriver.Get", {"Name": name})
+        volume = answer.json.get("Volume")
+        assert isinstance(volume, dict), f'wanted {{"Volume": {{"Name": "{name}", …}}}} in\n{answer}'
+        return volume
+
+    def files_of(self, name: str) -> Path | None:
+        """Return the folder that Get names for a volume; None where it names none, or none in DDD_ROOT."""
+        told = self.volume(name).get("Mountpoint")
+        path = told if isinstance(told, str) and os.path.isabs(told) and os.path.isdir(told) else ""
+        return Path(path) if path and self.root and self.in_root(path) else None
+
+    def fill(self, folder: str | Path | None) -> Path | None:
+        """Put a file, and a folder with a file, into a volume, and return the first.
+
+        None where there is no folder to see, or nothing can be written: such a volume is checked without files. So it
+        is where the folder has such a file: a bad plugin may have named a folder of somebody else.
+        """
+        with contextlib.suppress(OSError):
+            if folder and os.path.isdir(folder) and not os.path.lexists(os.path.join(folder, "note")):
+                note, inner = Path(folder) / "note", Path(folder) / os.path.basename(folder)
+                inner.mkdir()
+                for each in (inner / "note", note):
+                    each.write_text("from the first container")
+                return note
+        return None
+
+    def traces(self) -> dict[str, tuple[int, ...]]:
+        """Return what is in DDD_ROOT, and when each file and folder was changed last."""
+        found = {str(path): path.lstat() for path in self.root.rglob("*")} if self.root else {}
+        return {path: (each.st_ino, each.st_size, each.st_mtime_ns) for path, each in found.items()}
+
+    @property
+    def is_seen_in_root(self) -> bool:
+        """Whether volumes have to be in DDD_ROOT, which is new: those of a plugin by others may be anywhere else."""
+        return bool(self.root) and not self.by_others and not (self.not_ours or "").startswith(ELSEWHERE)
+
+    @contextlib.contextmanager
+    def stray_file(self, folders: list[Path | None]) -> Iterator[None]:
+        """Put a file that is no volume beside the volumes that have these folders, where all of that is ours."""
+        seen = {str(folder) for folder in folders if folder}
+        if not self.may_destroy or len(seen) < len(folders):
+            yield
+            return
+        stray = Path(os.path.commonpath(seen)) / "stray"
+        stray.write_text("no volume")
+        try:
+            yield
+        finally:
+            stray.unlink(missing_ok=True)
+
+    def second_link(self, file: Path | None) -> Path | None:
+        """Give a file in DDD_ROOT a second name outside, whose count of links tells when the file is deleted.
+
+        None where that cannot be: the volumes of a plugin by others may be on another disk.
+        """
+        with contextlib.suppress(OSError):
+            if file and self.root and self.in_root(str(file)):
+                twin = self.outside() / f"twin-of-{file.name}"
+                os.link(file, twin)
+                return twin
+        return None
+
+    def comes_true(self, condition: Callable[[], bool]) -> bool:
+        """Wait until a condition holds, and return whether it did in the time that an answer may take."""
+        deadline = time.monotonic() + self.limit
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def names_the_folder(self, volume: dict[str, object], mountpoint: str) -> None:
+        """Want a volume of Get or List to have no Mountpoint, or Mount's folder, be it at another path."""
+        told = volume.get("Mountpoint")
+        try:
+            same = not told or told == mountpoint or os.path.samefile(str(told), mountpoint)
+        except OSError:
+            same = False
+        wanted = f"wanted no Mountpoint, or the one that Mount named, {mountpoint}, in\n{self.exchanges[-1]}"
+        self.prefers(same, wanted, "Get and List name another folder than Mount. `docker volume inspect` shows Get's.")
+
+    def lets_others_in(self, folder: Path) -> None:
+        """Want the folder of a volume to be one that the users of containers can enter, and read."""
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        wanted = f"wanted a folder that other users can enter, mode 0755, not {mode:04o}"
+        advice = f"The folder of a volume has mode {mode:04o}, so that a container of another user cannot use it."
+        if self.prefers(bool(mode & 0o001), wanted, advice) and not mode & 0o004:
+            self.advise(f"The folder of a volume has mode {mode:04o}, so that other users cannot list its files.")
 
     def folder(self, mountpoint: str) -> Path:
         """Return the mountpoint as a folder to look into; skip where a plugin that already runs has it elsewhere."""

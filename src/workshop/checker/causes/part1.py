@@ -20,6 +20,13 @@ simple_cause(
 )
 
 
+simple_cause(
+    "an empty greeting",
+    lambda e: e.step == "1.2" and e.last.status == 200 and not e.last.text.strip(),
+    "The answer at / is empty. Return a text, so that whoever asks can see that the plugin runs.",
+)
+
+
 @cause("raises when asked to end")
 def raises_when_asked_to_end(e: Evidence) -> str | None:
     if e.step != "1.5" or "exit status" not in e.demand:
@@ -75,6 +82,14 @@ def gives_way_with_the_wrong_status(e: Evidence) -> str | None:
     return None
 
 
+simple_cause(
+    "ends without a sentence",
+    lambda e: e.step in ("1.7", "1.8") and "nothing was printed" in e.demand,
+    (
+        "It ended with status 1, and printed nothing: whoever started it does not learn what is in the way. "
+        'sys.exit("a sentence") prints the sentence, and ends with 1.'
+    ),
+)
 simple_cause(
     "takes a living socket",
     lambda e: e.step == "1.7" and "sentence" not in e.demand,

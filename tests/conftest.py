@@ -1,0 +1,24 @@
+"""Where several processes run the tests, those that share something costly stay in one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = ("tests/engine/", "tests/browser/")
+"""They share a Docker Engine and its images; a Chromium and the built site."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            """Return what a test is run together with."""
+            return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+
+    return Scheduling(config, log)
