@@ -42,6 +42,8 @@ CERTAIN = 10.0
 """The same, before a mutant counts as killed by a step that took long."""
 LIMIT = 600.0
 """How many seconds a mutant has in all: the steps take 15, and ddd has 100 for what it is put through."""
+ADVICE = "advice"
+"""What is said of a mutant that passes all steps, and gets advice: the program as it is gets none."""
 SLOW = "no end"
 """What is said of a mutant whose time was over."""
 
@@ -57,7 +59,7 @@ class Trouble(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a mutant: the first step that it fails, "" when it passes all; and the steps that could not run."""
+    """What came of a mutant: the first step that it fails, ADVICE or "" when it passes all; what could not run."""
 
     step: str
     skipped: tuple[str, ...] = ()
@@ -80,9 +82,22 @@ def judge(target: str, source: str, own: Sequence[str] = ()) -> Verdict:
 
 
 def namespaces() -> list[str]:
-    """Return the command that runs another one in namespaces of its own. Killing it kills all that runs in them."""
+    """Return the command that runs another one in namespaces of its own. All of that ends with who starts it."""
     user = ["--user", "--map-root-user"] if os.geteuid() else []
-    return ["unshare", *user, "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+    return [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        *user,
+        "--mount",
+        "--net",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--",
+    ]
 
 
 def shut() -> None:
@@ -174,7 +189,8 @@ def by_steps(target: str, file: Path, own: list[str], patience: float) -> Verdic
         # perhaps only this machine was slow
         return by_steps(target, file, [last.step], CERTAIN)
     skipped = tuple(result.step for result in results if result.outcome == "skip")
-    return Verdict(last.step if last.outcome == "FAIL" else "", skipped)
+    noticed = ADVICE if plugin.advice else ""
+    return Verdict(last.step if last.outcome == "FAIL" else noticed, skipped)
 
 
 def by_suite(file: Path) -> Verdict:

@@ -148,7 +148,7 @@ class PluginUnderTest(GuardedPlugin):
 
     def look_over(self, answer: Exchange) -> Exchange:
         """Return an answer, after a look at what works, and could be better."""
-        if MEDIA_TYPE not in answer.headers.get("content-type", ""):
+        if answer.headers.get("content-type", "").partition(";")[0].strip() != MEDIA_TYPE:
             self.advise(f"The Content-Type of a plugin's answers is {MEDIA_TYPE}. Docker does not look at it.")
         return answer
 
