@@ -175,7 +175,8 @@ def page(judged: Sequence[Judged]) -> str:
             "",
             "## Which step kills",
             "",
-            "The step of the changed line runs first, and then all steps in their order.",
+            "A mutant killed by `advice` passes all steps, and gets advice. One with `no end` was ended after ten minutes,",
+            "because it was not done.",
             "",
             *kills(judged),
             "",
@@ -186,22 +187,27 @@ def page(judged: Sequence[Judged]) -> str:
 
 PREFACE = """# The mutation run
 
-A mutation run changes a program in one small place, and runs the checks on what comes of it, which is called a mutant.
-A mutant that passes all checks survives: it shows what no check looks at.
+A mutation run changes a program in one small place, and runs the checks on the changed program, which is called a
+mutant. A mutant that no check notices survives: it shows what the checks do not look at.
 
 Here the programs are the plugins of the three parts, and the checks are the steps. `tests/operators.py` makes the
-mutants, and leaves the wording of messages alone. Each mutant runs as root, and its Remove may delete another folder:
-the machine is read-only to it, except for a folder in memory (`tests/judge.py`). Type:
+mutants. It leaves the wording of messages alone. A mutant may delete the wrong folder, as root. So it runs where the
+whole machine is read-only, except for a new folder in memory, and where it sees no other process and no network
+(`tests/judge.py`). Type:
 
 ```console not run: it takes half an hour
 $ .venv/bin/python tests/mutation.py
 ```
 
 The command writes this page. It fails if a mutant survives without a reason in `tests/survivors.py`, if a reason there
-is not needed any more, or if fewer than {floor:.0f} % of the mutants that are not equivalent are killed. An equivalent
-mutant does the same as the program, so that no check can tell the two apart.
+is not needed any more, or if the score is below {floor:.0f} %. The score is the share of killed mutants among those
+that are not equivalent. To Docker and Podman, an equivalent mutant does the same as the program, so that no check can
+tell the two apart.
 
 ## The score
+
+The steps that bring the changed line into the program run first, and then all steps in their order. The first one that
+fails kills the mutant. The third column counts the mutants that fail a step of their own line.
 """
 
 
@@ -234,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = sample(found, chosen.one_in, "") if chosen.one_in > 1 else found
     try:
         check_unchanged(targets)
-        judged = list(report(run(found)))
+        judged = list(report(run(found), len(found)))
     except Trouble as trouble:
         print(trouble, file=sys.stderr)
         return 3
@@ -250,11 +256,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def report(judged: Iterator[Judged]) -> Iterator[Judged]:
-    """Print how far the run is, and each mutant that survives."""
+def report(judged: Iterator[Judged], total: int) -> Iterator[Judged]:
+    """Print how far the run is, and each mutant that survives without a reason."""
     for number, each in enumerate(judged, 1):
-        if not each.killed:
-            print(f"survives ({number}) {each}", flush=True)
+        if not each.killed and not each.row:
+            print(f"It survives: {each}", flush=True)
+        if number % 20 == 0:
+            print(f"{number} of {total}", flush=True)
         yield each
 
 

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from judge import SLOW, Verdict, judge, namespaces
-from mutation import PAGE, PARTS, Judged, complaints, find_row, run, sample, score, source_of, steps_of, survivors
+from mutation import (
+    FLOOR,
+    PAGE,
+    PARTS,
+    Judged,
+    complaints,
+    find_row,
+    run,
+    sample,
+    score,
+    source_of,
+    steps_of,
+    survivors,
+)
 from operators import OPERATORS, Program, mutants_of
 from survivors import ROWS, Row
 
@@ -155,8 +169,14 @@ def test_each_row_names_a_mutant_of_its_parts_and_says_why() -> None:
     assert [row for row in ROWS if not row.reason.endswith(".")] == []
 
 
-def test_the_page_has_the_survivors() -> None:
-    assert PAGE.read_text().endswith(survivors()), "type   .venv/bin/python tests/mutation.py"
+def test_the_page_is_of_these_mutants_and_above_the_floor() -> None:
+    text = PAGE.read_text()
+    rows = re.findall(r"^\| (part\d|\*\*all\*\*) \| (\d+) \|.* ([\d.]+) % \|$", text, re.MULTILINE)
+    count = Counter(part for part, _ in ALL)
+    wanted = {**count, "**all**": len(ALL)}
+    found = {name: int(mutants) for name, mutants, _ in rows[: len(wanted)]}
+    assert found == wanted and text.endswith(survivors()), "type   .venv/bin/python tests/mutation.py"
+    assert float(rows[len(PARTS)][2]) >= FLOOR
 
 
 def test_no_two_mutants_of_a_part_read_the_same() -> None:
