@@ -99,6 +99,21 @@ MUTANTS = [
     Mutant("an empty greeting", "1.2", '"Hello! I am ddd, a Docker plugin.\\n"', '"\\n"'),
     Mutant("socket open to all", "1.3", "os.umask(0o177)", "os.umask(0)", case="socket.closed-to-others"),
     Mutant("others may write to the socket", "1.3", "os.umask(0o177)", "os.umask(0o175)", "socket open to all"),
+    Mutant("socket for all to read and write", "1.3", "os.umask(0o177)", "os.umask(0o111)", "socket open to all"),
+    Mutant(
+        "socket for others to write",
+        "1.3",
+        "    listener.listen()",
+        "    os.chmod(path, 0o602)\n    listener.listen()",
+        "socket open to all",
+    ),
+    Mutant(
+        "umask of whoever starts it",
+        "1.3",
+        "    umask = os.umask(0o177)",
+        "    umask = os.umask(0); os.umask(umask)",
+        "socket open to all",
+    ),
     Mutant("one caller at a time", "1.4", "threaded=True", "threaded=False", case="http.silent-caller"),
     Mutant("two callers at a time", "1.4", "threaded=True", "processes=2", "one caller at a time"),
     Mutant(

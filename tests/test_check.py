@@ -14,6 +14,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from files import free_port
@@ -104,9 +105,104 @@ def test_progress_is_kept_for_the_next_command(work: Path) -> None:
     assert "5 of  5 done" in said, said
 
 
+def progress_of(work: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((work / ".progress.json").read_text())
+    return found
+
+
+def test_a_step_that_was_cut_is_gone_past_now_and_later(work: Path) -> None:
+    shutil.copy(course_file(work, "1.6", "before"), work / "plugin.py")
+    assert "FAIL  1.6" in check("1", work=work).stdout
+    done = check("1", "--skip", "1.6", "--skip", "1.7", work=work)
+    assert done.returncode == 1 and "FAIL  1.8" in done.stdout, done.stdout
+    assert done.stdout.startswith("  note      The edits of later steps need lines of 1.6: 1.8. To see its lines:\n")
+    again = check("1", "--skip", "1.8", work=work)
+    assert again.returncode == 0, again.stdout
+    assert "note" not in again.stdout and again.stdout.count("  skip  1.") == 3
+    assert "5 of 8 steps pass, 3 cut." in again.stdout
+    assert "Achievement unlocked!" in again.stdout
+    assert progress_of(work)["cut"] == ["1.6", "1.7", "1.8"] and progress_of(work)["skipped"] == []
+    assert "FAIL  1.6" in check("1", "--no-skip", work=work).stdout and progress_of(work)["cut"] == []
+
+
+def course_file(work: Path, step: str, when: str) -> Path:
+    """Return a file with the course's plugin.py before or after a step."""
+    file = work / f"{when}.txt"
+    file.write_text(str(getattr(course.step(step), when)["plugin.py"]))
+    return file
+
+
+def test_a_step_of_a_plugin_by_others_is_gone_past_this_once(work: Path) -> None:
+    file = course_file(work, "1.8", "before")
+    shutil.copy(file, work / "mine.py")
+    done = check("1", "--plugin", str(work / "mine.py"), "--skip", "1.8", work=work)
+    assert done.returncode == 0 and "  skip  1.8" in done.stdout
+    assert not (work / ".progress.json").exists()
+
+
+def test_the_next_part_goes_on_with_the_own_file_once_it_passes(work: Path) -> None:
+    told = os.environ | {"WORKSHOP_WORK": str(work)}
+
+    def start(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "workshop", "start", *words]
+        return subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=60)
+
+    before = (work / "plugin.py").read_text()
+    done = start("3")
+    assert done.returncode == 0 and "Part 3 goes on with your " in done.stdout, done.stdout
+    assert (work / "plugin.py").read_text() == before and progress_of(work)["part"] == 3
+    assert [step for step in progress_of(work)["passed"] if step[0] == "2"] == [f"2.{n}" for n in range(1, 6)]
+    (work / "plugin.py").write_text(before.replace('["VolumeDriver"]', '["volumedriver"]'))
+    (work / ".progress.json").unlink()
+    done = start("3")
+    assert (done.returncode, "Missing: 2.1, 2.2, 2.3, 2.4, 2.5." in done.stdout) == (1, True), done.stdout
+    assert done.stdout.rstrip().endswith("./workshop start 3 --fresh")
+
+
+def test_an_ok_says_once_why_docker_needs_the_step(work: Path) -> None:
+    file = work / "plugin.py"
+    right = file.read_text()
+    file.write_text(right.replace('{"Err": reason}', '{"Error": reason}'))
+    first = " ".join(check("2", work=work).stdout.split())
+    assert "has passed before" not in first
+    assert course.step("2.1").why in first and course.step("2.2").why not in first
+    file.write_text(right)
+    second = " ".join(check("2", work=work).stdout.split())
+    assert course.step("2.1").why not in second and course.step("2.2").why in second
+    file.write_text(right.replace('["VolumeDriver"]', '["volumedriver"]'))
+    assert "2.1 has passed before. Look first at what" in check("2", work=work).stdout
+    file.write_text(right)
+    assert not [step.id for step in course.part(2).steps if step.why in " ".join(check("2", work=work).stdout.split())]
+
+
+def test_each_step_names_its_slide_in_the_clone(work: Path) -> None:
+    said = check("3", work=work).stdout + check("2", work=work).stdout
+    found = re.findall(r"^  (?:ok  |FAIL)  (\S+) .* (slides/part\d\.md):(\d+) +\d+ ms$", said, re.MULTILINE)
+    assert [step for step, _, _ in found] == ["3.1", "2.1", "2.2", "2.3", "2.4", "2.5"], said
+    for step, name, line in found:
+        text = (ROOT / name).read_text().splitlines()
+        assert text[int(line) - 1] in ("!SLIDE", "!SUB") and text[int(line)].startswith(f"!STEP {step} ")
+
+
+def test_a_plugin_that_does_not_start_is_not_sent_to_the_hint_of_a_step(work: Path) -> None:
+    file = work / "plugin.py"
+    right = file.read_text()
+    for wrong in (f"raise RuntimeError\n{right}", f"{right}def (:\n", right.replace("    serve()", "    pass")):
+        file.write_text(wrong)
+        done = check("3", work=work)
+        assert done.stdout.rstrip().splitlines()[-1].startswith("  Next      mend that first: a plugin has to start.")
+        assert done.stdout.rstrip().endswith("./workshop hint") and not progress_of(work)["starts"]
+    file.write_text(right)
+    assert check("3", work=work).stdout.rstrip().endswith("./workshop hint 3.1") and progress_of(work)["starts"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("--skip", "1.9"), "There is no step 1.9: the steps are 1.1 to 1.8, "),
+        (("--skip", "x"), "For example:   ./workshop check --skip 1.7\n"),
+        (("--skip", "1.7", "--no-skip"), "give one of them"),
+        (("--skip", "1.7", "--conformance", "--plugin", "part3/plugin.py"), "--conformance runs none"),
         (("--plugin", "no.py"), "There is no file no.py"),
         (("--plugin", "part1/plugin.py", "--run", "x"), "give one of them"),
         (("--run", "x", "--watch"), "--watch looks at a file"),
@@ -198,6 +294,8 @@ def test_watch_checks_again_at_every_save(work: Path) -> None:
     assert "5 of 5 steps pass." in first and "5 of 5 steps pass." in third
     assert "FAIL  2.1" in second and "FAIL  2.4" in fourth
     assert "plugin.py and ddd-tcp.spec and ddd-tls.json: save to check again" in second
+    # what is ok is printed once, until it has failed again
+    assert [each.count("ok    2.") for each in (first, second, third, fourth)] == [5, 0, 1, 0]
 
 
 def save(file: Path, text: str) -> None:

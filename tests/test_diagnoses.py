@@ -39,6 +39,7 @@ VARYING = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d+:,.]*", "(time)"),
     (r"\[\d\d/\w+/\d{4} \d\d:\d\d:\d\d\]", "[time]"),
     (r"process \d+", "process …"),
+    (r"(waited +|on for |runs after )[\d.]+ s", r"\1… s"),
     (NO_SUCH_HOST, "(no such host)"),
     (r"(line) \d+(?=, in)", r"\1 …"),
 ]

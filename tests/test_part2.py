@@ -13,7 +13,8 @@ def test_2_1_activate_names_volume_driver(plugin: PluginUnderTest) -> None:
     wanted = plugin.activate().json
     for content_type in CONTENT_TYPES:
         answer = plugin.call("Plugin.Activate", {}, content_type=content_type)
-        assert answer.json == wanted, f"wanted the same answer with Content-Type {content_type}, got\n{answer}"
+        failure = f"wanted the same answer with Content-Type {content_type}, got\n{answer}"
+        plugin.prefers(answer.json == wanted, failure, f"{content_type} is not taken. Docker sends no Content-Type.")
 
 
 def test_2_2_an_error_that_docker_can_print(plugin: PluginUnderTest) -> None:

@@ -57,21 +57,22 @@ def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
     """A second Create of the same name changes nothing, and keeps the files."""
     name = plugin.create()
     note = plugin.fill(plugin.files_of(name))
-    plugin.succeeds("VolumeDriver.Create", {"Name": name, "Opts": {}})
+    advice = "A second Create of a volume succeeds: what was asked for is there."
+    plugin.should_succeed("VolumeDriver.Create", {"Name": name, "Opts": {}}, advice)
     plugin.succeeds("VolumeDriver.Get", {"Name": name})
     assert not note or note.exists(), f"wanted {note} to stay at a second Create"
 
 
 def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     """List names every volume once, and nothing else; none before the first, and the same ones after a restart."""
-    if plugin.may_destroy:
+    if plugin.may_destroy and plugin.first_shape:
         first = plugin.begin_anew().list_names()
         assert first == [], f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
     elif plugin.is_seen_in_root:
         first = sorted(plugin.strangers.intersection(plugin.list_names()))
         assert first == [], f"wanted no volume at the first start of all, got {first}\n{plugin.exchanges[-1]}"
     names = sorted(plugin.create() for _ in range(3))
-    plugin.succeeds("VolumeDriver.Create", {"Name": names[0], "Opts": {}})
+    plugin.call("VolumeDriver.Create", {"Name": names[0], "Opts": {}})
     folders = [plugin.files_of(name) for name in names]
     note = plugin.fill(folders[0])
     with plugin.stray_file(folders):
@@ -79,14 +80,16 @@ def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     assert [name for name in listed if name in names] == names, (
         f"wanted each of {names} once in\n{plugin.exchanges[-1]}"
     )
-    others = sorted({*listed} - {*names})
+    others = sorted({*listed} - {*plugin.made})
     assert not others, f"wanted no name but those of volumes, not {others}, in\n{plugin.exchanges[-1]}"
+    if not plugin.last_shape:
+        return
     plugin.needs_process()
     before = [plugin.succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
     plugin.stop()
     after = [plugin.ensure_running().succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
     assert after == before, f"wanted {json.dumps(before[-1])} as before the restart, got\n{plugin.exchanges[-1]}"
-    assert plugin.listed(names) == names, f"wanted {names} after the restart in\n{plugin.exchanges[-1]}"
+    assert {*names} <= {*plugin.listed(names)}, f"wanted {names} after the restart in\n{plugin.exchanges[-1]}"
     assert not note or note.exists(), f"wanted {note} to be there after the restart"
 
 
@@ -116,17 +119,21 @@ def test_3_7_path_names_the_same_folder(plugin: PluginUnderTest) -> None:
     name = plugin.create()
     mountpoint = plugin.mount(name, plugin.new_id())
     plugin.mount(plugin.create(), plugin.new_id())  # of another volume
-    answer = plugin.succeeds("VolumeDriver.Path", {"Name": name})
-    assert answer.json.get("Mountpoint") == mountpoint, f"wanted {mountpoint} in\n{answer}"
-    plugin.refuses("VolumeDriver.Path", {"Name": plugin.name()})
+    advice = "Path names the Mountpoint of Mount, and an unknown volume is an error. Today's engines do not call it."
+    answer = plugin.should_succeed("VolumeDriver.Path", {"Name": name}, advice)
+    plugin.prefers(answer.object.get("Mountpoint") == mountpoint, f"wanted {mountpoint} in\n{answer}", advice)
+    plugin.should_refuse("VolumeDriver.Path", {"Name": plugin.name()}, advice)
 
 
 def test_3_8_data_outlives_the_container(plugin: PluginUnderTest) -> None:
     """Two containers share one folder, and what they wrote is there after both have ended, for a third."""
     name, first, second = plugin.create(), plugin.new_id(), plugin.new_id()
     mountpoint = plugin.mount(name, first)
-    note = plugin.folder(mountpoint) / "note"
-    assert plugin.mount(name, second) == mountpoint, f"wanted {mountpoint} for both, got\n{plugin.exchanges[-1]}"
+    plugin.folder(mountpoint)
+    again = plugin.mount(name, second)
+    advice = "Two containers may get two mountpoints, if both show the same files."
+    plugin.prefers(again == mountpoint, f"wanted {mountpoint} for both, got\n{plugin.exchanges[-1]}", advice)
+    note = plugin.folder(again) / "note"
     plugin.unmount(name, first)
     assert note.parent.is_dir(), f"wanted {note.parent} to stay for the second container"
     note.write_text("from the second container")
@@ -146,7 +153,8 @@ def test_3_9_remove_takes_the_volume_away(plugin: PluginUnderTest) -> None:
     assert name not in plugin.list_names(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
     assert plugin.listed([]) == others, f"wanted no name but those of volumes, {others}, in\n{plugin.exchanges[-1]}"
     if plugin.may_destroy:
-        plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        advice = "Remove of an unknown volume is an error. Docker asks Get first, so that it hardly comes."
+        plugin.should_refuse("VolumeDriver.Remove", {"Name": name}, advice)
     takes_the_files_away(plugin)
 
 
@@ -192,7 +200,8 @@ def test_3_10_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
     note = plugin.fill(plugin.mount(name, first))
     plugin.mount(name, second)
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
-    plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": plugin.new_id()})  # of no container: it ends none
+    if not plugin.by_others:  # Docker unmounts no ID that it has not mounted: a plugin that counts need not see it
+        plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": plugin.new_id()})  # of no container: it ends none
     plugin.call("VolumeDriver.Path", {"Name": name})  # it looks, and is no Mount
     plugin.unmount(name, first)
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
@@ -202,6 +211,8 @@ def test_3_10_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
     assert not note or note.exists(), f"wanted {note} to stay, because Remove was refused"
     plugin.unmount(name, second)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
+    if not plugin.last_shape:
+        return
     plugin.needs_process()
     name = plugin.create()
     plugin.mount(name, first)
@@ -239,14 +250,11 @@ def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
     canary = plugin.outside() / "canary"
     canary.write_text("alive")
     for name in (*ESCAPES, str(canary.parent)):
-        plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {}})
-        plugin.refuses("VolumeDriver.Get", {"Name": name})
-        plugin.refuses("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
-        if plugin.may_destroy:
-            plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        is_refused_or_contained(plugin, name)
     assert canary.exists(), "wanted a file outside the root to be left alone"
     for endpoint in ("Get", "Path", "Mount"):
-        plugin.refuses(f"VolumeDriver.{endpoint}", {"Name": f"./{volume}", "ID": plugin.new_id()})
+        advice = "A path is no name of a volume, also where it leads to one: two names would be one volume."
+        plugin.should_refuse(f"VolumeDriver.{endpoint}", {"Name": f"./{volume}", "ID": plugin.new_id()}, advice)
     file = canary.with_name("file")
     for mount_id in (str(file), "../" * 20 + str(file)):
         plugin.call("VolumeDriver.Mount", {"Name": volume, "ID": mount_id})
@@ -277,25 +285,59 @@ def takes_usual_names(plugin: PluginUnderTest) -> None:
     )
 
 
+def is_refused_or_contained(plugin: PluginUnderTest, name: str) -> None:
+    """Want a name that is a path to be refused; of a plugin by others, to be the name of a volume like any other."""
+    if not plugin.by_others:
+        plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {}})
+        plugin.refuses("VolumeDriver.Get", {"Name": name})
+        plugin.refuses("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
+        if plugin.may_destroy:
+            plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        return
+    neighbour = Path(plugin.mount(plugin.create(), plugin.new_id())).resolve()
+    seen = neighbour.is_dir()
+    advice = "A name that is a path is refused, or never joined to one. Here some are names of volumes."
+    if plugin.should_refuse("VolumeDriver.Create", {"Name": name, "Opts": {}}, advice).ok:
+        plugin.made.append(name)
+    mount: dict[str, object] = {"Name": name, "ID": plugin.new_id()}
+    if plugin.should_refuse("VolumeDriver.Mount", mount, advice).ok:
+        told = Path(str(plugin.exchanges[-1].object.get("Mountpoint"))).resolve()
+        above = neighbour.is_relative_to(told) or told.is_relative_to(plugin.outside())
+        inside = not plugin.root or not neighbour.is_relative_to(plugin.root) or told.is_relative_to(plugin.root)
+        assert inside and not above, f"wanted a Mountpoint of its own among the volumes in\n{plugin.exchanges[-1]}"
+        plugin.call("VolumeDriver.Unmount", mount)
+    if plugin.may_destroy:
+        plugin.should_refuse("VolumeDriver.Remove", {"Name": name}, advice)
+    assert neighbour.is_dir() == seen, f"wanted {neighbour} to be left alone by\n{plugin.exchanges[-1]}"
+
+
 def test_3_13_options_are_refused_by_name(plugin: PluginUnderTest) -> None:
     """An option that the plugin does not know is an error that names it, but not its value, and makes nothing."""
     name = plugin.name()
+    advice = "An option that the plugin does not know is refused, by its name: the user may have mistyped one."
     for value in ("very-sweet", ""):
-        answer = plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {"ripeness": value}})
-        assert "ripeness" in answer.err, f"wanted the name of the option, ripeness, in\n{answer}"
-        assert "very-sweet" not in answer.err, f"wanted no value of an option, very-sweet, in\n{answer}"
+        answer = plugin.should_refuse("VolumeDriver.Create", {"Name": name, "Opts": {"ripeness": value}}, advice)
+        if answer.ok:
+            return
+        said = answer.err or answer.text
+        plugin.prefers("ripeness" in said, f"wanted the name of the option, ripeness, in\n{answer}", advice)
+        secret = "An error that shows the value of an option shows a password, too."
+        plugin.prefers("very-sweet" not in said, f"wanted no value of an option, very-sweet, in\n{answer}", secret)
         plugin.refuses("VolumeDriver.Get", {"Name": name})
 
 
 def test_3_14_capabilities_name_a_scope(plugin: PluginUnderTest) -> None:
     """Capabilities says whether a volume is known to this machine only, or to all of a cluster."""
-    answer = plugin.succeeds("VolumeDriver.Capabilities", {})
-    capabilities = answer.json.get("Capabilities")
+    advice = 'Capabilities names the Scope, "local" or "global". Docker takes anything else for local.'
+    answer = plugin.should_succeed("VolumeDriver.Capabilities", {}, advice)
+    capabilities = answer.object.get("Capabilities")
     scope = capabilities.get("Scope") if isinstance(capabilities, dict) else None
-    assert scope in ("local", "global"), f'wanted {{"Capabilities": {{"Scope": "local"}}}}, got\n{answer}'
+    wanted = f'wanted {{"Capabilities": {{"Scope": "local"}}}}, got\n{answer}'
+    plugin.prefers(scope in ("local", "global"), wanted, advice)
     plugin.create()
-    again = plugin.succeeds("VolumeDriver.Capabilities", {})
-    assert again.json == answer.json, f"wanted the same Scope as before the first volume, {scope}, got\n{again}"
+    again = plugin.should_succeed("VolumeDriver.Capabilities", {}, advice)
+    same = again.json == answer.json
+    plugin.prefers(same, f"wanted the same Scope as before the first volume, {scope}, got\n{again}", advice)
 
 
 def test_3_15_what_is_mounted_in_a_volume_stays(plugin: PluginUnderTest) -> None:
@@ -337,7 +379,7 @@ def test_3_16_one_at_a_time(plugin: PluginUnderTest) -> None:
         assert not refused, f"wanted success for all {len(names)} callers"
         missing = set(names) - set(plugin.list_names())
         assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if plugin.last_shape else 0):
             meet(plugin, pool)
 
 
@@ -354,6 +396,7 @@ def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> None:
     assert listed.ok, f"wanted 200 from List while volumes are removed, for\n{listed}"
     for removed, mounted in both:
         plugin.exchanges[:] = [mounted, removed]
+        assert mounted.status and removed.status, f"wanted an answer to Mount and to Remove, got\n{removed}"
         assert not (removed.ok and mounted.ok), f"wanted Mount or Remove refused, got success for both\n{removed}"
     for name, mount_id in mounts.items():
         plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})

@@ -29,6 +29,8 @@ class Result:
     evidence: Evidence | None = None
     diagnosis: Diagnosis | None = None
     level: str = ""
+    page: str = ""
+    """Where the step is explained: the file and the line; "" where that is not known."""
 
 
 def our_fault(error: Exception) -> str:

@@ -10,20 +10,21 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
+from unittest import SkipTest
 
 from workshop import interpreter, interrupt, repository, terminal
 from workshop.checker import export, report, steps, whole_file
 from workshop.checker.lookup import files_beside
 from workshop.checker.result import Result
-from workshop.course import course, learner, progress
+from workshop.course import course, learner, needs, progress, reading
 from workshop.plugins.errors import OurTrouble, WrongCommand
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import command_for, file_stamp
-from workshop.plugins.under_test import PluginUnderTest
+from workshop.plugins.under_test import Check, PluginUnderTest
 from workshop.repository import work
 from workshop.terminal import in_colour
 
@@ -62,6 +63,9 @@ class Options:
     conformance: bool = False
     profile: str | None = None
     allow_outside_root: bool = False
+    skip: tuple[str, ...] = ()
+    """The steps to go past; of the learner's own work those of earlier checks are added to them."""
+    no_skip: bool = False
 
     @property
     def own(self) -> bool:
@@ -86,6 +90,7 @@ def _begin(options: Options) -> int:
     """Check what was typed, and then the plugin; return 0 or 1, 3 where an error is ours. Raises Usage, OurTrouble."""
     if not __debug__:
         raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
+    options = replace(options, skip=_cut_steps(options))
     file = _plugin_file(options)
     _check_writable(options)
     _enough_files()
@@ -134,6 +139,30 @@ def _parts_of(options: Options) -> list[int]:
     return [max(progress.progress().part, 1)] if options.own else [2, 3]
 
 
+def _cut_steps(options: Options) -> tuple[str, ...]:
+    """Return the steps that the check goes past, and keep them for the learner's next one. Raises Usage."""
+    try:
+        needed = {step: needs.steps_that_need(step) for step in options.skip}
+    except course.CourseError as error:
+        raise Usage(f"{error}\nFor example:   {repository.tool()} check --skip 1.7") from None
+    if options.conformance and (options.skip or options.no_skip):
+        raise Usage("--skip names steps, and --conformance runs none: leave one of them out.")
+    if options.skip and options.no_skip:
+        raise Usage("--skip goes past steps, --no-skip checks all of them again: give one of them.")
+    now = progress.progress() if options.own else progress.Progress()
+    kept = [] if options.no_skip else now.cut
+    cut = [*kept, *(step for step in needed if step not in kept)]
+    if options.own and cut != now.cut:
+        progress.save(replace(now, cut=cut))
+    for step in [step for step in needed if step not in kept]:
+        later = [each for each in needed[step] if each not in cut]
+        if later:
+            text = f"The edits of later steps need lines of {step}: {', '.join(later)}. "
+            lines = terminal.wrap("  note      ", f"{text}To see its lines:")
+            print("\n".join([*lines, f"{'':12}{repository.tool()} diff {step} --show"]))
+    return tuple(cut)
+
+
 def _check_writable(options: Options) -> None:
     """See that the reports can be written, before the time is spent. Raises Usage."""
     for path in filter(None, (options.junit, options.json)):
@@ -152,15 +181,18 @@ def _enough_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
-def _check_once(options: Options, file: Path | None, parts: list[int]) -> int:
-    """Check the parts one after the other, and print as it goes; return 0 or 1."""
+def _check_once(options: Options, file: Path | None, parts: list[int], printed: set[str] | None = None) -> int:
+    """Check the parts one after the other, and print as it goes; return 0 or 1.
+
+    printed are the steps whose ok is on the screen already: only their number is told.
+    """
     results: list[Result] = []
     seed = random.randrange(10**6) if options.seed is None else options.seed
     with _under_test(options, file, seed, PluginUnderTest) as plugin:
         if 3 in parts:
             _begin_with_caution(plugin)
         for part in parts:
-            results += _check_part(plugin, part, options.go_on, file)
+            results += _check_part(plugin, part, options, file, set() if printed is None else printed)
             if plugin.lost or (any(result.outcome in BAD for result in results) and not options.go_on):
                 break
     interrupt.go_on()
@@ -245,18 +277,55 @@ def command_to_repeat(options: Options) -> str:
     return f"{repository.tool()} check{how}{profile}{' --allow-outside-root' if options.allow_outside_root else ''}"
 
 
-def _check_part(plugin: PluginUnderTest, part: int, go_on: bool, file: Path | None) -> list[Result]:
-    """Check one part, and print the report of each step as it comes."""
-    checks = steps.checks_of_part(part)
+def _check_part(
+    plugin: PluginUnderTest, part: int, options: Options, file: Path | None, printed: set[str]
+) -> list[Result]:
+    """Check one part, and print the report of each step as it comes, unless it is ok and has been printed."""
+    checks = _checks(part, options.skip)
+    explained = progress.progress().explained if options.own else list(checks)
+    site = reading.Site()
     print(in_colour("head", course.parts()[part - 1].heading), flush=True)
     results = []
-    for result in steps.run(plugin, checks, go_on, file):
+    for result in steps.run(plugin, checks, options.go_on, file):
         result.title = course.title(result.step) or result.title
+        result.page = reading.file_and_line(result.step)
         results.append(result)
-        print("\n".join(report.lines_of(result)), flush=True)
+        if result.outcome != "ok" or result.step not in printed:
+            print("\n".join(report.lines_of(result)), flush=True)
+        if result.outcome == "FAIL" or (result.outcome == "ok" and result.step not in {*explained, *printed}):
+            for line in reading.lines(result.step, result.outcome == "ok", site):
+                print(line, flush=True)
+        (printed.add if result.outcome == "ok" else printed.discard)(result.step)
     passed = sum(result.outcome == "ok" for result in results)
-    print(f"  {passed} of {len(checks)} steps pass.")
+    cut = sum(step in options.skip for step in checks)
+    print(f"  {passed} of {len(checks)} steps pass{f', {cut} cut' if cut else ''}.")
     return results
+
+
+def _checks(part: int, cut: Collection[str]) -> dict[str, Check]:
+    """Return the checks of a part by step. That of a step that was cut is only a reason to skip it."""
+
+    def skip(_: PluginUnderTest) -> None:
+        raise SkipTest(f"It was cut. To check all steps again:   {repository.tool()} check --no-skip")
+
+    return {step: skip if step in cut else check for step, check in steps.checks_of_part(part).items()}
+
+
+def results_of_own(part: int) -> dict[str, bool | None]:
+    """Check a part on the learner's own file, without a report, up to the first step that fails.
+
+    Return of each step that was run whether it passes, None for a skipped one. Raises OurTrouble.
+    """
+    _enough_files()
+    file = (work() / "plugin.py").resolve()
+    checks = _checks(part, progress.progress().cut)
+    with interrupt.handled(), _under_test(Options(), file, random.randrange(10**6), PluginUnderTest) as plugin:
+        return _by_step(list(steps.run(plugin, checks, False, file)))
+
+
+def _by_step(results: list[Result]) -> dict[str, bool | None]:
+    """Return of each step whether it passes, None for a skipped one."""
+    return {result.step: None if result.outcome == "skip" else result.outcome == "ok" for result in results}
 
 
 def _conclude(options: Options, parts: list[int], results: list[Result], plugin: PluginUnderTest, seed: int) -> int:
@@ -267,29 +336,42 @@ def _conclude(options: Options, parts: list[int], results: list[Result], plugin:
     _write(options.json, lambda: export.as_json(results, name))
     _print_advice(plugin)
     if options.own:
-        progress.record(parts[0], {result.step: result.outcome == "ok" for result in results})
+        progress.record(parts[0], _by_step(results), not _never_started(results))
     if any(result.outcome == "error" for result in results):
         print(OUR_ERROR)
         return 3
-    print("\n".join(_next_step(options, parts, failed, seed)))
+    if options.own and _never_started(results):
+        print(f"  Next      mend that first: a plugin has to start. Stuck?   {repository.tool()} hint")
+    else:
+        print("\n".join(_next_step(options, parts, failed, seed)))
     return 1 if failed else 0
+
+
+def _never_started(results: list[Result]) -> bool:
+    """Tell whether no step could be tried: the first one failed because the plugin did not start."""
+    first = next((result for result in results if result.outcome in BAD), None)
+    passed = any(result.outcome == "ok" for result in results)
+    return bool(first and first.step[0] != "1" and not passed and first.evidence and first.evidence.trouble)
 
 
 def _next_step(options: Options, parts: list[int], failed: list[str], seed: int) -> list[str]:
     """Return the closing lines; the last one holds the command to type."""
     if failed and options.own:
-        return [f"  Next      {repository.tool()} hint {failed[0]}"]
+        before = failed[0] in progress.progress().explained
+        note = (
+            [f"  Note      {failed[0]} has passed before. Look first at what you have changed since."] if before else []
+        )
+        return [*note, f"  Next      {repository.tool()} hint {failed[0]}"]
     if failed:
         return [f"  To repeat it with the same names:   {command_to_repeat(options)} --seed {seed}"]
     if not options.own:
         return [f"All steps pass. To see every exchange:   {repository.tool()} check --json FILE …"]
     part = parts[0]
-    lines = [
-        in_colour("head", f"\nAchievement unlocked! {UNLOCKED[part]}"),
-        f"  Compare   {repository.tool()} diff       with the end of part {part}",
-    ]
-    following = f"start {part + 1}    part {part + 1}" if part < 3 else "tour --engine    the real Docker"
-    return [*lines, f"  Go on     {repository.tool()} {following}"]
+    head = in_colour("head", f"\nAchievement unlocked! {UNLOCKED[part]}")
+    if part == 3:
+        return [head, *learner.after_last_step()]
+    compare = f"  Compare   {repository.tool()} diff       with the end of part {part}"
+    return [head, compare, f"  Go on     {repository.tool()} start {part + 1}    part {part + 1}"]
 
 
 def _write(path: str | None, text: Callable[[], str]) -> None:
@@ -311,19 +393,22 @@ def _cannot_be_written(path: str) -> Iterator[None]:
 def _watch(options: Options, file: Path | None, parts: list[int]) -> int:
     """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events.
 
+    The ok of a step is printed once, until the step has failed again.
+
     The plugin's file counts, and those that the steps make beside it. An editor may take one away for a moment.
     """
     assert file
     status = 1
+    printed: set[str] = set()
     beside = [file.with_name(name) for name in learner.names() if name != "plugin.py"]
     try:
         while True:
             before = [file_stamp(each) for each in (file, *beside)]
-            status = _check_once(options, file, parts)
+            status = _check_once(options, file, parts, printed)
             watched = " and ".join([terminal.short_path(file), *(each.name for each in beside if each.exists())])
             print(f"\nWatching {watched}: save to check again, Ctrl-C ends.\n", flush=True)
             while [file_stamp(each) for each in (file, *beside)] == before or not file.exists():
-                time.sleep(0.1)
+                time.sleep(0.02)
     except KeyboardInterrupt:
         return status
 

@@ -22,10 +22,13 @@ from workshop import interrupt
 from workshop.interrupt import deferred
 from workshop.plugins.errors import LACKING, OurTrouble
 from workshop.plugins.folders import own_folder
-from workshop.plugins.kernel import exit_status_within
+from workshop.plugins.kernel import Wait, exit_status_within, session_listens
 from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
 from workshop.protocol.discovery import Lookup
-from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, Exchange
+from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
+
+STANDSTILL = 2.0
+"""How long a learner's plugin is waited for while it stands still, in seconds."""
 
 
 class PluginUnderTest(GuardedPlugin):
@@ -46,6 +49,21 @@ class PluginUnderTest(GuardedPlugin):
         self.beside: Path | None = None
         """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
         self.lookup: Lookup | None = None
+
+    @property
+    def standstill(self) -> float | None:
+        """How long to wait, in seconds, while the plugin stands still: a learner's is known to be stuck by then."""
+        return None if self.by_others else STANDSTILL
+
+    @property
+    def first_shape(self) -> bool:
+        """Whether this is the first run of a check: what takes long, and is alike for all engines, is done once."""
+        return self.shape == SHAPES[0]
+
+    @property
+    def last_shape(self) -> bool:
+        """Whether this is the last run of a check."""
+        return self.shape == SHAPES[-1]
 
     @property
     def is_ours(self) -> bool:
@@ -72,14 +90,32 @@ class PluginUnderTest(GuardedPlugin):
     def ready_for(self, check: Check) -> PluginUnderTest:
         """Start the plugin for a check, unless that starts and stops it by itself."""
         self.before = self.socket, self.root, self.patience
+        self.silent = False
+        self.umask = -1
         return self if needs_process(check) else self.ensure_running()
+
+    def under_umask(self, umask: int) -> None:
+        """Have the plugin run as it was started by somebody with this umask: until its next start."""
+        assert self.is_ours
+        if self.process and f"Umask:\t{umask:04o}\n" in Path(f"/proc/{self.process.pid}/status").read_text():
+            return
+        if self.process and self.process.poll() is None:
+            self.kill()
+        self.shut_down().umask = umask
+        self.socket.unlink(missing_ok=True)  # that it ends when asked, and replaces a stale one, are later steps
+        self.ensure_running()
 
     def second(self) -> int | None:
         """Start the program once more, as it stands, and return its exit status; None for one that went on."""
         process = self.launch()
-        status = exit_status_within(process, self.patience)
+        wait = Wait(process.pid, self.patience, self.standstill, starting=True)
+        while (status := exit_status_within(process, Wait.EVERY)) is None and not wait.over():
+            if str(self.socket) in session_listens(process.pid):
+                break  # it has taken the place
+        waited = wait.seconds
         if status is None:
             self.end_session(process, signal.SIGKILL)
+        self.waited = waited
         return status
 
     def needs_process(self) -> None:
@@ -158,9 +194,35 @@ class PluginUnderTest(GuardedPlugin):
         Docker prints Err of a JSON object, and takes an Err under status 200 for an error too. Podman takes every 200
         for success (its pkg: libpod/plugin/volume_api.go), so that is not enough.
         """
-        answer = self.call(endpoint, body)
+        return self.is_refused(self.call(endpoint, body))
+
+    def is_refused(self, answer: Exchange) -> Exchange:
+        """Want an answer to be an error: with a status that says so, and with a sentence in Err.
+
+        The sentence is for the user. Docker takes each status that is not 200 for an error, and prints any text as it
+        is. Source: moby pkg/plugins/client.go (callWithRetry).
+        """
         assert answer.status and answer.status != 200, f"wanted an error status, not 200, for\n{answer}"
-        assert answer.err, f'wanted a JSON error, {{"Err": "a sentence"}}, for\n{answer}'
+        self.prefers(
+            bool(answer.err),
+            f'wanted a JSON error, {{"Err": "a sentence"}}, for\n{answer}',
+            'An error is {"Err": "a sentence"}. Docker prints any other text as it is.',
+        )
+        return answer
+
+    def should_succeed(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
+        """Call an endpoint and want success that Docker can do without: an error of a plugin by others is advised."""
+        answer = self.call(endpoint, body)
+        assert answer.status or not self.by_others, f"wanted an answer for\n{answer}"
+        self.prefers(answer.ok, f'wanted 200 with {{"Err": ""}} for\n{answer}', advice)
+        return self.look_over(answer)
+
+    def should_refuse(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
+        """Call an endpoint and want an error that Docker can do without: success of a plugin by others is advised."""
+        answer = self.call(endpoint, body)
+        if not (self.by_others and answer.ok):
+            return self.is_refused(answer)
+        self.advise(advice)
         return answer
 
     def prefers(self, good: bool, wanted: str, advice: str) -> bool:
@@ -192,7 +254,11 @@ class PluginUnderTest(GuardedPlugin):
     def list_names(self) -> list[str]:
         """Return the names that List tells."""
         volumes = self.succeeds("VolumeDriver.List", {}).json.get("Volumes")
-        assert isinstance(volumes, list), f'wanted {{"Volumes": […]}} in\n{self.exchanges[-1]}'
+        wanted = f'wanted {{"Volumes": […]}} in\n{self.exchanges[-1]}'
+        if volumes is None:
+            self.prefers(False, wanted, 'List of no volumes is {"Volumes": []}. Docker takes null for that, too.')
+            return []
+        assert isinstance(volumes, list), wanted
         names = [volume.get("Name") if isinstance(volume, dict) else None for volume in volumes]
         assert None not in names, f'wanted {{"Name": …}} for each volume in\n{self.exchanges[-1]}'
         return [str(name) for name in names]

@@ -14,8 +14,9 @@ simple_cause(
     "socket open to all",
     lambda e: e.step == "1.3",
     (
-        "Every user of this machine may call the plugin, and so make, read and remove volumes. Take the "
-        "rights away before anybody can connect: os.umask(0o177) around bind."
+        "Every user of this machine can call the plugin, and so make, read and remove volumes: connecting takes "
+        "the right to write to the socket. The check started the plugin with umask 0, which takes no right away. "
+        "Set os.umask(0o177) around bind, or the mode before listen: until then nobody can connect."
     ),
 )
 

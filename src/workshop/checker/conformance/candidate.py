@@ -43,6 +43,11 @@ class Candidate(PluginUnderTest):
         self.removes_in_use: bool | None = None
 
     @property
+    def standstill(self) -> None:
+        """Wait as the client does, whatever the plugin does meanwhile."""
+        return None
+
+    @property
     def client(self) -> str:
         """The client by its name."""
         return CLIENTS[self.profile]
