@@ -175,7 +175,7 @@ def page(judged: Sequence[Judged]) -> str:
             "",
             "## Which step kills",
             "",
-            "A mutant killed by `advice` passes all steps, and gets advice. One with `no end` took more than ten minutes.",
+            "`advice`: the mutant passes all steps, and gets advice. `no end`: it took more than ten minutes.",
             "",
             *kills(judged),
             "",
