@@ -379,14 +379,21 @@ def test_3_16_one_at_a_time(plugin: PluginUnderTest) -> None:
     """Eight callers at once get their answers; where Mount and Remove meet, one of the two is refused."""
     names = [plugin.name() for _ in range(16)]
     with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda name: plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {}}), names)
-        refused = [answer for answer in answers if not answer.ok]
-        plugin.exchanges[:] = refused[:1]  # one of them is enough to read
-        assert not refused, f"wanted success for all {len(names)} callers"
+        all_succeed(plugin, pool, "Create", [{"Name": name, "Opts": {}} for name in names])
         missing = set(names) - set(plugin.list_names())
         assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
         for _ in range(ROUNDS if plugin.last_shape else 0):
             meet(plugin, pool)
+
+
+def all_succeed(
+    plugin: PluginUnderTest, pool: ThreadPoolExecutor, endpoint: str, bodies: list[dict[str, object]]
+) -> None:
+    """Make these calls of an endpoint at once, and want success for each."""
+    answers = pool.map(lambda body: plugin.call(f"VolumeDriver.{endpoint}", body), bodies)
+    refused = [answer for answer in answers if not answer.ok]
+    plugin.exchanges[:] = refused[:1]  # one of them is enough to read
+    assert not refused, f"wanted success for all {len(bodies)} callers"
 
 
 def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> None:
@@ -406,4 +413,6 @@ def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> None:
         assert not (removed.ok and mounted.ok), f"wanted Mount or Remove refused, got success for both\n{removed}"
     for name, mount_id in mounts.items():
         plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
+    stayed = [name for name, (removed, _) in zip(mounts, both, strict=True) if not removed.ok]
+    all_succeed(plugin, pool, "Remove", [{"Name": name} for name in stayed])
     plugin.exchanges.clear()

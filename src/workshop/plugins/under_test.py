@@ -209,7 +209,7 @@ class PluginUnderTest(GuardedPlugin):
         """Return an answer, after a look at what works, and could be better."""
         told = answer.headers.get("content-type", "")
         once = "The Content-Type of a plugin's answers is"
-        if MEDIA_TYPE not in told and not any(each.startswith(once) for each in self.advice):
+        if told.partition(";")[0].strip() != MEDIA_TYPE and not any(each.startswith(once) for each in self.advice):
             yours = f"yours is {told}" if told else "yours have none"
             self.advise(f"{once} {MEDIA_TYPE}, and {yours}. Docker does not look at it.")
         return answer
