@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
-    import pytest
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
@@ -13,6 +14,7 @@ TOGETHER = ("tests/engine/", "tests/browser/", "tests/test_mistakes.py")
 """They share a Docker Engine and its images; a Chromium and the built site; the reports of all mistakes."""
 
 
+@pytest.hookimpl(optionalhook=True)  # the steps run without pytest-xdist, too
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     from xdist.scheduler import LoadScopeScheduling
 

@@ -63,7 +63,12 @@ PATH = '    name = asked("Name")\n    with existing(name):\n        return {"Mou
 MOUNTED = '.touch()\n        return {"Mountpoint": mountpoint(name), '
 DROPPED = "                record.unlink()\n                break\n"
 RENAME = "        gone = volume.rename("
+DELETED = "    shutil.rmtree(gone)\n"
 START = "    VOLUMES.mkdir(0o700"
+MADE = '    (VOLUMES / name / "mounts").mkdir(parents=True, exist_ok=True)\n    (VOLUMES / name / "data").mkdir(exist_ok=True)\n'
+FOUND = 'for data in VOLUMES.glob("*/data")'
+DATA_FOLDER = '    return str(VOLUMES / name / "data")'
+INSIDE = 'any(point.startswith(f"{folder}/") for point in points)'
 
 MUTANTS = [
     Mutant("ends at once", "1.1", SERVE, "    serve", "ended at the start"),
@@ -87,11 +92,30 @@ MUTANTS = [
     Mutant("a socket in another place", "1.1", PLACE, 'os.environ["DDD_ROOT"] + "/ddd.sock"'),
     Mutant("unix:// forgotten", "1.1", SERVE, "    app.run(host=SOCKET)", "a path taken for a host"),
     Mutant("does not listen", "1.1", SERVE, "    signal.pause()", case="socket.there"),
+    Mutant("never takes a call", "1.1", "    server.serve_forever()", "    signal.pause()", "hangs"),
     Mutant("greets GET only", "1.2", 'methods=["GET", "POST"]', 'methods=["GET"]', "greets one method only"),
     Mutant("greets POST only", "1.2", 'methods=["GET", "POST"]', 'methods=["POST"]', "greets one method only"),
     Mutant("greets elsewhere", "1.2", '@app.route("/", ', '@app.route("/hello", ', "nothing at /"),
+    Mutant("an empty greeting", "1.2", '"Hello! I am ddd, a Docker plugin.\\n"', '"\\n"'),
     Mutant("socket open to all", "1.3", "os.umask(0o177)", "os.umask(0)", case="socket.closed-to-others"),
+    Mutant("others may write to the socket", "1.3", "os.umask(0o177)", "os.umask(0o175)", "socket open to all"),
+    Mutant("socket for all to read and write", "1.3", "os.umask(0o177)", "os.umask(0o111)", "socket open to all"),
+    Mutant(
+        "socket for others to write",
+        "1.3",
+        "    listener.listen()",
+        "    os.chmod(path, 0o602)\n    listener.listen()",
+        "socket open to all",
+    ),
+    Mutant(
+        "umask of whoever starts it",
+        "1.3",
+        "    umask = os.umask(0o177)",
+        "    umask = os.umask(0); os.umask(umask)",
+        "socket open to all",
+    ),
     Mutant("one caller at a time", "1.4", "threaded=True", "threaded=False", case="http.silent-caller"),
+    Mutant("two callers at a time", "1.4", "threaded=True", "processes=2", "one caller at a time"),
     Mutant(
         "deaf to SIGTERM",
         "1.5",
@@ -116,6 +140,13 @@ MUTANTS = [
         "            os.unlink(path)",
         "            os.unlink(path + 1)",
         "crash at the start",
+    ),
+    Mutant(
+        "silent after a stale socket",
+        "1.6",
+        "            os.unlink(path)",
+        "            os.unlink(path)\n            app.before_request(signal.pause)",
+        "hangs",
     ),
     Mutant(
         "takes a living socket",
@@ -143,6 +174,16 @@ MUTANTS = [
         "a traceback instead of a sentence",
     ),
     Mutant(
+        "second without a sentence", "1.7", LISTENS, f"            sys.exit(1)\n{LISTENS}", "ends without a sentence"
+    ),
+    Mutant(
+        "second stops the first",
+        "1.7",
+        LISTENS,
+        '            os.kill(int.from_bytes(caller.getsockopt(1, 17, 4), "little"), signal.SIGSTOP)\n' + LISTENS,
+        "hangs",
+    ),
+    Mutant(
         "replaces any file",
         "1.8",
         NO_SOCKET,
@@ -153,6 +194,10 @@ MUTANTS = [
     Mutant(
         "ends with 0 at a file", "1.8", NO_SOCKET, f"        sys.exit()\n{NO_SOCKET}", "gives way with the wrong status"
     ),
+    Mutant(
+        "changes the mode of a file", "1.8", NO_SOCKET, f"        os.chmod(path, 0o600)\n{NO_SOCKET}", "replaces a file"
+    ),
+    Mutant("no sentence at a file", "1.8", NO_SOCKET, f"        sys.exit(1)\n{NO_SOCKET}", "ends without a sentence"),
     Mutant(
         "wrong case of the subsystem",
         "2.1",
@@ -203,6 +248,14 @@ MUTANTS = [
     Mutant("Err misspelt", "2.2", '{"Err": reason}', '{"Error": reason}'),
     Mutant("Err null", "2.2", '{"Err": reason}', '{"Err": None}'),
     Mutant("Err missing", "2.2", '{"Err": reason}', "{}"),
+    Mutant("HTML in Err", "2.2", '{"Err": reason}', '{"Err": error.get_description()}', "no sentence in Err"),
+    Mutant(
+        "a traceback in Err",
+        "2.2",
+        '{"Err": reason}',
+        '{"Err": f"Traceback (most recent call last):\\n{error!r}"}',
+        "no sentence in Err",
+    ),
     Mutant("success with an Err", "3.1", CREATED, CREATED.replace('""', '"ok"')),
     Mutant("Err is no text", "3.1", CREATED, CREATED.replace('""', "0"), case="answers.err"),
     Mutant(
@@ -228,6 +281,22 @@ MUTANTS = [
         '    abort(400, "This plugin makes volumes on Sundays only.")\n    if options:\n',
     ),
     Mutant("get_json without force", "3.1", "    body = request.get_json(force=True)", "    body = request.get_json()"),
+    Mutant("Create makes nothing", "3.1", MADE, ""),
+    Mutant("one folder for every name", "3.1", MADE, MADE.replace("/ name /", '/ "all" /'), "Create makes nothing"),
+    Mutant(
+        "volumes in a dict",
+        "3.1",
+        START,
+        """    known = {}
+    app.view_functions["create"] = lambda: known.setdefault(asked("Name"), {"Err": ""})
+    app.view_functions["get"] = lambda: (
+        {"Volume": {"Name": asked("Name")}} if asked("Name") in known else abort(404, "There is no such volume.")
+    )
+    app.view_functions["list_volumes"] = lambda: {"Volumes": [{"Name": name} for name in known]}
+"""
+        + START,
+        "Create makes nothing",
+    ),
     Mutant("no Get", "3.2", '@app.post("/VolumeDriver.Get")', '@app.post("/VolumeDriver.Gte")', "no such route"),
     Mutant(
         "Name not returned",
@@ -246,6 +315,20 @@ MUTANTS = [
         case="get.created-at",
     ),
     Mutant(
+        "CreatedAt with a blank",
+        "3.2",
+        'volume = {"Name": name, ',
+        'volume = {"CreatedAt": "2026-11-23 12:00:00+00:00", "Name": name, ',
+        "CreatedAt in a wrong format",
+    ),
+    Mutant(
+        "Status is a text",
+        "3.2",
+        'volume = {"Name": name, ',
+        'volume = {"Status": "ready", "Name": name, ',
+        "Status is no object",
+    ),
+    Mutant(
         "Get knows only mounted volumes",
         "3.2",
         KNOWN,
@@ -257,12 +340,45 @@ MUTANTS = [
     Mutant("no Volume in Get", "3.2", 'return {"Volume": volume, "Err": ""}', 'return volume | {"Err": ""}'),
     Mutant("Get knows everything", "3.3", KNOWN, "    if name:\n        volume = ", case="get.unknown"),
     Mutant(
+        "Get makes what it does not know",
+        "3.3",
+        KNOWN,
+        """    known = (VOLUMES / name / "data").exists()
+    (VOLUMES / name / "data").mkdir(parents=True, exist_ok=True)
+    if not known:
+        abort(404, f"There is no volume {name}.")
+"""
+        + KNOWN,
+        "Get knows everything",
+    ),
+    Mutant(
+        "Get knows what begins so",
+        "3.3",
+        KNOWN,
+        KNOWN.replace("existing(name)", "existing(next((each.name for each in VOLUMES.glob(f'{name}*')), name))"),
+        "one volume under two names",
+    ),
+    Mutant(
+        "capitals are small letters",
+        "3.3",
+        "    return value\n",
+        "    return value.lower()\n",
+        "one volume under two names",
+    ),
+    Mutant(
         "Create again is an error",
         "3.4",
         '"data").mkdir(exist_ok=True)',
         '"data").mkdir()',
         "Create again refused",
         case="create.again-succeeds",
+    ),
+    Mutant(
+        "Create again empties the volume",
+        "3.4",
+        CREATED,
+        '"data").mkdir(exist_ok=True)\n    shutil.rmtree(VOLUMES / name / "data")\n'
+        '    (VOLUMES / name / "data").mkdir()\n    return {"Err": ""}',
     ),
     Mutant(
         "List forgets",
@@ -289,6 +405,42 @@ MUTANTS = [
         f"    shutil.rmtree(VOLUMES, ignore_errors=True)\n{START}",
         "volumes lost by a restart",
         case="restart.keeps-volumes",
+    ),
+    Mutant(
+        "List names the folder aside",
+        "3.5",
+        FOUND,
+        'for data in [*VOLUMES.glob("*/data"), ASIDE / "data"]',
+        "no List of nothing",
+    ),
+    Mutant(
+        "List looks into the volumes", "3.5", FOUND, 'for data in VOLUMES.rglob("data")', "List names what is no volume"
+    ),
+    Mutant(
+        "List names every file",
+        "3.5",
+        FOUND,
+        'for data in (each / "data" for each in VOLUMES.iterdir())',
+        "List names what is no volume",
+    ),
+    Mutant(
+        "List forgets at a restart",
+        "3.5",
+        START,
+        """    old, listed = os.listdir(VOLUMES) if VOLUMES.exists() else [], app.view_functions["list_volumes"]
+    app.view_functions["list_volumes"] = lambda: {
+        "Volumes": [each for each in listed()["Volumes"] if each["Name"] not in old]
+    }
+"""
+        + START,
+        "volumes lost by a restart",
+    ),
+    Mutant(
+        "empties its volumes at the start",
+        "3.5",
+        START,
+        f'    for data in VOLUMES.glob("*/data"):\n        shutil.rmtree(data)\n        data.mkdir()\n{START}',
+        "files lost by a restart",
     ),
     Mutant("no Mount", "3.6", '"/VolumeDriver.Mount"', '"/VolumeDriver.mount"', "no such route"),
     Mutant(
@@ -322,6 +474,22 @@ MUTANTS = [
         "    with LOCK, existing(name) as volume:\n        record = ",
         "says yes to the unknown",
     ),
+    Mutant("one folder for all volumes", "3.6", DATA_FOLDER, "    return str(VOLUMES)"),
+    Mutant(
+        "Get names another folder",
+        "3.6",
+        'volume = {"Name": name, "Mountpoint": mountpoint(name)}',
+        'volume = {"Name": name, "Mountpoint": str(VOLUMES / name)}',
+        "another folder than Mount's",
+    ),
+    Mutant(
+        "List names another folder",
+        "3.6",
+        '"Mountpoint": str(data)}',
+        '"Mountpoint": str(data.parent)}',
+        "another folder than Mount's",
+    ),
+    Mutant("a folder closed to others", "3.6", CREATED, CREATED.replace("exist_ok", "mode=0o700, exist_ok")),
     Mutant("no Path", "3.7", '"/VolumeDriver.Path"', '"/Volumedriver.Path"', "no such route"),
     Mutant(
         "Path is elsewhere",
@@ -338,6 +506,17 @@ MUTANTS = [
         PATH.replace("with existing(name)", "if name"),
         "says yes to the unknown",
         case="path.of-unknown",
+    ),
+    Mutant(
+        "Path names the last Mount's folder",
+        "3.7",
+        START,
+        """    names, mount_it, path_it = [], mount, path
+    app.view_functions["mount"] = lambda: names.append(asked("Name")) or mount_it()
+    app.view_functions["path"] = lambda: path_it() and {"Mountpoint": mountpoint(names[-1])}
+"""
+        + START,
+        "Path is not Mount's folder",
     ),
     Mutant("no Unmount", "3.8", '"/VolumeDriver.Unmount"', '"/VolumeDriver.UnMount"', "no such route"),
     Mutant("Unmount refused", "3.8", DROPPED, f'{DROPPED}    abort(400, "It stays mounted.")\n', "refused"),
@@ -358,6 +537,13 @@ MUTANTS = [
         case="unmount.keeps-an-empty-folder",
     ),
     Mutant(
+        "Unmount empties the files",
+        "3.8",
+        DROPPED,
+        f'{DROPPED}        [each.write_text("") for each in (volume / "data").iterdir() if each.is_file()]\n',
+        "files lost at Unmount",
+    ),
+    Mutant(
         "another folder for another container",
         "3.8",
         MOUNTED,
@@ -366,6 +552,13 @@ MUTANTS = [
         case="mount.shared",
     ),
     Mutant("no Remove", "3.9", '"/VolumeDriver.Remove"', '"/VolumeDriver.Remov"', "no such route"),
+    Mutant(
+        "keeps it under another name",
+        "3.9",
+        f"{RENAME}ASIDE / secrets.token_hex(16))\n    shutil.rmtree(gone)\n",
+        '        volume.rename(VOLUMES / f"{name}.old")\n',
+        "List names what is no volume",
+    ),
     Mutant("Remove refused", "3.9", RENAME, f'        abort(400, "I like it too much.")\n{RENAME}', "refused"),
     Mutant(
         "Remove does nothing",
@@ -383,6 +576,43 @@ MUTANTS = [
         "says yes to the unknown",
     ),
     Mutant(
+        "removes empty volumes only",
+        "3.9",
+        DELETED,
+        '    (gone / "mounts").rmdir()\n    (gone / "data").rmdir()\n    gone.rmdir()\n',
+        "exception in a handler",
+    ),
+    Mutant(
+        "removes no folder in a volume",
+        "3.9",
+        DELETED,
+        '    [file.unlink() for file in (gone / "data").iterdir()]\n' + DELETED,
+        "exception in a handler",
+    ),
+    Mutant("gives no space back", "3.9", DELETED, ""),
+    Mutant(
+        "removes all that begins so",
+        "3.9",
+        RENAME,
+        '        [shutil.rmtree(other) for other in VOLUMES.glob(f"{name}?*")]\n' + RENAME,
+        "Remove takes a neighbour",
+    ),
+    Mutant(
+        "old files in a new volume",
+        "3.9",
+        CREATED,
+        """"data").exists() or (ROOT / "files" / name).mkdir(parents=True, exist_ok=True)
+    if not (VOLUMES / name / "data").exists():
+        (VOLUMES / name / "data").symlink_to(ROOT / "files" / name)
+    return {"Err": ""}""",
+    ),
+    Mutant(
+        "Remove follows links",
+        "3.9",
+        DELETED,
+        '    os.system(f"find -L {gone} -delete")\n',
+    ),
+    Mutant(
         "Remove takes what is in use",
         "3.10",
         '        if any((volume / "mounts").iterdir()):\n',
@@ -390,7 +620,32 @@ MUTANTS = [
         "removes what is in use",
         case="remove.in-use",
     ),
-    Mutant("never lets go", "3.10", DROPPED, DROPPED.replace("record.unlink()", "pass"), case="unmount.lets-go"),
+    Mutant(
+        "empties what it refuses to remove",
+        "3.10",
+        '        if any((volume / "mounts").iterdir()):\n',
+        '        shutil.rmtree(volume / "data")\n        (volume / "data").mkdir()\n'
+        '        if any((volume / "mounts").iterdir()):\n',
+        "files lost at a refused Remove",
+    ),
+    Mutant(
+        "Unmount lets go of every volume",
+        "3.10",
+        '        for record in (volume / "mounts").iterdir():\n            if record.stem == mount_id:\n' + DROPPED,
+        '        for each in VOLUMES.iterdir():\n            for record in [*each.glob(f"mounts/{mount_id}.*")][:1]:\n'
+        "                record.unlink()\n",
+        "removes what is in use",
+    ),
+    Mutant(
+        "Path counts as a Mount",
+        "3.10",
+        PATH,
+        PATH.replace(
+            "with existing(name):", 'with existing(name) as volume:\n        (volume / "mounts" / "path").touch()'
+        ),
+        "never lets go",
+    ),
+    Mutant("never lets go", "3.9", DROPPED, DROPPED.replace("record.unlink()", "pass"), case="unmount.lets-go"),
     Mutant(
         "any Unmount will do",
         "3.10",
@@ -428,6 +683,26 @@ MUTANTS = [
         case="unmount.docker-cp",
     ),
     Mutant(
+        "lets go of all when it is stopped",
+        "3.11",
+        START,
+        f'    atexit.register(lambda: [each.unlink() for each in VOLUMES.glob("*/mounts/*")])\n{START}',
+        "mounts lost by a restart",
+    ),
+    Mutant(
+        "a set of IDs after a restart",
+        "3.11",
+        START,
+        """    seen = set()
+    for record in VOLUMES.glob("*/mounts/*"):
+        if record.stem in seen:
+            record.unlink()
+        seen.add(record.stem)
+"""
+        + START,
+        "mounts lost by a restart",
+    ),
+    Mutant(
         "the same ID twice refused",
         "3.11",
         '        record = f"',
@@ -457,16 +732,88 @@ MUTANTS = [
         'def create():\n    if not request.get_data():\n        return {"Err": ""}\n    name = asked("Name")\n',
         case="create.without-body",
     ),
+    Mutant(
+        "small letters only",
+        "3.12",
+        "[a-zA-Z0-9][a-zA-Z0-9_.-]{0,199}",
+        "[a-z0-9][a-z0-9-]{0,199}",
+        "a usual name refused",
+    ),
+    Mutant("no short names", "3.12", "_.-]{0,199}", "_.-]{2,199}", "a usual name refused"),
+    Mutant("_ is -", "3.12", "    return value\n", '    return value.replace("_", "-")\n', "one volume for two names"),
+    Mutant(
+        "Get takes a path",
+        "3.12",
+        'def get():\n    name = asked("Name")\n',
+        'def get():\n    name = request.get_json(force=True)["Name"].replace("\\0", "/")\n',
+        "a name that leaves the root",
+    ),
+    Mutant(
+        "Path takes a path",
+        "3.12",
+        'def path():\n    name = asked("Name")\n',
+        'def path():\n    name = request.get_json(force=True)["Name"]\n',
+        "a name that leaves the root",
+    ),
+    Mutant(
+        "Unmount deletes what an ID names",
+        "3.12",
+        'def unmount():\n    name, mount_id = asked("Name"), asked("ID")\n',
+        'def unmount():\n    name, mount_id = asked("Name"), request.get_json(force=True).get("ID", "")\n'
+        '    if "/" in mount_id:\n        (VOLUMES / name / "mounts" / mount_id).unlink(missing_ok=True)\n',
+        "an ID that leaves the root",
+    ),
     Mutant("takes any option", "3.13", "    if options:\n", "    if False:\n"),
     Mutant("does not name the option", "3.13", "leave out {named}.", "leave them out."),
+    Mutant(
+        "tells the value of an option",
+        "3.13",
+        '", ".join(options)',
+        '", ".join(f"{key}={options[key]}" for key in options)',
+    ),
+    Mutant(
+        "takes an option without a value",
+        "3.13",
+        "    if options:\n",
+        "    if options and any(options.values()):\n",
+        "takes any option",
+    ),
     Mutant("unknown scope", "3.14", '"Scope": "local"', '"Scope": "machine"', case="capabilities.scope"),
+    Mutant(
+        "a scope without Capabilities",
+        "3.14",
+        '{"Capabilities": {"Scope": "local"}}',
+        '{"Scope": "local"}',
+        "unknown scope",
+    ),
+    Mutant(
+        "a scope that changes",
+        "3.14",
+        '"Scope": "local"',
+        '"Scope": "global" if any(VOLUMES.iterdir()) else "local"',
+    ),
     Mutant("deletes what is mounted inside", "3.15", "        if mounted_inside(volume):\n", "        if False:\n"),
+    Mutant(
+        "looks at the first level only",
+        "3.15",
+        INSIDE,
+        'any(os.path.dirname(point) == f"{folder}/data" for point in points)',
+        "deletes what is mounted inside",
+    ),
+    Mutant("a neighbour's mount counts", "3.15", INSIDE, INSIDE.replace("}/", "}")),
     Mutant(
         "Mount without the lock",
         "3.16",
         "    with LOCK, existing(name) as volume:\n        record = ",
         "    with existing(name) as volume:\n        record = ",
         "Mount and Remove in each other's way",
+    ),
+    Mutant(
+        "List looks twice",
+        "3.16",
+        LISTED,
+        f'    threading.Event().wait(0.005)\n    [os.stat(each["Mountpoint"]) for each in volumes]\n{LISTED}',
+        "exception in a handler",
     ),
     Mutant(
         "busy with another",

@@ -179,3 +179,259 @@ MISCOUNTED = perl(CHUNKS.replace("WRONG", "7"))
 SHORT = perl(
     """print $caller "HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\n" . '{"Implements": ["VolumeDriver"]}'; next;"""
 )
+
+# A plugin with the manners of docker/go-plugins-helpers, on which most plugins in Go are built: null for no volumes,
+# text for a call that it cannot read or does not have, its socket taken from whoever has it, and left at the end. Like
+# many of them it takes any name and any option, and counts mounts.
+HELPERS_IN_PYTHON = """
+import http.server, json, os, shutil, signal, socketserver, threading, uuid
+root, lock = os.environ["DDD_ROOT"], threading.Lock()
+class Refused(Exception):
+    pass
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+    def address_string(self):
+        return "somebody"
+    def do_GET(self):
+        self.answer(404, "404 page not found\\n", "text/plain; charset=utf-8")
+    def do_POST(self):
+        data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/Plugin.Activate":
+            return self.answer(200, json.dumps({"Implements": ["VolumeDriver"]}))
+        subsystem, _, method = self.path.partition(".")
+        if subsystem != "/VolumeDriver" or method not in CALLS:
+            return self.do_GET()
+        try:
+            asked = (json.loads(data) or {}) if method not in ("List", "Capabilities") else {}
+            assert isinstance(asked, dict) and isinstance(asked.get("Name", ""), str), "json: cannot unmarshal"
+        except (ValueError, AssertionError) as error:
+            return self.answer(400, (str(error) if data else "EOF") + "\\n", "text/plain; charset=utf-8")
+        try:
+            with lock:
+                self.answer(200, json.dumps(CALLS[method](asked)))
+        except Refused as error:
+            self.answer(500, json.dumps({"Err": str(error)}))
+    def answer(self, status, text, kind="application/vnd.docker.plugins.v1.1+json"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+def folder(name):
+    return os.path.join(root, name.encode().hex())
+def known(asked):
+    there = folder(asked.get("Name", ""))
+    if not asked.get("Name") or not os.path.isdir(there):
+        raise Refused("volume not found")
+    return there
+def create(asked):
+    if not asked.get("Name"):
+        raise Refused("volume name is required")
+    for part in ("data", "mounts"):
+        os.makedirs(os.path.join(folder(asked["Name"]), part), exist_ok=True)
+    return {}
+def told(name):
+    return {"Name": name, "Mountpoint": os.path.join(folder(name), "data")}
+def get(asked):
+    known(asked)
+    return {"Volume": told(asked["Name"])}
+def names():
+    return [bytes.fromhex(each).decode() for each in os.listdir(root)] if os.path.isdir(root) else []
+def listed(asked):
+    return {"Volumes": [told(name) for name in names()] or None}
+def path(asked):
+    return {"Mountpoint": os.path.join(known(asked), "data")}
+def mount(asked):
+    open(os.path.join(known(asked), "mounts", uuid.uuid4().hex), "w").close()
+    return path(asked)
+def unmount(asked):
+    mounts = os.path.join(known(asked), "mounts")
+    for each in os.listdir(mounts)[:1]:
+        os.unlink(os.path.join(mounts, each))
+    return {}
+def remove(asked):
+    there = known(asked)
+    if os.listdir(os.path.join(there, "mounts")) or f" {there}/" in open("/proc/self/mountinfo").read():
+        raise Refused("volume is in use")
+    shutil.rmtree(there)
+    return {}
+CALLS = {"Create": create, "Get": get, "List": listed, "Path": path, "Mount": mount, "Unmount": unmount,
+         "Remove": remove, "Capabilities": lambda asked: {"Capabilities": {"Scope": "local"}}}
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads, request_queue_size = True, 64
+if os.path.lexists(os.environ["DDD_SOCKET"]):
+    os.unlink(os.environ["DDD_SOCKET"])
+os.umask(0o117)
+server = Server(os.environ["DDD_SOCKET"], Handler)
+os.umask(0o022)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+server.serve_forever()
+"""
+
+# The same in Go, with the standard library alone.
+HELPERS_IN_GO = r"""
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+type call struct {
+	Name, ID string
+	Opts     map[string]string
+}
+type volume struct {
+	Name, Mountpoint string
+	Status           map[string]interface{} `json:",omitempty"`
+}
+type mountpoint struct{ Mountpoint string }
+
+var (
+	root = os.Getenv("DDD_ROOT")
+	lock sync.Mutex
+)
+
+func folder(name string) string { return filepath.Join(root, hex.EncodeToString([]byte(name))) }
+
+func known(asked call) (string, error) {
+	there := folder(asked.Name)
+	if _, err := os.Stat(there); asked.Name == "" || err != nil {
+		return "", errors.New("volume not found")
+	}
+	return there, nil
+}
+
+func told(name string) volume {
+	return volume{Name: name, Mountpoint: filepath.Join(folder(name), "data")}
+}
+
+func create(asked call) (interface{}, error) {
+	if asked.Name == "" {
+		return nil, errors.New("volume name is required")
+	}
+	if err := os.MkdirAll(filepath.Join(folder(asked.Name), "mounts"), 0o755); err != nil {
+		return nil, err
+	}
+	return struct{}{}, os.MkdirAll(filepath.Join(folder(asked.Name), "data"), 0o755)
+}
+
+func get(asked call) (interface{}, error) {
+	_, err := known(asked)
+	return map[string]volume{"Volume": told(asked.Name)}, err
+}
+
+func list(call) (interface{}, error) {
+	var found []volume
+	entries, _ := os.ReadDir(root)
+	for _, entry := range entries {
+		name, _ := hex.DecodeString(entry.Name())
+		found = append(found, told(string(name)))
+	}
+	return map[string][]volume{"Volumes": found}, nil
+}
+
+func path(asked call) (interface{}, error) {
+	there, err := known(asked)
+	return mountpoint{filepath.Join(there, "data")}, err
+}
+
+func mount(asked call) (interface{}, error) {
+	there, err := known(asked)
+	if err != nil {
+		return nil, err
+	}
+	record := make([]byte, 16)
+	rand.Read(record)
+	if err := os.WriteFile(filepath.Join(there, "mounts", hex.EncodeToString(record)), nil, 0o600); err != nil {
+		return nil, err
+	}
+	return path(asked)
+}
+
+func unmount(asked call) (interface{}, error) {
+	there, err := known(asked)
+	if records, _ := os.ReadDir(filepath.Join(there, "mounts")); err == nil && len(records) > 0 {
+		err = os.Remove(filepath.Join(there, "mounts", records[0].Name()))
+	}
+	return struct{}{}, err
+}
+
+func remove(asked call) (interface{}, error) {
+	there, err := known(asked)
+	if err != nil {
+		return nil, err
+	}
+	records, _ := os.ReadDir(filepath.Join(there, "mounts"))
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	if len(records) > 0 || strings.Contains(string(mounts), " "+there+"/") {
+		return nil, errors.New("volume is in use")
+	}
+	return struct{}{}, os.RemoveAll(there)
+}
+
+func capabilities(call) (interface{}, error) {
+	return map[string]map[string]string{"Capabilities": {"Scope": "local"}}, nil
+}
+
+func answer(w http.ResponseWriter, status int, body interface{}) {
+	w.Header().Set("Content-Type", "application/vnd.docker.plugins.v1.1+json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}
+
+func serve(method string, reads bool, handle func(call) (interface{}, error)) {
+	http.HandleFunc("/VolumeDriver."+method, func(w http.ResponseWriter, r *http.Request) {
+		var asked call
+		if reads {
+			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+		}
+		lock.Lock()
+		defer lock.Unlock()
+		body, err := handle(asked)
+		if err != nil {
+			answer(w, 500, map[string]string{"Err": err.Error()})
+			return
+		}
+		answer(w, 200, body)
+	})
+}
+
+func main() {
+	http.HandleFunc("/Plugin.Activate", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, 200, map[string][]string{"Implements": {"VolumeDriver"}})
+	})
+	serve("Capabilities", false, capabilities)
+	serve("List", false, list)
+	serve("Create", true, create)
+	serve("Get", true, get)
+	serve("Path", true, path)
+	serve("Mount", true, mount)
+	serve("Unmount", true, unmount)
+	serve("Remove", true, remove)
+	os.Remove(os.Getenv("DDD_SOCKET"))
+	syscall.Umask(0o117)
+	listener, err := net.Listen("unix", os.Getenv("DDD_SOCKET"))
+	syscall.Umask(0o022)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("listening on", os.Getenv("DDD_SOCKET"))
+	http.Serve(listener, nil)
+}
+"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,11 +55,31 @@ def test_a_long_part_has_a_break_inside(slides: Path) -> None:
 def test_what_is_to_be_cut_first_stands_at_the_end(slides: Path) -> None:
     path = slides / "part2.md"
     path.write_text(path.read_text().replace("!MINUTES 20\n## part2 2", "!MINUTES 20\n!CUT\n## `part2` 2"))
-    assert agenda.lines(0)[-3:] == [
+    assert agenda.lines(0)[-5:] == [
         "Short of time? Cut these first: that gives back up to 20 minutes, and the day ends at 3:30.",
         "",
         " 20 min  1.2 part2 2, in part2",
+        "",
+        "Everybody then goes past these steps, from now on:   ./workshop check --skip 1.2",
     ]
+
+
+def test_slides_without_a_step_are_cut_without_a_command(slides: Path) -> None:
+    path = slides / "end.md"
+    path.write_text(path.read_text().replace("!STEP 1.2 end\n!MINUTES 20", "!MINUTES 20\n!CUT"))
+    assert agenda.lines(0)[-1] == " 20 min  end 2, in end"
+
+
+def test_the_command_names_the_steps_that_the_slides_cut(tmp_path: Path) -> None:
+    cut = [slide.step for path in course.files() for slide in course.slides(path) if slide.cut and slide.step]
+    said = workshop("agenda").stdout.rstrip().splitlines()[-1].partition("./workshop ")[2]
+    assert said == " ".join(["check", *(f"--skip {step}" for step in cut)]) and cut
+    (tmp_path / "plugin.py").write_text(str(course.part(1).after["plugin.py"]))
+    environment = os.environ | {"WORKSHOP_WORK": str(tmp_path)}
+    command = [sys.executable, "-m", "workshop", *said.split()]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / ".progress.json").read_text())["cut"] == cut
 
 
 def test_nothing_is_lost() -> None:

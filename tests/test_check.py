@@ -14,20 +14,21 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from files import free_port
 from mutants import MUTANTS
-from steps import STEPS
+from steps import PART_FILES, STEPS, first_failure
 
 from workshop.checker import report
 from workshop.checker.result import Result
 from workshop.checker.steps import run_step
 from workshop.course import course
-from workshop.course.check import Options, command_to_repeat
+from workshop.course.options import Options, command_to_repeat
 from workshop.plugins.folders import own_folder, private_folder
 from workshop.plugins.kernel import listening_sockets, session_processes
-from workshop.plugins.process import Plugin
+from workshop.plugins.process import Plugin, command_for
 from workshop.plugins.safety import FRUIT
 from workshop.plugins.under_test import PluginUnderTest
 
@@ -103,9 +104,104 @@ def test_progress_is_kept_for_the_next_command(work: Path) -> None:
     assert "5 of  5 done" in said, said
 
 
+def progress_of(work: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((work / ".progress.json").read_text())
+    return found
+
+
+def test_a_step_that_was_cut_is_gone_past_now_and_later(work: Path) -> None:
+    shutil.copy(course_file(work, "1.6", "before"), work / "plugin.py")
+    assert "FAIL  1.6" in check("1", work=work).stdout
+    done = check("1", "--skip", "1.6", "--skip", "1.7", work=work)
+    assert done.returncode == 1 and "FAIL  1.8" in done.stdout, done.stdout
+    assert done.stdout.startswith("  note      The edits of later steps need lines of 1.6: 1.8. To see its lines:\n")
+    again = check("1", "--skip", "1.8", work=work)
+    assert again.returncode == 0, again.stdout
+    assert "note" not in again.stdout and again.stdout.count("  skip  1.") == 3
+    assert "5 of 8 steps pass, 3 cut." in again.stdout
+    assert "Achievement unlocked!" in again.stdout
+    assert progress_of(work)["cut"] == ["1.6", "1.7", "1.8"] and progress_of(work)["skipped"] == []
+    assert "FAIL  1.6" in check("1", "--no-skip", work=work).stdout and progress_of(work)["cut"] == []
+
+
+def course_file(work: Path, step: str, when: str) -> Path:
+    """Return a file with the course's plugin.py before or after a step."""
+    file = work / f"{when}.txt"
+    file.write_text(str(getattr(course.step(step), when)["plugin.py"]))
+    return file
+
+
+def test_a_step_of_a_plugin_by_others_is_gone_past_this_once(work: Path) -> None:
+    file = course_file(work, "1.8", "before")
+    shutil.copy(file, work / "mine.py")
+    done = check("1", "--plugin", str(work / "mine.py"), "--skip", "1.8", work=work)
+    assert done.returncode == 0 and "  skip  1.8" in done.stdout
+    assert not (work / ".progress.json").exists()
+
+
+def test_the_next_part_goes_on_with_the_own_file_once_it_passes(work: Path) -> None:
+    told = os.environ | {"WORKSHOP_WORK": str(work)}
+
+    def start(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "workshop", "start", *words]
+        return subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=60)
+
+    before = (work / "plugin.py").read_text()
+    done = start("3")
+    assert done.returncode == 0 and "Part 3 goes on with your " in done.stdout, done.stdout
+    assert (work / "plugin.py").read_text() == before and progress_of(work)["part"] == 3
+    assert [step for step in progress_of(work)["passed"] if step[0] == "2"] == [f"2.{n}" for n in range(1, 6)]
+    (work / "plugin.py").write_text(before.replace('["VolumeDriver"]', '["volumedriver"]'))
+    (work / ".progress.json").unlink()
+    done = start("3")
+    assert (done.returncode, "Missing: 2.1, 2.2, 2.3, 2.4, 2.5." in done.stdout) == (1, True), done.stdout
+    assert done.stdout.rstrip().endswith("./workshop start 3 --fresh")
+
+
+def test_an_ok_says_once_why_docker_needs_the_step(work: Path) -> None:
+    file = work / "plugin.py"
+    right = file.read_text()
+    file.write_text(right.replace('{"Err": reason}', '{"Error": reason}'))
+    first = " ".join(check("2", work=work).stdout.split())
+    assert "has passed before" not in first
+    assert course.step("2.1").why in first and course.step("2.2").why not in first
+    file.write_text(right)
+    second = " ".join(check("2", work=work).stdout.split())
+    assert course.step("2.1").why not in second and course.step("2.2").why in second
+    file.write_text(right.replace('["VolumeDriver"]', '["volumedriver"]'))
+    assert "2.1 has passed before. Look first at what" in check("2", work=work).stdout
+    file.write_text(right)
+    assert not [step.id for step in course.part(2).steps if step.why in " ".join(check("2", work=work).stdout.split())]
+
+
+def test_each_step_names_its_slide_in_the_clone(work: Path) -> None:
+    said = check("3", work=work).stdout + check("2", work=work).stdout
+    found = re.findall(r"^  (?:ok  |FAIL)  (\S+) .* (slides/part\d\.md):(\d+) +\d+ ms$", said, re.MULTILINE)
+    assert [step for step, _, _ in found] == ["3.1", "2.1", "2.2", "2.3", "2.4", "2.5"], said
+    for step, name, line in found:
+        text = (ROOT / name).read_text().splitlines()
+        assert text[int(line) - 1] in ("!SLIDE", "!SUB") and text[int(line)].startswith(f"!STEP {step} ")
+
+
+def test_a_plugin_that_does_not_start_is_not_sent_to_the_hint_of_a_step(work: Path) -> None:
+    file = work / "plugin.py"
+    right = file.read_text()
+    for wrong in (f"raise RuntimeError\n{right}", f"{right}def (:\n", right.replace("    serve()", "    pass")):
+        file.write_text(wrong)
+        done = check("3", work=work)
+        assert done.stdout.rstrip().splitlines()[-1].startswith("  Next      mend that first: a plugin has to start.")
+        assert done.stdout.rstrip().endswith("./workshop hint") and not progress_of(work)["starts"]
+    file.write_text(right)
+    assert check("3", work=work).stdout.rstrip().endswith("./workshop hint 3.1") and progress_of(work)["starts"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("--skip", "1.9"), "There is no step 1.9: the steps are 1.1 to 1.8, "),
+        (("--skip", "x"), "For example:   ./workshop check --skip 1.7\n"),
+        (("--skip", "1.7", "--no-skip"), "give one of them"),
+        (("--skip", "1.7", "--conformance", "--plugin", "part3/plugin.py"), "--conformance runs none"),
         (("--plugin", "no.py"), "There is no file no.py"),
         (("--plugin", "part1/plugin.py", "--run", "x"), "give one of them"),
         (("--run", "x", "--watch"), "--watch looks at a file"),
@@ -197,6 +293,8 @@ def test_watch_checks_again_at_every_save(work: Path) -> None:
     assert "5 of 5 steps pass." in first and "5 of 5 steps pass." in third
     assert "FAIL  2.1" in second and "FAIL  2.4" in fourth
     assert "plugin.py and ddd-tcp.spec and ddd-tls.json: save to check again" in second
+    # what is ok is printed once, until it has failed again
+    assert [each.count("ok    2.") for each in (first, second, third, fourth)] == [5, 0, 1, 0]
 
 
 def save(file: Path, text: str) -> None:
@@ -281,6 +379,44 @@ def test_a_plugin_that_keeps_its_volumes_elsewhere_is_told_so(tmp_path: Path) ->
         assert run_step(plugin, "3.6", STEPS["3.6"], elsewhere).outcome == "ok"
         plugin.close()
     assert f"The volumes are not in DDD_ROOT, but in {tmp_path}/mine/" in plugin.advice[0]
+
+
+def test_the_umask_of_the_learner_does_not_count() -> None:
+    before = os.umask(0o077)
+    try:
+        assert first_failure(PART_FILES["3"], {"3.6": STEPS["3.6"]}) == ""
+    finally:
+        os.umask(before)
+
+
+def test_a_file_that_is_in_a_volume_already_is_not_written_over(tmp_path: Path) -> None:
+    plugin, note = PluginUnderTest([], tmp_path / "ddd.sock", None), tmp_path / "note"
+    note.write_text("precious")
+    assert plugin.fill(tmp_path) is None and note.read_text() == "precious"
+    note.unlink()
+    assert plugin.fill(tmp_path) == note
+    plugin.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "advice"),
+    [
+        ("a folder closed to others", "3.6", "The folder of a volume has mode 0700, so that a container of"),
+        ("Get names another folder", "3.6", "Get and List name another folder than Mount."),
+        ("old files in a new volume", "3.9", "A volume that is made again has its old files."),
+        ("volumes in a dict", "3.1", ""),
+    ],
+)
+def test_what_is_unusual_and_legal_is_advised_of_in_a_plugin_by_others(
+    name: str, step: str, advice: str, tmp_path: Path
+) -> None:
+    command, _ = WRONG[name].command(tmp_path)
+    with private_folder() as folder:
+        plugin = PluginUnderTest(command, folder / "ddd.sock", folder / "root")
+        plugin.by_others, plugin.patience = True, 2.0
+        assert run_step(plugin, step, STEPS[step], None).outcome == "ok"
+        plugin.close()
+    assert advice in "\n".join(plugin.advice)
 
 
 @pytest.mark.parametrize("step", ["1.6", "1.8"])
@@ -381,6 +517,7 @@ def test_the_command_to_repeat_can_be_typed(tmp_path: Path) -> None:
     words = ["sh", "-c", "it's = 1"]
     said = command_to_repeat(Options(run=shlex.join(words)))
     assert shlex.split(shlex.split(said)[-1]) == words
+    assert command_to_repeat(Options(part=3, plugin="mine.py")).endswith("workshop check 3 --plugin mine.py")
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:
@@ -421,3 +558,17 @@ def test_a_plugin_that_is_being_written_is_no_strangers(step: str, tmp_path: Pat
         said = check("3", "--plugin", str(file)).stdout
         assert f"  ok    {step}" in said if when == "after" else f"  FAIL  {step}" in said, said
         assert not re.search(r"^  (caution|left|skip) ", said, re.MULTILINE), said
+
+
+def test_each_start_is_with_the_umask_of_a_service_whatever_the_learners_is(tmp_path: Path) -> None:
+    learners = os.umask(0o077)
+    plugin = PluginUnderTest(command_for(str(ROOT / "part1" / "plugin.py"), None), tmp_path / "s", tmp_path / "root")
+    try:
+        for _ in range(2):
+            plugin.ready_for(lambda _: None)
+            assert plugin.process
+            assert "Umask:\t0022\n" in Path(f"/proc/{plugin.process.pid}/status").read_text()
+            plugin.shut_down()
+    finally:
+        plugin.close()
+        os.umask(learners)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from steps import STEPS, first_failure
 
-from workshop.course import course
+from workshop.course import course, needs
 from workshop.course.course import CourseError
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +24,11 @@ class TestPart:
     def test_its_steps_are_its_checks_in_their_order(self, part: course.Part) -> None:
         assert [step.id for step in part.steps] == steps_in(part.number)
 
+    def test_each_step_says_in_a_sentence_why_docker_needs_it(self, part: course.Part) -> None:
+        said = {step.id: step.why for step in part.steps}
+        assert [step for step, why in said.items() if not why.endswith(".") or len(why.split()) > 20] == []
+        assert len(set(said.values())) == len(said)
+
     def test_its_minutes_are_those_of_its_slides(self, part: course.Part) -> None:
         slides = course.slides(course.folder() / f"part{part.number}.md")
         assert sum(slide.minutes for slide in slides) == part.minutes
@@ -32,6 +37,13 @@ class TestPart:
     def test_it_closes_with_an_achievement(self, part: course.Part) -> None:
         last = course.slides(course.folder() / f"part{part.number}.md")[-1]
         assert "## Achievement unlocked!" in last.text, last.where
+
+
+def test_a_step_is_needed_by_those_that_use_its_lines_or_its_names() -> None:
+    assert needs.steps_that_need("1.6") == ["1.7", "1.8"]
+    assert needs.steps_that_need("3.4") == ["3.10"], "it looks for a line"
+    assert "3.6" in needs.steps_that_need("3.3"), "it uses existing"
+    assert needs.steps_that_need("3.16") == needs.steps_that_need("1.7") == []
 
 
 def test_the_code_of_all_slides_is_there() -> None:
@@ -96,6 +108,8 @@ def test_text_before_the_first_mark_is_a_slide(tmp_path: Path) -> None:
         ("!SLIDE\n!SLYDE\n", 6, "!SLYDE means nothing"),
         ("!STEP two A title\n", 5, "!STEP 2.1 title"),
         ("!STEP 2.1 A title\n!STEP 2.2 Another\n", 6, "one line !STEP"),
+        ("!WHY\n", 5, "one line !WHY"),
+        ("!WHY One.\n!WHY Two.\n", 6, "one line !WHY"),
         ("!MINUTES some\n", 5, "whole number over 0"),
         ("!MINUTES 0\n", 5, "whole number over 0"),
         ("!CODE activate\n", 5, "named by file and function"),

@@ -686,7 +686,7 @@ def test_with_install_they_are_installed_and_the_tests_run(
 ) -> None:
     monkeypatch.setattr(setup, "extra", lambda name: None)
     monkeypatch.setattr(cli, "run_pytest", lambda root, options: len(options))
-    assert status_of("test --require engine --require slow --install -x", monkeypatch) == 7
+    assert status_of("test --require engine --require slow --install -x", monkeypatch) == 9
     assert bare[0][:2] == ["apt-get", "update"]
     assert {"docker.io", "docker-compose", "strace"} <= {*installed(bare)}
     assert (ROOT / ".ci" / "run").read_text().count(" --install ") == 1

@@ -4,7 +4,9 @@ import difflib
 import itertools
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,9 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from steps import STEPS
 
+from workshop.checker.steps import run_step
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin
+from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import MEDIA_TYPE
 
 PARTS = Path(__file__).parent.parent
@@ -71,6 +76,38 @@ def test_the_socket_is_closed_to_others_before_anybody_can_connect(folder: Path)
     order = [(name, rest) for name, _, rest in calls if name in ("umask", "bind", "listen")]
     at = next(number for number, (name, rest) in enumerate(order) if name == "bind" and "ddd.sock" in rest)
     assert order[at - 1][0] == "umask" and order[at - 1][1].startswith("0177)"), order
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o602, 0o666, 0o777])
+def test_who_can_write_to_a_socket_can_connect(mode: int, folder: Path) -> None:
+    if os.geteuid() or not shutil.which("setpriv"):
+        pytest.skip("connects as another user: sudo ./workshop test")
+    file = folder / "plugin.py"
+    text = (PARTS / "part1" / "plugin.py").read_text()
+    file.write_text(text.replace("    listener.listen()", f"    os.chmod(path, {mode})\n    listener.listen()"))
+    plugin = PluginUnderTest([sys.executable, str(file)], folder / "ddd.sock", folder / "root")
+    result = run_step(plugin, "1.3", STEPS["1.3"], file)
+    folder.chmod(0o755)
+    connects = connect_as_nobody(plugin.socket)
+    plugin.close()
+    assert (connects, result.outcome) == (("connected", "FAIL") if mode & 0o002 else ("PermissionError", "ok"))
+
+
+def test_nobody_connects_before_listen(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(folder / "ddd.sock"))
+        with socket.socket(socket.AF_UNIX) as caller, pytest.raises(ConnectionRefusedError):
+            caller.connect(str(folder / "ddd.sock"))
+
+
+def connect_as_nobody(path: Path) -> str:
+    """Connect as a user without rights of their own, and return "connected", or the name of the error."""
+    text = (
+        "import socket, sys\ntry:\n    socket.socket(socket.AF_UNIX).connect(sys.argv[1])\n    print('connected')\n"
+        "except OSError as error:\n    print(type(error).__name__)\n"
+    )
+    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/env", "python3", "-I"]
+    return subprocess.run([*nobody, "-c", text, str(path)], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

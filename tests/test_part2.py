@@ -1,5 +1,7 @@
 """The steps of part 2: activation, and discovery."""
 
+import re
+
 from workshop.checker.lookup import discovery
 from workshop.plugins.under_test import PluginUnderTest, over_tcp
 
@@ -11,12 +13,15 @@ def test_2_1_activate_names_volume_driver(plugin: PluginUnderTest) -> None:
     wanted = plugin.activate().json
     for content_type in CONTENT_TYPES:
         answer = plugin.call("Plugin.Activate", {}, content_type=content_type)
-        assert answer.json == wanted, f"wanted the same answer with Content-Type {content_type}, got\n{answer}"
+        failure = f"wanted the same answer with Content-Type {content_type}, got\n{answer}"
+        plugin.prefers(answer.json == wanted, failure, f"{content_type} is not taken. Docker sends no Content-Type.")
 
 
 def test_2_2_an_error_that_docker_can_print(plugin: PluginUnderTest) -> None:
     """An endpoint that the plugin does not have is answered with a JSON error, not with a page of HTML."""
-    plugin.refuses("VolumeDriver.Bake", {"Name": plugin.name()})
+    answer = plugin.refuses("VolumeDriver.Bake", {"Name": plugin.name()})
+    sentence = not re.match(r"\s*<|Traceback", answer.err)
+    assert sentence, f"wanted a sentence in Err, not HTML and not a traceback, for\n{answer}"
 
 
 @over_tcp

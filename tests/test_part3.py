@@ -2,12 +2,16 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from unittest import SkipTest
 
+from workshop.daemon.drivers import ZONED
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.protocol.exchange import SHAPES
 
 ROUNDS = 30
 """How often Mount and Remove meet, on four volumes each time: without a lock, one round in five goes wrong."""
@@ -15,106 +19,200 @@ ESCAPES = ("..", ".", "../escape", "a/../../escape", "/etc/escape", "a\x00b", "a
 
 
 def test_3_1_create_makes_a_volume(plugin: PluginUnderTest) -> None:
-    """Create is answered with success, whether Docker sends {} or null for "no options"."""
+    """Create makes something on the disk, whether Docker sends {} or null for "no options"."""
+    before = plugin.traces()
     plugin.create()
+    made = not plugin.is_seen_in_root or plugin.traces() != before
+    assert made, f"wanted a new folder in DDD_ROOT after Create, and nothing is there\n{plugin.exchanges[-1]}"
 
 
 def test_3_2_get_knows_the_volume(plugin: PluginUnderTest) -> None:
     """Get answers the volume, under the name that was asked for."""
     name = plugin.create()
-    answer = plugin.succeeds("VolumeDriver.Get", {"Name": name})
-    volume = answer.json.get("Volume")
-    assert isinstance(volume, dict), f'wanted {{"Volume": {{"Name": "{name}", …}}}} in\n{answer}'
+    volume = plugin.volume(name)
+    answer = plugin.exchanges[-1]
     assert volume.get("Name") == name, f"wanted the Name {name}: Docker goes on with the name that it gets\n{answer}"
     created_at = volume.get("CreatedAt")
     if created_at is not None:
         try:
-            assert datetime.fromisoformat(created_at).tzinfo, f"wanted CreatedAt with its time zone in\n{answer}"
-        except (TypeError, ValueError):
+            assert datetime.fromisoformat(str(created_at)).tzinfo, f"wanted CreatedAt with its time zone in\n{answer}"
+            assert ZONED.fullmatch(str(created_at)), f"wanted CreatedAt as 2026-11-23T12:00:00Z, or none, in\n{answer}"
+        except ValueError:
             raise AssertionError(f"wanted CreatedAt as 2026-11-23T12:00:00Z, or none, in\n{answer}") from None
+    status = volume.get("Status")
+    assert isinstance(status, dict | None), f"wanted Status as an object, or none, in\n{answer}"
 
 
 def test_3_3_get_of_an_unknown_volume(plugin: PluginUnderTest) -> None:
     """Get of a volume that does not exist is an error: this is how Docker learns that it may create it."""
-    plugin.refuses("VolumeDriver.Get", {"Name": plugin.name()})
+    unknown = plugin.name()
+    plugin.refuses("VolumeDriver.Get", {"Name": unknown})
+    plugin.refuses("VolumeDriver.Get", {"Name": unknown})  # the first one has made nothing
+    name = plugin.create()
+    for similar in (f"{name}0", name[:-1], name.upper()):
+        plugin.refuses("VolumeDriver.Get", {"Name": similar})
 
 
 def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
-    """A second Create of the same name changes nothing."""
+    """A second Create of the same name changes nothing, and keeps the files."""
     name = plugin.create()
-    plugin.succeeds("VolumeDriver.Create", {"Name": name, "Opts": {}})
+    note = plugin.fill(plugin.files_of(name))
+    advice = "A second Create of a volume succeeds: what was asked for is there."
+    plugin.should_succeed("VolumeDriver.Create", {"Name": name, "Opts": {}}, advice)
     plugin.succeeds("VolumeDriver.Get", {"Name": name})
+    assert not note or note.exists(), f"wanted {note} to stay at a second Create"
 
 
 def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
-    """List names every volume once, none before the first, and the same ones after a restart."""
-    if plugin.may_destroy:
+    """List names every volume once, and nothing else; none before the first, and the same ones after a restart."""
+    if plugin.may_destroy and plugin.first_shape:
         first = plugin.begin_anew().list_names()
         assert first == [], f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
+    elif plugin.is_seen_in_root:
+        first = sorted(plugin.strangers.intersection(plugin.list_names()))
+        assert first == [], f"wanted no volume at the first start of all, got {first}\n{plugin.exchanges[-1]}"
     names = sorted(plugin.create() for _ in range(3))
-    listed = sorted(name for name in plugin.list_names() if name in names)
-    assert listed == names, f"wanted each of {names} once in\n{plugin.exchanges[-1]}"
+    plugin.call("VolumeDriver.Create", {"Name": names[0], "Opts": {}})
+    folders = [plugin.files_of(name) for name in names]
+    note = plugin.fill(folders[0])
+    with plugin.stray_file(folders):
+        listed = plugin.listed(names)
+    assert [name for name in listed if name in names] == names, (
+        f"wanted each of {names} once in\n{plugin.exchanges[-1]}"
+    )
+    others = sorted({*listed} - {*plugin.made})
+    assert not others, f"wanted no name but those of volumes, not {others}, in\n{plugin.exchanges[-1]}"
+    if not plugin.last_shape:
+        return
     plugin.needs_process()
     before = [plugin.succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
     plugin.stop()
     after = [plugin.ensure_running().succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
     assert after == before, f"wanted {json.dumps(before[-1])} as before the restart, got\n{plugin.exchanges[-1]}"
+    assert {*names} <= {*plugin.listed(names)}, f"wanted {names} after the restart in\n{plugin.exchanges[-1]}"
+    assert not note or note.exists(), f"wanted {note} to be there after the restart"
 
 
 def test_3_6_mount_names_a_folder(plugin: PluginUnderTest) -> None:
-    """Mount answers the folder that Docker gives to the container; for an unknown volume, an error."""
-    folder = plugin.folder(plugin.mount(plugin.create(), plugin.new_id()))
-    (folder / "note").write_text("from the first container")
-    plugin.keeps_in_its_root(folder)
+    """Mount answers the folder of a volume, which Docker gives to the container; for an unknown volume, an error."""
     unknown = plugin.name()
     plugin.refuses("VolumeDriver.Mount", {"Name": unknown, "ID": plugin.new_id()})
     assert unknown not in plugin.list_names(), f"wanted no volume {unknown} in\n{plugin.exchanges[-1]}"
+    name, other = plugin.create(), plugin.create()
+    mountpoint = plugin.mount(name, plugin.new_id())
+    folder = plugin.folder(mountpoint)
+    plugin.keeps_in_its_root(folder)
+    (folder / "note").write_text("from the first container")
+    plugin.succeeds("VolumeDriver.Create", {"Name": name, "Opts": {}})
+    assert (folder / "note").exists(), f"wanted {folder / 'note'} to stay at a second Create"
+    shared = plugin.folder(plugin.mount(other, plugin.new_id())) / "note"
+    assert not shared.exists(), f"wanted a folder for each volume, and not {folder} for two\n{plugin.exchanges[-1]}"
+    plugin.names_the_folder(plugin.volume(name), mountpoint)
+    if name in plugin.list_names():
+        volumes = {each["Name"]: each for each in plugin.exchanges[-1].json["Volumes"]}
+        plugin.names_the_folder(volumes[name], mountpoint)
+    plugin.lets_others_in(folder)
 
 
 def test_3_7_path_names_the_same_folder(plugin: PluginUnderTest) -> None:
     """Path answers what Mount answered; for an unknown volume, an error."""
     name = plugin.create()
     mountpoint = plugin.mount(name, plugin.new_id())
-    answer = plugin.succeeds("VolumeDriver.Path", {"Name": name})
-    assert answer.json.get("Mountpoint") == mountpoint, f"wanted {mountpoint} in\n{answer}"
-    plugin.refuses("VolumeDriver.Path", {"Name": plugin.name()})
+    plugin.mount(plugin.create(), plugin.new_id())  # of another volume
+    advice = "Path names the Mountpoint of Mount, and an unknown volume is an error. Today's engines do not call it."
+    answer = plugin.should_succeed("VolumeDriver.Path", {"Name": name}, advice)
+    plugin.prefers(answer.object.get("Mountpoint") == mountpoint, f"wanted {mountpoint} in\n{answer}", advice)
+    plugin.should_refuse("VolumeDriver.Path", {"Name": plugin.name()}, advice)
 
 
 def test_3_8_data_outlives_the_container(plugin: PluginUnderTest) -> None:
     """Two containers share one folder, and what they wrote is there after both have ended, for a third."""
     name, first, second = plugin.create(), plugin.new_id(), plugin.new_id()
     mountpoint = plugin.mount(name, first)
-    note = plugin.folder(mountpoint) / "note"
-    assert plugin.mount(name, second) == mountpoint, f"wanted {mountpoint} for both, got\n{plugin.exchanges[-1]}"
+    plugin.folder(mountpoint)
+    again = plugin.mount(name, second)
+    advice = "Two containers may get two mountpoints, if both show the same files."
+    plugin.prefers(again == mountpoint, f"wanted {mountpoint} for both, got\n{plugin.exchanges[-1]}", advice)
+    note = plugin.folder(again) / "note"
     plugin.unmount(name, first)
     assert note.parent.is_dir(), f"wanted {note.parent} to stay for the second container"
     note.write_text("from the second container")
     plugin.unmount(name, second)
     third = plugin.folder(plugin.mount(name, plugin.new_id()))
-    assert (third / "note").exists(), f"wanted {note} to be there for the third container"
+    text = (third / "note").read_text() if (third / "note").exists() else None
+    wanted = f"wanted {note}, and what is in it, to be there for the third container"
+    assert text == "from the second container", wanted
 
 
 def test_3_9_remove_takes_the_volume_away(plugin: PluginUnderTest) -> None:
-    """After Remove nobody knows the volume; Remove of an unknown one is an error."""
+    """After Remove nobody knows the volume, and its files are gone; Remove of an unknown one is an error."""
+    others = plugin.listed([])
     name = plugin.create()
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
     plugin.refuses("VolumeDriver.Get", {"Name": name})
     assert name not in plugin.list_names(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
+    assert plugin.listed([]) == others, f"wanted no name but those of volumes, {others}, in\n{plugin.exchanges[-1]}"
     if plugin.may_destroy:
-        plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        advice = "Remove of an unknown volume is an error. Docker asks Get first, so that it hardly comes."
+        plugin.should_refuse("VolumeDriver.Remove", {"Name": name}, advice)
+    takes_the_files_away(plugin)
+
+
+def takes_the_files_away(plugin: PluginUnderTest) -> None:
+    """Remove a volume with files: they go, those of a neighbour stay, and so does what a link leads to."""
+    name = plugin.create()
+    neighbour, twin = plugin.create(f"{name}0"), None
+    canary = plugin.outside() / "canary"
+    canary.write_text("alive")
+    with container(plugin, neighbour) as folder:
+        has_files = bool(plugin.fill(folder))
+    with container(plugin, name) as folder:
+        if note := plugin.fill(folder):
+            note.with_name("link").symlink_to(canary.parent)
+            twin = plugin.second_link(note)
+    plugin.succeeds("VolumeDriver.Remove", {"Name": name})
+    assert canary.exists(), f"wanted {canary} to stay: a link in the volume leads to it"
+    answer = plugin.call("VolumeDriver.Get", {"Name": neighbour})
+    assert answer.ok, f"wanted the volume {neighbour} to stay when {name} is removed\n{answer}"
+    with container(plugin, neighbour) as folder:
+        stay = not has_files or (folder / "note").exists()
+        assert stay, f"wanted the files of {neighbour} to stay when {name} is removed"
+    with container(plugin, plugin.create(name)) as folder:
+        wanted = f"wanted a new volume {name} to be empty, and not to have the files of the old one"
+        plugin.prefers(not (folder / "note").exists(), wanted, "A volume that is made again has its old files.")
+    gone = not twin or plugin.comes_true(lambda: twin.stat().st_nlink == 1)
+    plugin.prefers(
+        gone, f"wanted the files of {name} deleted, so that their space comes back", "Remove keeps the files."
+    )
+
+
+@contextmanager
+def container(plugin: PluginUnderTest, name: str) -> Iterator[Path]:
+    """Give the folder of a volume as a container has it: mounted, and unmounted at its end."""
+    mount_id = plugin.new_id()
+    yield Path(plugin.mount(name, mount_id))
+    plugin.unmount(name, mount_id)
 
 
 def test_3_10_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
     """Remove is refused while a container uses the volume, also after a kill -9, and not after its last Unmount."""
-    name, first, second = plugin.create(), plugin.new_id(), plugin.new_id()
-    plugin.mount(name, first)
+    name, other, first, second = plugin.create(), plugin.create(), plugin.new_id(), plugin.new_id()
+    note = plugin.fill(plugin.mount(name, first))
     plugin.mount(name, second)
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
-    plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": plugin.new_id()})  # of no container: it ends none
+    if not plugin.by_others:  # Docker unmounts no ID that it has not mounted: a plugin that counts need not see it
+        plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": plugin.new_id()})  # of no container: it ends none
+    plugin.call("VolumeDriver.Path", {"Name": name})  # it looks, and is no Mount
     plugin.unmount(name, first)
     plugin.refuses("VolumeDriver.Remove", {"Name": name})
+    plugin.mount(other, second)
+    plugin.unmount(other, second)  # of another volume
+    plugin.refuses("VolumeDriver.Remove", {"Name": name})
+    assert not note or note.exists(), f"wanted {note} to stay, because Remove was refused"
     plugin.unmount(name, second)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
+    if not plugin.last_shape:
+        return
     plugin.needs_process()
     name = plugin.create()
     plugin.mount(name, first)
@@ -130,26 +228,38 @@ def test_3_11_docker_cp_mounts_twice(plugin: PluginUnderTest) -> None:
     """`docker cp` mounts and unmounts with the ID of the running container, which still has the volume afterwards."""
     name, container = plugin.create(), plugin.new_id()
     folder = plugin.mount(name, container)
-    assert plugin.mount(name, container) == folder, f"wanted {folder} again, got\n{plugin.exchanges[-1]}"
-    plugin.unmount(name, container)
-    plugin.refuses("VolumeDriver.Remove", {"Name": name})
+    for _ in range(2):  # docker cp, and once more
+        assert plugin.mount(name, container) == folder, f"wanted {folder} again, got\n{plugin.exchanges[-1]}"
+        plugin.unmount(name, container)
+        plugin.refuses("VolumeDriver.Remove", {"Name": name})
+    if plugin.is_ours and plugin.shape == SHAPES[-1]:
+        plugin.mount(name, container)
+        plugin.stop()
+        names = plugin.ensure_running().list_names()
+        assert name in names, f"wanted {name} after the restart in\n{plugin.exchanges[-1]}"
+        plugin.unmount(name, container)
+        plugin.refuses("VolumeDriver.Remove", {"Name": name})
     plugin.unmount(name, container)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
 
 
 def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
     """A name or an ID that is a path is refused, and nothing outside is touched; so is a call without a name."""
+    takes_usual_names(plugin)
+    volume = plugin.create()
     canary = plugin.outside() / "canary"
     canary.write_text("alive")
     for name in (*ESCAPES, str(canary.parent)):
-        plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {}})
-        plugin.refuses("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
-        if plugin.may_destroy:
-            plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        is_refused_or_contained(plugin, name)
     assert canary.exists(), "wanted a file outside the root to be left alone"
-    volume, file = plugin.create(), canary.with_name("file")
+    for endpoint in ("Get", "Path", "Mount"):
+        advice = "A path is no name of a volume, also where it leads to one: two names would be one volume."
+        plugin.should_refuse(f"VolumeDriver.{endpoint}", {"Name": f"./{volume}", "ID": plugin.new_id()}, advice)
+    file = canary.with_name("file")
     for mount_id in (str(file), "../" * 20 + str(file)):
         plugin.call("VolumeDriver.Mount", {"Name": volume, "ID": mount_id})
+    plugin.call("VolumeDriver.Unmount", {"Name": volume, "ID": str(canary)})
+    assert canary.exists(), f"wanted no file outside the root deleted for a mount ID, but {canary} is gone"
     found = sorted(each.name for each in canary.parent.iterdir())
     assert found == ["canary"], f"wanted no file of a mount ID outside the root, in {canary.parent}"
     before = sorted(plugin.list_names())
@@ -159,34 +269,91 @@ def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
     assert sorted(plugin.list_names()) == before, f"wanted the volumes of before, {before}, in\n{plugin.exchanges[-1]}"
 
 
+def takes_usual_names(plugin: PluginUnderTest) -> None:
+    """Want names that Docker's own driver takes, and 64 digits, which it gives to a volume that has no name.
+
+    Source: moby daemon/volume/local/local.go (validateName). Two names are two volumes.
+    """
+    usual = [f"Vol.1_1-{plugin.name()}", plugin.new_id(), *(["ab"] if plugin.may_destroy else [])]
+    for name in usual:
+        told = plugin.volume(plugin.create(name)).get("Name")
+        assert told == name, f"wanted the Name {name} in\n{plugin.exchanges[-1]}"
+    stem = plugin.name()
+    folders = {plugin.mount(plugin.create(f"{stem}{end}"), plugin.new_id()) for end in ("-b", "_b", ".b", "-B")}
+    assert len(folders) == 4, (
+        f"wanted a folder for each of four volumes, {stem}-b, _b, .b and -B\n{plugin.exchanges[-1]}"
+    )
+
+
+def is_refused_or_contained(plugin: PluginUnderTest, name: str) -> None:
+    """Want a name that is a path to be refused; of a plugin by others, to be the name of a volume like any other."""
+    if not plugin.by_others:
+        plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {}})
+        plugin.refuses("VolumeDriver.Get", {"Name": name})
+        plugin.refuses("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
+        if plugin.may_destroy:
+            plugin.refuses("VolumeDriver.Remove", {"Name": name})
+        return
+    neighbour = Path(plugin.mount(plugin.create(), plugin.new_id())).resolve()
+    seen = neighbour.is_dir()
+    advice = "A name that is a path is refused, or never joined to one. Here some are names of volumes."
+    if plugin.should_refuse("VolumeDriver.Create", {"Name": name, "Opts": {}}, advice).ok:
+        plugin.made.append(name)
+    mount: dict[str, object] = {"Name": name, "ID": plugin.new_id()}
+    if plugin.should_refuse("VolumeDriver.Mount", mount, advice).ok:
+        told = Path(str(plugin.exchanges[-1].object.get("Mountpoint"))).resolve()
+        above = neighbour.is_relative_to(told) or told.is_relative_to(plugin.outside())
+        inside = not plugin.root or not neighbour.is_relative_to(plugin.root) or told.is_relative_to(plugin.root)
+        assert inside and not above, f"wanted a Mountpoint of its own among the volumes in\n{plugin.exchanges[-1]}"
+        plugin.call("VolumeDriver.Unmount", mount)
+    if plugin.may_destroy:
+        plugin.should_refuse("VolumeDriver.Remove", {"Name": name}, advice)
+    assert neighbour.is_dir() == seen, f"wanted {neighbour} to be left alone by\n{plugin.exchanges[-1]}"
+
+
 def test_3_13_options_are_refused_by_name(plugin: PluginUnderTest) -> None:
-    """An option that the plugin does not know is an error that names it, and makes nothing."""
+    """An option that the plugin does not know is an error that names it, but not its value, and makes nothing."""
     name = plugin.name()
-    answer = plugin.refuses("VolumeDriver.Create", {"Name": name, "Opts": {"ripeness": "very"}})
-    assert "ripeness" in answer.err, f"wanted the name of the option, ripeness, in\n{answer}"
-    plugin.refuses("VolumeDriver.Get", {"Name": name})
+    advice = "An option that the plugin does not know is refused, by its name: the user may have mistyped one."
+    for value in ("very-sweet", ""):
+        answer = plugin.should_refuse("VolumeDriver.Create", {"Name": name, "Opts": {"ripeness": value}}, advice)
+        if answer.ok:
+            return
+        said = answer.err or answer.text
+        plugin.prefers("ripeness" in said, f"wanted the name of the option, ripeness, in\n{answer}", advice)
+        secret = "An error that shows the value of an option shows a password, too."
+        plugin.prefers("very-sweet" not in said, f"wanted no value of an option, very-sweet, in\n{answer}", secret)
+        plugin.refuses("VolumeDriver.Get", {"Name": name})
 
 
 def test_3_14_capabilities_name_a_scope(plugin: PluginUnderTest) -> None:
     """Capabilities says whether a volume is known to this machine only, or to all of a cluster."""
-    answer = plugin.succeeds("VolumeDriver.Capabilities", {})
-    capabilities = answer.json.get("Capabilities")
+    advice = 'Capabilities names the Scope, "local" or "global". Docker takes anything else for local.'
+    answer = plugin.should_succeed("VolumeDriver.Capabilities", {}, advice)
+    capabilities = answer.object.get("Capabilities")
     scope = capabilities.get("Scope") if isinstance(capabilities, dict) else None
-    assert scope in ("local", "global"), f'wanted {{"Capabilities": {{"Scope": "local"}}}}, got\n{answer}'
+    wanted = f'wanted {{"Capabilities": {{"Scope": "local"}}}}, got\n{answer}'
+    plugin.prefers(scope in ("local", "global"), wanted, advice)
+    plugin.create()
+    again = plugin.should_succeed("VolumeDriver.Capabilities", {}, advice)
+    same = again.json == answer.json
+    plugin.prefers(same, f"wanted the same Scope as before the first volume, {scope}, got\n{again}", advice)
 
 
 def test_3_15_what_is_mounted_in_a_volume_stays(plugin: PluginUnderTest) -> None:
     """Remove is refused while something is mounted inside the volume, and touches nothing of it."""
     plugin.needs_process()
-    name, mount_id = plugin.create(), plugin.new_id()
-    inside = plugin.folder(plugin.mount(name, mount_id)) / "disk"
+    neighbour, mount_id = plugin.create(), plugin.new_id()
+    name = plugin.create(f"{neighbour}0")
+    inside = plugin.folder(plugin.mount(name, mount_id)) / "some" / "disk"
     plugin.unmount(name, mount_id)
-    inside.mkdir()
+    inside.mkdir(parents=True)
     canary = plugin.outside() / "canary"
     canary.write_text("alive")
     if subprocess.run(["mount", "--bind", canary.parent, inside], capture_output=True).returncode:
         raise SkipTest("mounts a folder inside a volume, which only root can do: type sudo before the command")
     try:
+        plugin.succeeds("VolumeDriver.Remove", {"Name": neighbour})
         plugin.refuses("VolumeDriver.Remove", {"Name": name})
         assert canary.exists(), f"wanted {canary} to stay: it is not of the volume, but of what is mounted in it"
     finally:
@@ -212,7 +379,7 @@ def test_3_16_one_at_a_time(plugin: PluginUnderTest) -> None:
         assert not refused, f"wanted success for all {len(names)} callers"
         missing = set(names) - set(plugin.list_names())
         assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if plugin.last_shape else 0):
             meet(plugin, pool)
 
 
@@ -223,9 +390,13 @@ def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> None:
     for name, mount_id in mounts.items():
         removing[name] = pool.submit(plugin.call, "VolumeDriver.Remove", {"Name": name})
         mounting[name] = pool.submit(plugin.call, "VolumeDriver.Mount", {"Name": name, "ID": mount_id})
+    listing = pool.submit(plugin.call, "VolumeDriver.List", {})
     both = [(removing[name].result(), mounting[name].result()) for name in mounts]
+    plugin.exchanges[:] = [listed := listing.result()]
+    assert listed.ok, f"wanted 200 from List while volumes are removed, for\n{listed}"
     for removed, mounted in both:
         plugin.exchanges[:] = [mounted, removed]
+        assert mounted.status and removed.status, f"wanted an answer to Mount and to Remove, got\n{removed}"
         assert not (removed.ok and mounted.ok), f"wanted Mount or Remove refused, got success for both\n{removed}"
     for name, mount_id in mounts.items():
         plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})

@@ -1,26 +1,46 @@
 """The tour, as somebody reads it who has just cloned the repository."""
 
+import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from workshop.course import course
+
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(scope="module")
-def text() -> str:
-    done = subprocess.run([sys.executable, "-m", "workshop", "tour"], cwd=ROOT, capture_output=True, text=True)
+def tour(work: Path) -> str:
+    """Return what the tour prints for somebody whose work is in this folder."""
+    environment = os.environ | {"WORKSHOP_WORK": str(work)}
+    command = [sys.executable, "-m", "workshop", "tour"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_each_part_ends_with_an_achievement_and_a_command(text: str) -> None:
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tour(tmp_path_factory.mktemp("work"))
+
+
+def test_each_part_ends_with_an_achievement_and_what_is_to_be_written(text: str) -> None:
     parts = text.split("\nPart ")[1:]
     assert [part[0] for part in parts] == ["1", "2", "3"]
     for part in parts:
-        assert "Read it:   " in part.partition("\nAchievement unlocked! ")[2], part
+        assert f"You write it in part {part[0]}: " in part.partition("\nAchievement unlocked! ")[2], part
+
+
+def test_it_names_no_solution_before_the_learner_has_passed_it(text: str, tmp_path: Path) -> None:
+    solutions = re.compile(r"part[123]/|plugin\.py")
+    assert not solutions.search(text)
+    passed = [step.id for step in course.part(1).steps]
+    (tmp_path / ".progress.json").write_text(json.dumps({"part": 2, "passed": passed, "course": course.version()}))
+    assert solutions.findall(tour(tmp_path)) == ["part1/", "plugin.py"]
 
 
 def test_it_shows_what_docker_says_in_its_order(text: str) -> None:
@@ -43,4 +63,4 @@ def test_it_fits_80_columns_and_has_no_colour_in_a_pipe(text: str) -> None:
 
 
 def test_it_ends_with_a_command(text: str) -> None:
-    assert text.rstrip().splitlines()[-1].endswith("./workshop test")
+    assert text.rstrip().splitlines()[-1].endswith("./workshop start")

@@ -108,7 +108,7 @@ def test_part_1_is_done_in_an_empty_folder(learner: Learner) -> None:
         assert f"  FAIL  {step.id} " in learner("check", status=1)
         learner("hint")
         learner("hint")
-        hint, edit = learner("hint"), learner("diff", step.id)
+        hint, edit = learner("hint"), learner("diff", step.id, "--show")
         new = [line for each in step.edits for line in each.added]
         assert all(f"      +{line}" in hint and f"\n+{line}" in edit for line in new)
         for name, text in step.after.items():
@@ -117,7 +117,7 @@ def test_part_1_is_done_in_an_empty_folder(learner: Learner) -> None:
         assert f"  ok    {step.id} " in said
     assert "Achievement unlocked!" in said and said.rstrip().endswith("workshop start 2    part 2")
     assert "is the same as" in learner("diff")
-    assert "Part 2 " in learner("start")
+    assert "Part 2 goes on with your work/plugin.py" in learner("start")
 
 
 def test_part_2_and_its_certificates_need_no_clone(learner: Learner) -> None:

@@ -28,7 +28,7 @@ def listen(path: str) -> socket.socket:
         with turn(f"{path}.lock"):
             remove_stale(path)
             listener = socket.socket(socket.AF_UNIX)
-            # anyone who can write to the socket can get every volume: it is closed to others from its first instant
+            # who can write to the socket can connect, and get every volume: here only its owner, whatever the umask was
             umask = os.umask(0o177)
             listener.bind(path)
             os.umask(umask)

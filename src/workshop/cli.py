@@ -126,25 +126,37 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option(
     "--allow-outside-root", is_flag=True, help="Try also what could harm volumes that the check did not make."
 )
+@click.option("--skip", metavar="STEP", multiple=True, help="Go past a step such as 1.7, from now on; may be repeated.")
+@click.option("--no-skip", is_flag=True, help="Check again what --skip has gone past.")
+@click.option("--explain", metavar="STEP", help="Show what the check of a step such as 3.9 does, call by call.")
 @click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
-def check(accept: bool, **options: Any) -> int:
+def check(accept: bool, explain: str | None, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
+    if explain:
+        from workshop.course.explain import main as tell
+
+        return tell(explain)
     from workshop.course import check as verb
+    from workshop.course.options import Options
 
     if accept:
         for name in ("test", "notebooks"):
             setup.extra(name)
         return verb.accept(repository.clone_root())
-    return verb.main(verb.Options(**options))
+    return verb.main(Options(**options))
 
 
 @cli.command()
 @click.argument("part", required=False, type=int)
-def start(part: int | None) -> int:
-    """Put work/plugin.py where a part begins."""
-    from workshop.course import learner
+@click.option("--fresh", is_flag=True, help="Begin it with the course's files; yours are kept aside.")
+def start(part: int | None, fresh: bool) -> int:
+    """Begin a part, with your own plugin or a fresh one.
 
-    return learner.start(part)
+    Your work/plugin.py goes on once it passes the part before.
+    """
+    from workshop.course.start import start as begin
+
+    return begin(part, fresh)
 
 
 @cli.command()
@@ -158,11 +170,15 @@ def hint(step: str | None) -> int:
 
 @cli.command()
 @click.argument("step", required=False)
-def diff(step: str | None) -> int:
-    """Show your plugin beside the part's."""
+@click.option("--show", is_flag=True, help="Show also what you have not passed yet: the solution.")
+def diff(step: str | None, show: bool) -> int:
+    """Show your plugin beside the course's, or a step's lines.
+
+    What you have not passed yet is shown with --show.
+    """
     from workshop.course import learner
 
-    return learner.diff(step)
+    return learner.diff(step, show)
 
 
 @cli.group(invoke_without_command=True)

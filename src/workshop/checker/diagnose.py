@@ -48,10 +48,16 @@ def line_at_fault(evidence: Evidence) -> tuple[int, str] | None:
 
 # the causes that show only at a later call
 AT_FAULT = {
+    "Create again empties the volume": "VolumeDriver.Create",
+    "files lost by a restart": "",
     "files lost at Unmount": "VolumeDriver.Unmount",
     "never lets go": "VolumeDriver.Unmount",
     "lets go too early": "VolumeDriver.Unmount",
     "Remove does not remove": "VolumeDriver.Remove",
+    "Remove takes a neighbour": "VolumeDriver.Remove",
+    "old files in a new volume": "VolumeDriver.Remove",
+    "gives no space back": "VolumeDriver.Remove",
+    "files lost at a refused Remove": "VolumeDriver.Remove",
 }
 
 

@@ -29,6 +29,8 @@ from workshop.protocol.exchange import Address, Exchange, request
 
 CERTIFICATES = "/etc/docker/ddd-certs"
 """Where a learner's file says that the certificates are. A check makes its own, and reads them in its folder."""
+LIMIT = 3.0
+"""How long a learner's file is waited for, in seconds."""
 MACHINE = {"run": "/run/docker/plugins", "etc": "/etc/docker/plugins", "usr": "/usr/lib/docker/plugins"}
 REFUSED = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the plugin wants a client certificate, and none came",
@@ -94,6 +96,11 @@ class Discovery:
         self.plugin.exchanges.pop()
 
     @property
+    def limit(self) -> float:
+        """How long to wait for an answer, in seconds. A learner's plugin has answered before, in step 2.1."""
+        return self.plugin.limit if self.plugin.by_others else min(self.plugin.limit, LIMIT)
+
+    @property
     def lookup(self) -> Lookup:
         """What is known about the search so far."""
         assert self.plugin.lookup
@@ -147,8 +154,8 @@ class Discovery:
             relay = None
             if not address.path:
                 listener = self.listen(address)
-                relay = stack.enter_context(Relay(listener, self.plugin.socket, server, self.plugin.limit))
-            made = attempt(address, "Plugin.Activate", sent, self.plugin.limit)
+                relay = stack.enter_context(Relay(listener, self.plugin.socket, server, self.limit))
+            made = attempt(address, "Plugin.Activate", sent, self.limit)
         self.lookup.met = relay.met if relay else ""
         self.explain(made.exchange, f'Post "{url(address, self.plugin.shape)}/Plugin.Activate": {made.wrong}')
         self.plugin.exchanges.append(made.exchange)

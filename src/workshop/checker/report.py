@@ -19,8 +19,9 @@ def lines_of(result: Result) -> list[str]:
     """Return the report of one step: a line, and after a failure all that helps to mend it."""
     time_taken = f"{result.seconds * 1000:.0f} ms"
     mark = in_colour(result.outcome, f"{result.outcome:5}")
-    title = result.title if len(result.title) <= 54 else f"{result.title[:53]}…"
-    lines = [f"  {mark} {result.step:5} {title:55}{time_taken:>10}".rstrip()]
+    width = 54 - len(result.page)
+    title = f"{shorten(result.title, width):{width}} {result.page}"
+    lines = [f"  {mark} {result.step:5} {title}{time_taken:>10}".rstrip()]
     if result.outcome in ("skip", "error"):
         lines += wrap(" " * 12, result.reason)
     if result.evidence and result.diagnosis:
@@ -32,6 +33,8 @@ def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     """Return the conversation, what was wanted, why it is so, where to look, and what docker would print."""
     lines = _searched(known.lookup) if known.lookup else []
     lines += _conversation(known.exchanges)
+    if known.trouble and known.ended is None:
+        lines += wrap("  waited    ", known.trouble.removeprefix("Waited "))
     lines += wrap("  wanted    ", printable(demand(known.wanted)))
     lines += wrap("  Why       ", diagnosis.why)
     where, file = line_at_fault(known), known.lookup.file if known.lookup else known.file
@@ -67,7 +70,8 @@ def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
 def _answer_line(exchange: Exchange) -> str:
     """Return what the plugin answered: status, media type and body; or why there is no answer."""
     if not exchange.status:
-        return f"({exchange.failure})"
+        waited = f", waited {exchange.seconds:.1f} s" if exchange.failure == "no answer in time" else ""
+        return f"({exchange.failure}{waited})"
     media = exchange.headers.get("content-type", "")
     body = shorten(printable(exchange.text.strip()), 300) or "(empty body)"
     kind = "" if "json" in media else f"{media}  "

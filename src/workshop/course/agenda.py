@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from workshop import repository
 from workshop.course import course
 from workshop.course.course import Slide, heading
 
@@ -120,6 +121,9 @@ def cut_lines(end: int, mark: str = "") -> Iterator[str]:
     for path, slide in found:
         title = f"{slide.step} {heading(slide)}".strip()
         yield f"{mark}{slide.minutes:3} min  {title}, in {path.stem}"
+    skips = " ".join(f"--skip {slide.step}" for _, slide in found if slide.step)
+    if skips:
+        yield from ["", f"Everybody then goes past these steps, from now on:   `{repository.tool()} check {skips}`"]
 
 
 def total(plan: list[Stretch]) -> tuple[int, int]:

@@ -1,10 +1,10 @@
 """The course, read from slides/: parts, steps, minutes, hints, and code from the parts by name.
 
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
-slide, `!STEP 2.1 title`, `!MINUTES 5`, `!CUT` (cut this slide first when time is short) and
-`!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next such
-line. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a slide that is no
-step is what the learner is given. Inside a code fence no mark counts.
+slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence` (why Docker needs the step), `!CUT` (cut this slide first when
+time is short) and `!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts
+to the next such line. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a
+slide that is no step is what the learner is given. Inside a code fence no mark counts.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Slide:
     """The step of the learner's way that it is, "2.1"; "" for none."""
     title: str = ""
     """The title of the step."""
+    why: str = ""
+    """Why Docker needs the step, in a sentence."""
     hints: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
@@ -67,6 +69,10 @@ class Step:
     before: Files
     """The files of work/ as the steps before this one leave them."""
     after: Files
+    why: str
+    """Why Docker needs it, in a sentence."""
+    where: str
+    """The slides file, and the line that the step's slide begins at."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +170,9 @@ def _read_step(slide: Slide, before: Files, after: Files) -> Step:
         shown.append(edits.as_text(edit, files))
         files = edits.apply(edit, files, slide.step)
     hints = (*slide.hints, "\n\n".join(shown)) if shown else tuple(slide.hints)
-    return Step(slide.step, slide.title, slide.minutes, hints, tuple(slide.edits), before, after)
+    return Step(
+        slide.step, slide.title, slide.minutes, hints, tuple(slide.edits), before, after, slide.why, slide.where
+    )
 
 
 def build(root: Path) -> int:
@@ -278,6 +286,7 @@ class Reader:
         self.single: dict[str, Callable[[str, str, str], None]] = {
             "STEP": self.step,
             "MINUTES": self.minutes,
+            "WHY": self.why,
             "CUT": self.cut,
             "CODE": self.code,
             "EDIT": self.edit,
@@ -300,7 +309,7 @@ class Reader:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES CUT CODE EDIT TRACE HINT MORE NOTE"
+            known = "SLIDE SUB STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
@@ -311,6 +320,11 @@ class Reader:
 
     def minutes(self, where: str, argument: str, _text: str) -> None:
         self.slides[-1].minutes += _number_at(where, "minutes", argument)
+
+    def why(self, where: str, argument: str, _text: str) -> None:
+        if not argument or self.slides[-1].why:
+            raise CourseError(f"{where}: a slide has one line !WHY, with a sentence behind it.")
+        self.slides[-1].why = argument
 
     def cut(self, where: str, argument: str, _text: str) -> None:
         if argument:

@@ -156,6 +156,17 @@ def _replace(hunk: Hunk, file: str, text: Text | None, step: str) -> Text:
     return Text((*lines[:begin], *hunk.after, *lines[end:]), (*steps[:begin], *owners, *steps[end:]))
 
 
+def owners(edit: Edit, files: Files) -> set[str]:
+    """Return the steps that wrote the lines which an edit looks for, in the files as they are before it."""
+    found, text = set[str](), files.get(edit.file)
+    for hunk in edit.hunks:
+        if text and hunk.before:
+            begin = hunk.find(text.lines, edit.file)
+            found |= {text.steps[begin + number] for number, line in enumerate(hunk.before) if line.strip()}
+        text = _replace(hunk, edit.file, text, "")
+    return found - {""}
+
+
 def places(edit: Edit, files: Files) -> list[Place]:
     """Return where each hunk of an edit belongs, in the files as they are before it. Raises CourseError."""
     found, text = [], files.get(edit.file)

@@ -1,4 +1,4 @@
-"""The learner's verbs: where you are, start, hint, diff. Each prints, and ends in the command that comes next."""
+"""The learner's verbs: where you are, hint, diff. Each prints, and ends in the command that comes next."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from workshop import repository
-from workshop.course import course
+from workshop.course import course, hints
 from workshop.course.course import CourseError, Part, Step
-from workshop.course.progress import Progress, cannot_write, clone_path, next_step, part_of, progress, save
+from workshop.course.edits import Files
+from workshop.course.progress import Progress, clone_path, next_step, part_of, progress, save
 from workshop.repository import work
-from workshop.terminal import in_colour
+from workshop.terminal import in_colour, short_path
 
-PLUGINS = Path("/run/docker/plugins")
 ENGINE = Path("/var/run/docker.sock")
 
 
@@ -34,7 +35,7 @@ def status() -> int:
     for part in course.parts():
         _print_part(part, now)
     print()
-    return _print_next(now)
+    return print_next(now)
 
 
 def _welcome() -> int:
@@ -57,22 +58,23 @@ def _print_part(part: Part, now: Progress) -> None:
     print(f"{part.heading:66}{done:3} of {len(part.steps):2} done")
     upcoming = next_step(now)
     for step in part.steps if part.number == max(now.part, 1) else []:
-        mark = "ok" if step.id in now.passed else "next" if step is upcoming else ""
-        print(f"  {mark:4}  {step.id:5} {step.title}")
+        print(f"  {_mark(step, now, upcoming):4}  {step.id:5} {step.title}")
 
 
-def _print_next(now: Progress) -> int:
-    """Print the command that comes next."""
+def _mark(step: Step, now: Progress, upcoming: Step | None) -> str:
+    """Return the word that stands before a step: how far the learner is with it."""
+    if step.id in now.passed:
+        return "ok"
+    if step.id in now.cut:
+        return "cut"
+    return "skip" if step.id in now.skipped else "next" if step is upcoming else ""
+
+
+def print_next(now: Progress) -> int:
+    """Print the command that comes next; return 0."""
     step = next_step(now)
     if step is None:
-        left = [each.id for part in course.parts() for each in part.steps if each.id not in now.passed]
-        done = (
-            f"The last step is done. Not done yet: {', '.join(left)}."
-            if left
-            else "Every step is done, up to the last."
-        )
-        print(f"Achievement unlocked! {done}")
-        print(f"See yours beside the course's:   {repository.tool()} diff")
+        print("\n".join([f"Achievement unlocked! {_how_far(now)}", *after_last_step()]))
     elif not (work() / "plugin.py").exists():
         print(
             f"There is no {clone_path(work() / 'plugin.py')}. To begin part {part_of(step)}:   {_start_command(step)}"
@@ -86,124 +88,43 @@ def _print_next(now: Progress) -> int:
     return 0
 
 
+def _how_far(now: Progress) -> str:
+    """Return how much is done when no step is next."""
+    steps = [step.id for part in course.parts() for step in part.steps]
+    left = [step for step in steps if step not in now.passed and step not in now.cut]
+    if left:
+        return f"The last step is done. Not done yet: {', '.join(left)}."
+    cut = [step for step in steps if step in now.cut and step not in now.passed]
+    return f"Every step is done, but for those that were cut: {', '.join(cut)}." if cut else "Every step is done."
+
+
+def after_last_step() -> list[str]:
+    """Return what there is after the last step, by this machine; the last line holds a command."""
+    state = engine_state()
+    engine = state.startswith("yes")
+    rows = [("Compare", f"{repository.tool()} diff", "with the end of part 3")]
+    if repository.find_clone():
+        rows.append(("Read", "docs/beyond.md", "what ddd does beyond this"))
+    if repository.find_clone() and not engine:
+        rows.append(("Read", "docs/practice.md", "how to use your plugin without Docker"))
+    if engine:
+        rows.append(("Go on", f"{'sudo ' * ('sudo' in state)}{repository.tool()} tour --engine", "the real Docker"))
+    else:
+        rows.append(("Go on", f"{repository.tool()} docker --help", "Docker's commands, without Docker"))
+    return [f"  {word:10}{what:31}{why}" for word, what, why in rows]
+
+
 def _start_command(step: Step) -> str:
     return f"{repository.tool()} start {part_of(step)}"
 
 
-def _wrong_usage(error: CourseError, command: str) -> int:
+def wrong_usage(error: CourseError, command: str) -> int:
     """Print what was wrong in the usage, and a command that is right; return 2."""
     print(f"{error}\nFor example:   {command}", file=sys.stderr)
     return 2
 
 
-def start(part: int | None = None) -> int:
-    """Put the beginning of a part into work/plugin.py, and move what was there aside; return 0, or 2: no such part."""
-    now = progress()
-    step = next_step(now)
-    if part is None and step is None:
-        return _print_next(now)
-    chosen = part if part is not None else part_of(step) if step else 3
-    try:
-        first = course.part(chosen).steps[0]
-    except CourseError as error:
-        return _wrong_usage(error, f"{repository.tool()} start 1")
-    if part is None and _is_begun(now, chosen):
-        return _stay(chosen)
-    _begin(chosen, now)
-    _print_beginning(chosen, first)
-    return 0
-
-
-def _beginning(part: int) -> dict[str, bytes]:
-    """Return the files of work/ that a part begins with, by name."""
-    return {name: str(text).encode() for name, text in course.part(part).before.items()}
-
-
-def _is_begun(now: Progress, part: int) -> bool:
-    """Tell whether the learner has already changed the files of this part, or made one that it does not begin with."""
-    texts = _beginning(part)
-    there = [work() / name for name in names() if (work() / name).is_file()]
-    return now.part == part and any(file.read_bytes() != texts.get(file.name) for file in there)
-
-
-def _stay(part: int) -> int:
-    print(f"You are at work on part {part}: {clone_path(work() / 'plugin.py')} stays as it is.")
-    print(f"To begin the part again, with your file kept aside:   {repository.tool()} start {part}")
-    print(f"To go on where you are:   {repository.tool()} check")
-    return 0
-
-
-def _begin(part: int, now: Progress) -> None:
-    """Write the files of work/, and forget what was passed and read of this part and of later ones.
-
-    A file that only a later step makes is moved aside.
-    """
-    texts, told = _beginning(part), list[str]()
-    try:
-        for name in names():
-            told += _write_file(work() / name, texts[name], part) if name in texts else _move_aside(work() / name, part)
-    except OSError as error:
-        raise cannot_write(error) from None
-    earlier = [step for step in now.passed if int(step.split(".")[0]) < part]
-    save(Progress(part, earlier, {step: count for step, count in now.hints.items() if step in earlier}))
-    # only now: whoever reads it may go away, as `head` does
-    print("\n".join(told))
-
-
-def _write_file(file: Path, text: bytes, part: int) -> list[str]:
-    """Write a file as a part begins with it, and move what was there aside; return what to say. Raises OSError."""
-    source = f"the end of part {part - 1}" if part > 1 else "a skeleton of a few lines"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.is_file() and file.read_bytes() == text:
-        return [f"{clone_path(file)} is as part {part} begins already."]
-    told = _move_aside(file, part)
-    with open(file, "xb") as fresh:
-        fresh.write(text)
-    return [*told, f"Made {clone_path(file)} from {source}. Open it in your editor."]
-
-
-def _move_aside(file: Path, part: int) -> list[str]:
-    """Give what is in the place of a file a numbered name, that nothing has; return the sentences that say which."""
-    if not os.path.lexists(file):
-        return []
-    names = (file.with_name(f"{file.stem}-{count}{file.suffix}") for count in range(1, 10**6))
-    aside = next(name for name in names if not os.path.lexists(name))
-    file.rename(aside)
-    again = [f"To go on with that one instead:   cp {clone_path(aside)} {clone_path(file)}"] if part > 1 else []
-    return [f"Your earlier file is now {clone_path(aside)}.", *again]
-
-
-def _print_beginning(part: int, first: Step) -> None:
-    """Print what to expect of the first check, and of this machine."""
-    about = course.part(part)
-    print(f"\n{about.heading}: {len(about.steps)} steps, {about.minutes} min.\n")
-    print(f"The first check will FAIL, at step {first.id}. That is where part {part} begins, and not a")
-    print("broken install: each step goes from FAIL to ok by what you write.\n")
-    print("\n".join(_machine_lines()))
-    print(f"\nStuck?   {repository.tool()} hint        See step {first.id} fail:   {repository.tool()} check")
-
-
-def _machine_lines() -> list[str]:
-    """Return what this machine has, and what is skipped without it."""
-    from importlib import metadata
-
-    python = ".".join(str(part) for part in sys.version_info[:3])
-    root = os.geteuid() == 0
-    but = "" if root else ": only step 3.15 is skipped"
-    rights = "root" if root else f"not root: {PLUGINS} needs sudo"
-    return [
-        f"  Python          {python}",
-        f"  Flask           {metadata.version('flask')}",
-        f"  Docker Engine   {_engine_state()}",
-        f"  openssl         {'yes' if shutil.which('openssl') else 'no: only step 2.5 is skipped'}",
-        f"  Rights          {rights}",
-        f"The checks of all three parts need no Docker, and no root{but}.",
-        "Only what goes through docker itself needs an engine, such as",
-        f"{repository.tool()} tour --engine and the docker commands on the slides.",
-    ]
-
-
-def _engine_state() -> str:
+def engine_state() -> str:
     """Return whether a Docker Engine can be reached: without a word to it, so that this takes no time."""
     if not shutil.which("docker"):
         return "no: there is no docker command here"
@@ -214,91 +135,157 @@ def _engine_state() -> str:
     return "yes" if os.access(ENGINE, os.W_OK) else "yes, but this user may not speak to it: use sudo"
 
 
+STARTING = """\
+Docker gets no answer from a plugin that does not start. Start it yourself,
+and read what it prints:
+
+    DDD_SOCKET=/tmp/ddd.sock DDD_ROOT=/tmp/ddd \\
+        PYTHON PLUGIN
+
+A traceback names the line at which Python stopped. Where the program exits
+without a word, look at the end of the file: does it still call the function
+that serves? Where it goes on, it has to listen at the path that DDD_SOCKET
+names."""
+
+
 def hint(step: str | None = None) -> int:
-    """Print the next hint of a step, by default the first one not passed; return 0, or 2: there is no such step."""
+    """Print the next hint of a step, by default the first one not passed; return 0, or 2: there is no such step.
+
+    A plugin that has not started at the last check passes nothing: what helps is the hint about starting.
+    """
     now = progress()
     try:
-        about = course.step(step) if step else next_step(now)
+        about = course.step(step or "1.1") if step or not now.starts else next_step(now)
     except CourseError as error:
-        return _wrong_usage(error, f"{repository.tool()} hint 1.1")
+        return wrong_usage(error, f"{repository.tool()} hint 1.1")
     if about is None:
-        return _print_next(now)
+        return print_next(now)
+    if not now.starts and about.id == "1.1":
+        return _hint_about_starting(now)
     given = now.hints.get(about.id, 0)
     depth = min(given + 1, len(about.hints))
     print(f"Step {about.id} · {about.title}\nHint {depth} of {len(about.hints)}\n")
-    print(textwrap.indent(about.hints[depth - 1], "  "))
+    if not now.starts:
+        print(f"  At the last check your plugin did not start. First type   {repository.tool()} hint\n")
+    elif about.id in now.explained and about.id not in now.passed:
+        print(textwrap.indent(PASSED_BEFORE, "  "))
+    print(textwrap.indent(hints.text(about, depth, _texts()), "  "))
     print()
     if given < len(about.hints):
         now.hints[about.id] = depth
         save(now)
-    _after_hint(about, given, step)
+    _after_hint(about, given, step, now)
     return 0
 
 
-def _after_hint(about: Step, given: int, asked: str | None) -> None:
+PASSED_BEFORE = "This step has passed before. Look first at what you have changed since.\n"
+
+
+def _hint_about_starting(now: Progress) -> int:
+    """Print how to find out why the plugin does not start; return 0."""
+    typed = STARTING.replace("PYTHON", short_path(Path(sys.executable))).replace(
+        "PLUGIN", clone_path(work() / "plugin.py")
+    )
+    print("At the last check your plugin did not start, and nothing passes before it does.\n")
+    print(f"{textwrap.indent(typed, '  ')}\n")
+    print(f"Look whether it starts:   {repository.tool()} check {max(now.part, 1)}")
+    return 0
+
+
+def _after_hint(about: Step, given: int, asked: str | None, now: Progress) -> None:
     """Print what comes after a hint: the check, and the next hint; after the last one the diff."""
     again = f"{repository.tool()} hint {about.id}" if asked else f"{repository.tool()} hint"
     part = part_of(about)
     if given >= len(about.hints):
+        show = "" if about.id in now.passed else " --show"
         print("That was the last hint once more. See how much of it yours has:")
-        print(f"    {repository.tool()} diff {about.id}")
+        print(f"    {repository.tool()} diff {about.id}{show}")
     elif given + 1 == len(about.hints):
         print(f"That was the last hint.        Look whether it passes:   {repository.tool()} check {part}")
     else:
         print(f"Look whether it passes:   {repository.tool()} check {part}        More:   {again}")
 
 
-def diff(step: str | None = None) -> int:
-    """Print what a step changes; without a step, the learner's files against those at the end of the part.
+def diff(step: str | None = None, show: bool = False) -> int:
+    """Print what a step changes; without a step, the learner's files against those of a part as far as it is passed.
 
-    Return 0, 1 where there is no file to compare, 2 where there is no such step.
+    What has not passed yet is a solution: it is printed only where show is true. Return 0, 1 where nothing is printed,
+    2 where there is no such step.
     """
     now = progress()
     try:
         about = course.step(step) if step else None
     except CourseError as error:
-        return _wrong_usage(error, f"{repository.tool()} diff 1.1")
-    part = part_of(about) if about else max(now.part, 1)
+        return wrong_usage(error, f"{repository.tool()} diff 1.1")
     if about:
-        print(f"Step {about.id} · {about.title}\n")
-        print_diff(_diff_of_step(about))
-        print(f"\n{_how_much(about)} Go on:   {repository.tool()} check {part}")
-        return 0
+        return _diff_of_step(about, now, show)
+    part = course.part(max(now.part, 1))
     if not (work() / "plugin.py").is_file():
-        print(f"There is no {clone_path(work() / 'plugin.py')} yet. Make it:   {repository.tool()} start {part}")
+        print(f"There is no {clone_path(work() / 'plugin.py')} yet. Make it:   {repository.tool()} start {part.number}")
         return 1
-    print_diff(_diff_of_part(part))
-    print(f"\nLines with - are yours, lines with + the course's. Go on:   {repository.tool()} check {part}")
+    return _diff_of_part(part, now, show)
+
+
+def _diff_of_part(part: Part, now: Progress, show: bool) -> int:
+    """Print the differences between the learner's files and those of a part, up to the first step that is not done."""
+    done = list(takewhile(lambda step: now.is_done(step.id), part.steps))
+    whole = show or len(done) == len(part.steps)
+    if not whole and not any(step.id in now.passed for step in done):
+        print(f"No step of part {part.number} has passed yet: there is only the solution to compare with.")
+        print(f"A hint:   {repository.tool()} hint")
+        print(f"The solution all the same:   {repository.tool()} diff --show")
+        return 1
+    files = part.after if whole else done[-1].after
+    changed = {name: text for name, text in files.items() if text != part.before.get(name)}
+    print_diff(_differences(changed, f"part{part.number}" if whole else f"step {done[-1].id}"))
+    print("\nLines with - are yours, lines with + the course's.", end=" ")
+    if whole:
+        print(f"Go on:   {repository.tool()} check {part.number}")
+    else:
+        print(f"This is as far as step {done[-1].id},\nthe last that is done. All of part {part.number}:", end="   ")
+        print(f"{repository.tool()} diff --show")
     return 0
 
 
-def _diff_of_part(part: int) -> Iterator[str]:
-    """Yield the differences between the learner's files and those at the end of a part."""
-    for name, text in course.part(part).changed.items():
+def _differences(files: Files, course_name: str) -> Iterator[str]:
+    """Yield the differences between the learner's files and these."""
+    for name, text in files.items():
         file = work() / name
         mine = _text_of(file)
         if mine == str(text):
-            yield f"  {clone_path(file)} is the same as part{part}/{name}."
+            yield f"  {clone_path(file)} is the same as {course_name}/{name}."
         yield from difflib.unified_diff(
-            mine.splitlines(), str(text).splitlines(), clone_path(file), f"part{part}/{name}", lineterm=""
+            mine.splitlines(), str(text).splitlines(), clone_path(file), f"{course_name}/{name}", lineterm=""
         )
 
 
-def _diff_of_step(step: Step) -> Iterator[str]:
-    """Yield the edit of a step, hunk by hunk."""
+def _diff_of_step(step: Step, now: Progress, show: bool) -> int:
+    """Print the edit of a step, hunk by hunk; of one that has not passed only if it is to be shown."""
+    print(f"Step {step.id} · {step.title}\n")
+    if step.id not in now.passed and not show:
+        print("It has not passed yet, and its lines are the solution.")
+        print(f"A hint:   {repository.tool()} hint {step.id}")
+        print(f"The lines all the same:   {repository.tool()} diff {step.id} --show")
+        return 1
     for edit in step.edits:
-        yield f"  {clone_path(work() / edit.file)}"
+        print(f"  {clone_path(work() / edit.file)}")
         for hunk in edit.hunks:
-            yield "@@"
-            yield from (line.rstrip() for line in hunk.lines)
+            print_diff(["@@", *(line.rstrip() for line in hunk.lines)])
+    print(f"\n{_how_much(step)} Go on:   {repository.tool()} check {part_of(step)}")
+    return 0
 
 
 def _how_much(step: Step) -> str:
     """Return how many of the new lines of a step are in the learner's files."""
-    there = {edit.file: _text_of(work() / edit.file).splitlines() for edit in step.edits}
+    texts = {name: text.splitlines() for name, text in _texts().items()}
     added = [(edit.file, line) for edit in step.edits for line in edit.added]
-    found = sum(line in there[file] for file, line in added)
+    found = sum(line in texts[file] for file, line in added)
     return f"Of {len(added)} new lines, yours has {found}."
+
+
+def _texts() -> dict[str, str]:
+    """Return the learner's files by name, "" for one that is not there."""
+    return {name: _text_of(work() / name) for name in names()}
 
 
 def _text_of(file: Path) -> str:

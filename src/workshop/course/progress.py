@@ -1,11 +1,11 @@
-"""How far the learner is: the part begun, the steps passed, the hints read; kept in work/.progress.json."""
+"""How far the learner is: the part begun, the steps passed or cut, the hints read; kept in work/.progress.json."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from workshop import repository
@@ -16,13 +16,27 @@ from workshop.repository import work
 
 @dataclass
 class Progress:
-    """How far the learner is: the part begun (0: none), the steps passed, and how many hints of each step were read."""
+    """How far the learner is. Steps are named as in "1.1"."""
 
     part: int = 0
+    """The part begun; 0 for none."""
     passed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """The steps that this machine cannot check."""
+    cut: list[str] = field(default_factory=list)
+    """The steps that the learner goes past: see check --skip."""
     hints: dict[str, int] = field(default_factory=dict)
+    """How many hints of each step were read."""
+    explained: list[str] = field(default_factory=list)
+    """The steps that have passed once: an ok said then why Docker needs them."""
+    starts: bool = True
+    """Whether the plugin has started at the last check."""
     course: str = field(default_factory=course.version)
     """The steps that all this is about: see course.version."""
+
+    def is_done(self, step_id: str) -> bool:
+        """Tell whether a step is behind the learner: passed, or not asked for."""
+        return step_id in self.passed or step_id in self.skipped or step_id in self.cut
 
 
 def progress() -> Progress:
@@ -57,8 +71,11 @@ def _of_this_course(found: Progress) -> Progress:
 def _read(text: str) -> Progress:
     """Return the progress in a JSON text. Raises ValueError or TypeError for any other text."""
     found = Progress(**{"course": "", **json.loads(text)})
-    whole = found.part in (0, 1, 2, 3) and isinstance(found.passed, list) and isinstance(found.hints, dict)
-    if not whole or not all(isinstance(one, str) and re.fullmatch(r"\d+\.\d+", one) for one in found.passed):
+    lists = (found.passed, found.skipped, found.cut, found.explained)
+    whole = found.part in (0, 1, 2, 3) and all(isinstance(each, list) for each in lists)
+    if not whole or not isinstance(found.hints, dict) or not isinstance(found.starts, bool):
+        raise ValueError("not a progress")
+    if not all(isinstance(one, str) and re.fullmatch(r"\d+\.\d+", one) for each in lists for one in each):
         raise ValueError("not a progress")
     if not all(isinstance(count, int) for count in found.hints.values()):
         raise ValueError("not a progress")
@@ -82,21 +99,28 @@ def cannot_write(error: OSError) -> repository.Lacking:
     return repository.Lacking(f"{clone_path(work())} cannot be used: {error.strerror}. Make it yours:\n    {command}")
 
 
-def record(part: int, results: dict[str, bool]) -> None:
-    """Note what a check has found: for each step that was run, whether it passed."""
-    now = progress()
-    kept = [step for step in now.passed if step not in results]
-    passed = kept + [step for step, passes in results.items() if passes]
+def record(part: int, results: dict[str, bool | None], starts: bool = True) -> None:
+    """Note what a check of a part has found: for each step that was run whether it passed, None for a skipped one."""
+    now = with_results(progress(), results)
     here = [step.id for about in course.parts() if about.number == now.part for step in about.steps]
     # a look ahead is no step ahead
-    unfinished = part > now.part and not set(here) <= set(passed)
-    save(Progress(now.part if unfinished else part, passed, now.hints))
+    unfinished = part > now.part and not all(now.is_done(step) for step in here)
+    save(replace(now, part=now.part if unfinished else part, starts=starts))
+
+
+def with_results(now: Progress, results: dict[str, bool | None]) -> Progress:
+    """Return a progress with the results of a check: for each step whether it passed, None for a skipped one."""
+    passed = [step for step in now.passed if step not in results] + [step for step in results if results[step]]
+    skipped = [step for step in now.skipped if step not in results]
+    skipped += [step for step, passes in results.items() if passes is None and step not in now.cut]
+    explained = now.explained + [step for step in results if results[step] and step not in now.explained]
+    return replace(now, passed=passed, skipped=skipped, explained=explained)
 
 
 def next_step(now: Progress) -> Step | None:
-    """Return the first step not passed of the part begun, or of the first later part; None after the last one."""
+    """Return the first step not done of the part begun, or of the first later part; None after the last one."""
     steps = [step for part in course.parts() for step in part.steps if part.number >= max(now.part, 1)]
-    return next((step for step in steps if step.id not in now.passed), None)
+    return next((step for step in steps if not now.is_done(step.id)), None)
 
 
 def part_of(step: Step) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from workshop import repository
 from workshop.course import course
+from workshop.course.progress import progress
 from workshop.daemon.daemon import Daemon, DockerError
 from workshop.plugins.errors import NotReady
 from workshop.plugins.folders import private_folder
@@ -51,14 +52,12 @@ def _practice_tour() -> int:
                 stage(plugin)
     if not _engine_trouble():
         print(f"\nThere is a Docker Engine here. To see the real one do it:   {repository.tool()} tour --engine")
-    print(_last_words("test"))
+    print(_last_words())
     return 0
 
 
-def _last_words(tests: str) -> str:
-    """Return what to type after the tour: the tests, in a clone, which has them."""
-    if repository.find_clone():
-        return f"\nNow see that all of this holds on this machine:   {repository.tool()} {tests}"
+def _last_words() -> str:
+    """Return what to type after the tour."""
     return f"\nNow write it yourself:   {repository.tool()} start"
 
 
@@ -66,7 +65,7 @@ def _last_words(tests: str) -> str:
 def _run_part(part: int, socket: Path, root: Path) -> Iterator[Plugin]:
     """Run the plugin of a part while its stage is shown. Outside of a clone it is made from the steps."""
     home = repository.find_clone()
-    _say("head", f"\nPart {part}: python part{part}/plugin.py" if home else f"\nPart {part}, the plugin as it ends")
+    _say("head", f"\n{course.part(part).heading}")
     with private_folder() as folder:
         file = home / f"part{part}" / "plugin.py" if home else folder / "plugin.py"
         if not home:
@@ -82,16 +81,14 @@ def _greeting(plugin: Plugin) -> None:
     """Part 1: somebody answers on the socket."""
     _say("you", "$ curl --unix-socket ddd.sock http://localhost/")
     _show(plugin.call("", method="GET"), caller="curl")
-    _print_achievement("A server listens where Docker looks for plugins.", "less part1/plugin.py")
+    _print_achievement(1, "A server listens where Docker looks for plugins.")
 
 
 def _activation(plugin: Plugin) -> None:
     """Part 2: Docker activates the plugin, and is told what the plugin cannot do yet."""
     daemon = Daemon(plugin.address(), on_exchange=_show)
     _play("volume create -d ddd mango", lambda: daemon.volume_create("mango", "ddd"))
-    _print_achievement(
-        "Docker can activate the plugin, and print what it says.", "diff part1/plugin.py part2/plugin.py"
-    )
+    _print_achievement(2, "Docker can activate the plugin, and print what it says.")
 
 
 def _volumes(plugin: Plugin) -> None:
@@ -102,7 +99,7 @@ def _volumes(plugin: Plugin) -> None:
     _play(f"run --rm -v mango:/data busybox {WRITE}", lambda: daemon.run("mango", _write_note))
     _play(f"run --rm -v mango:/data busybox {READ}", lambda: daemon.run("mango", _read_note))
     _play("volume rm mango", lambda: daemon.volume_rm("mango"))
-    _print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+    _print_achievement(3, "Containers keep their files in your volumes.")
 
 
 def _write_note(mountpoint: str) -> str:
@@ -153,13 +150,11 @@ def _engine_tour() -> int:
             _greeting(plugin)
         with _run_part(2, socket, folder) as plugin:
             _docker(plugin, f"volume create -d ddd {volume}", wanted=1)
-            _print_achievement(
-                "Docker has activated the plugin, and prints its error.", "diff part1/plugin.py part2/plugin.py"
-            )
+            _print_achievement(2, "Docker has activated the plugin, and prints its error.")
         with _run_part(3, socket, folder) as plugin:
             _engine_volumes(plugin, volume)
     print(REMEMBERED)
-    print(_last_words("test --require engine"))
+    print(_last_words())
     return 0
 
 
@@ -174,7 +169,7 @@ def _engine_volumes(plugin: Plugin, volume: str) -> None:
     except DockerError:
         _run_docker("volume", "rm", "-f", volume)
         raise
-    _print_achievement("Containers keep their files in your volumes.", "diff part2/plugin.py part3/plugin.py")
+    _print_achievement(3, "Containers keep their files in your volumes.")
 
 
 def _docker(plugin: Plugin, line: str, wanted: int = 0) -> None:
@@ -213,11 +208,14 @@ def _lines(colour: str, speaker: str, text: str) -> None:
         _say(colour, f"  {speaker if number == 0 else '':8}  {line}")
 
 
-def _print_achievement(achievement: str, look: str) -> None:
-    """End a part, and say how to look at it in a clone, which has the files."""
+def _print_achievement(number: int, achievement: str) -> None:
+    """End a part. Its plugin is the solution: where to read it is said to a learner who has passed the part."""
     _say("head", f"\nAchievement unlocked! {achievement}")
-    if repository.find_clone():
-        print(f"Read it:   {look}")
+    part, now = course.part(number), progress()
+    if not all(now.is_done(step.id) for step in part.steps):
+        print(f"You write it in part {number}: {len(part.steps)} steps, {part.minutes} min.")
+    elif repository.find_clone():
+        print(f"Read it:   less part{number}/plugin.py")
 
 
 def _say(colour: str, text: str) -> None:

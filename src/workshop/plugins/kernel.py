@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,61 @@ def session_processes(leader: int) -> list[str]:
     return found
 
 
+def work_of(leader: int) -> tuple[bool, float]:
+    """Return whether a thread of a session runs or waits for a disk, and the CPU time that all have used, in seconds.
+
+    Source: proc(5), /proc/PID/stat: the third field is the state, the fourteenth and fifteenth are utime and stime.
+    """
+    at_work, ticks = False, 0
+    for pid in session_processes(leader):
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                fields = (task / "stat").read_text(encoding="latin-1").rpartition(")")[2].split()
+                at_work = at_work or fields[0] in "RD"
+                ticks += int(fields[11]) + int(fields[12])
+    return at_work, ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Wait:
+    """How long a program is waited for: patience at most, and no longer than it may stand still. Both in seconds.
+
+    It stands still while none of its threads runs or waits for a disk: then it will not do by itself what it has not
+    done yet. What it is kept waiting for the CPU or the disk by others does not count: on a slow or busy machine a
+    program that is right has all of patience. Without a limit for standing still, patience alone counts.
+    """
+
+    EVERY = 0.05
+
+    def __init__(self, leader: int, patience: float, standstill: float | None, starting: bool = False) -> None:
+        self.leader = leader
+        self.patience = patience
+        self.standstill = standstill
+        self.starting = starting
+        self.begun = self.looked = time.monotonic()
+        self.still = 0.0
+        """How long it has stood still so far."""
+        self.used: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been waited for."""
+        return time.monotonic() - self.begun
+
+    def over(self) -> bool:
+        """Tell whether to give up. One that was to answer or to end may also use no more CPU time than standstill."""
+        now = time.monotonic()
+        if self.standstill is None or now - self.begun > self.patience:
+            return now - self.begun > self.patience
+        if now - self.looked < self.EVERY:
+            return False
+        at_work, used = work_of(self.leader)
+        self.used = used if self.used is None else self.used
+        # of a pause in which nobody looked, not all is known
+        self.still += 0.0 if at_work else min(now - self.looked, 2 * self.EVERY)
+        self.looked = now
+        return self.still + (0.0 if self.starting else used - self.used) > self.standstill
+
+
 def with_environment(mark: str) -> list[int]:
     """Return the processes that have NAME=VALUE in their environment: of this user, or of all for root."""
     found = []
@@ -51,6 +107,12 @@ def open_sockets(pid: str) -> Iterator[str]:
             link = os.readlink(f"/proc/{pid}/fd/{number}")
             if link.startswith("socket:["):
                 yield link[8:-1]
+
+
+def session_listens(leader: int) -> list[str]:
+    """Return what the processes of a session listen on: paths of sockets, and "TCP port N"."""
+    inodes = {inode for pid in session_processes(leader) for inode in open_sockets(pid)}
+    return [where for inode, where in listening_sockets().items() if inode in inodes]
 
 
 def listening_sockets() -> dict[str, str]:

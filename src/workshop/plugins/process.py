@@ -22,13 +22,18 @@ from workshop.interrupt import at_end, deferred
 from workshop.plugins.errors import LACKING, NotReady, OurTrouble, WrongCommand
 from workshop.plugins.folders import NO_ROOM, ROOM, place_on_disk
 from workshop.plugins.kernel import (
+    Wait,
     exit_status_within,
-    listening_sockets,
-    open_sockets,
+    session_listens,
     session_processes,
     with_environment,
 )
 from workshop.protocol.exchange import Address, Exchange, exchange, request
+
+SETTLED = 0.5
+"""How long a plugin that listens elsewhere stands still before it is settled there, in seconds."""
+AGAIN = 0.2
+"""How long to wait while a plugin stands still that has not answered before, in seconds."""
 
 
 class Plugin:
@@ -36,6 +41,12 @@ class Plugin:
 
     patience = 10.0
     """How long to wait for a start, an answer or an end, in seconds."""
+    umask = 0o022
+    """The umask that the plugin starts with: that of systemd, whatever the learner's is (systemd.exec(5), UMask=)."""
+    waited = 0.0
+    """How long the last end, or second start, was waited for, in seconds."""
+    silent = False
+    """Whether a call got no answer in time: then the next calls are not waited for as long, see send."""
 
     def __init__(self, command: Sequence[str], socket_path: Path, root: Path | None) -> None:
         self.command = list(command)
@@ -48,6 +59,11 @@ class Plugin:
         # on a disk, because a plugin may print much; without a name: nothing is left of it, however this ends
         self.log = tempfile.TemporaryFile("ab+", buffering=0, dir=place_on_disk())  # noqa: SIM115
         self.ending = at_end(self.end)
+
+    @property
+    def standstill(self) -> float | None:
+        """How long to wait, in seconds, while the plugin stands still; None for as long as patience."""
+        return None
 
     @property
     def limit(self) -> float:
@@ -78,6 +94,7 @@ class Plugin:
                     stdout=self.log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=self.umask,
                 )
                 self.launched.append(process)
                 return process
@@ -91,13 +108,18 @@ class Plugin:
     def start(self) -> Self:
         """Start the plugin and wait until its socket accepts. Raises NotReady."""
         self.process = self.launch()
-        deadline = time.monotonic() + self.patience
+        wait = Wait(self.process.pid, self.patience, self.standstill, starting=True)
+        settled = None
         while not accepts(self.socket):
             if self.process.poll() is not None:
                 raise NotReady(f"The plugin ended with status {self.process.returncode} before it listened.")
-            if time.monotonic() > deadline:
-                raise NotReady(f"The plugin did not listen at {self.socket} within {self.patience:.0f} s.")
-            time.sleep(0.002)
+            # where it listens elsewhere, and does nothing more, it will not listen here
+            elsewhere = self.listens() if wait.standstill and wait.still > 0 else []
+            settled = None if not elsewhere else wait.still if settled is None else settled
+            if wait.over() or (settled is not None and wait.still - settled > SETTLED):
+                where = f" It listens at {' and '.join(elsewhere)}." if elsewhere else ""
+                raise NotReady(f"Waited {wait.seconds:.1f} s for the socket at {self.socket}.{where}")
+            time.sleep(0.002 if wait.seconds < 1 else 0.02)
         return self
 
     def exit_status(self, wait: float = 0) -> int | None:
@@ -115,12 +137,14 @@ class Plugin:
     def end_session(self, process: subprocess.Popen[bytes], number: int) -> int:
         """Send a signal to a process and all it started, and SIGKILL to what outlasts it; return its exit status."""
         patience = min(self.patience, 3.0) if interrupt.happened() else self.patience
-        deadline = time.monotonic() + patience
+        wait = Wait(process.pid, patience, self.standstill)
         _pass_on(process, number)
-        exit_status_within(process, patience)
+        while exit_status_within(process, Wait.EVERY) is None and not wait.over():
+            pass
         # what it started may live longer than the plugin itself
-        while session_processes(process.pid) and time.monotonic() < deadline:
+        while session_processes(process.pid) and not wait.over():
             time.sleep(0.002)
+        self.waited = wait.seconds
         if session_processes(process.pid):
             _pass_on(process, signal.SIGKILL)
         return process.wait(self.patience)
@@ -135,10 +159,7 @@ class Plugin:
 
     def listens(self) -> list[str]:
         """Return what the plugin, or a program that it started, listens on: paths of sockets, and "TCP port N"."""
-        if self.process is None:
-            return []
-        inodes = {inode for pid in session_processes(self.process.pid) for inode in open_sockets(pid)}
-        return [where for inode, where in listening_sockets().items() if inode in inodes]
+        return session_listens(self.process.pid) if self.process else []
 
     def close(self) -> None:
         """End the plugin, and all that it has started; give up what it has printed. A second time it does nothing."""
@@ -195,8 +216,20 @@ class Plugin:
         content_type: str = "",
     ) -> Exchange:
         """Call an endpoint as a Docker Engine of that shape does; another method and type are for other callers."""
-        sent = request(endpoint, body, shape, method=method, content_type=content_type)
-        return exchange(self.address(), endpoint, sent, self.limit)
+        return self.send(endpoint, request(endpoint, body, shape, method=method, content_type=content_type))
+
+    def send(self, endpoint: str, sent: bytes, standstill: float | None = None) -> Exchange:
+        """Send the bytes of a call, and return what came of it. One that stands still is not waited for so long.
+
+        After a call without an answer that is shorter, because what comes next, cleaning up too, will hang as well.
+        """
+        over = None
+        if self.process and self.standstill:
+            still = min(filter(None, (self.standstill, standstill, AGAIN if self.silent else None)))
+            over = Wait(self.process.pid, self.limit, still).over
+        answer = exchange(self.address(), endpoint, sent, self.limit, over)
+        self.silent = self.silent or answer.failure == "no answer in time"
+        return answer
 
     def address(self) -> Address:
         """Return where the plugin listens."""

@@ -16,10 +16,13 @@ from workshop.interrupt import deferred
 from workshop.plugins.errors import NotReady
 from workshop.plugins.folders import mounts_below
 from workshop.plugins.process import Plugin, accepts
-from workshop.protocol.exchange import Exchange
+from workshop.protocol.exchange import Exchange, request
 
 FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "melon", "olive", "peach", "pear", "plum")
+QUIETLY = 0.5
+"""How long a call for the check's own sake waits while the plugin stands still, in seconds."""
 NOT_SURVEYED = "it is not known whether the store is this check's own"
+ELSEWHERE = "the volumes are not in DDD_ROOT, but in "
 ALLOW = "To try it all the same:   --allow-outside-root"
 
 
@@ -106,7 +109,7 @@ class GuardedPlugin(Plugin):
         else:
             self.not_ours = self.look_for_a_volume(first)
         self.clean_up()
-        if self.command:
+        if self.command and (self.silent or not self.standstill):
             self.shut_down()  # the first check has the first answers of a plugin that was just started
 
     def look_for_a_volume(self, first: set[str] | None) -> str:
@@ -140,7 +143,7 @@ class GuardedPlugin(Plugin):
             )
         self.goes_away = self.in_root(told)
         if not self.goes_away:
-            return f"the volumes are not in DDD_ROOT, but in {told}"
+            return f"{ELSEWHERE}{told}"
         return ""
 
     def in_root(self, path: str) -> bool:
@@ -196,7 +199,8 @@ class GuardedPlugin(Plugin):
     def quietly(self, endpoint: str, body: dict[str, object]) -> Exchange:
         """Call an endpoint for the check's own sake: no report shows it."""
         with self.answered(endpoint, body):
-            answer = super().call(f"VolumeDriver.{endpoint}", body, self.shape)
+            sent = request(f"VolumeDriver.{endpoint}", body, self.shape)
+            answer = self.send(f"VolumeDriver.{endpoint}", sent, QUIETLY)
         self.note_create(f"VolumeDriver.{endpoint}", body, answer)
         return answer
 

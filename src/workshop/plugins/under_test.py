@@ -12,6 +12,8 @@ import os
 import random
 import signal
 import socket
+import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import SkipTest
@@ -20,21 +22,31 @@ from workshop import interrupt
 from workshop.interrupt import deferred
 from workshop.plugins.errors import LACKING, OurTrouble
 from workshop.plugins.folders import own_folder
-from workshop.plugins.kernel import exit_status_within
-from workshop.plugins.safety import FRUIT, GuardedPlugin
+from workshop.plugins.kernel import Wait, exit_status_within, session_listens
+from workshop.plugins.process import Plugin
+from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
 from workshop.protocol.discovery import Lookup
-from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, Exchange
+from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
+
+STANDSTILL = 2.0
+"""How long a learner's plugin is waited for while it stands still, in seconds."""
 
 
 class PluginUnderTest(GuardedPlugin):
     """A plugin as the checks see it: it remembers every exchange."""
 
     chance = random.Random(0)
+    profile = "docker"
+    """The client in whose name it is called."""
+    by_others = False
+    """Whether it was given by --run or --socket: a step then wants what Docker needs, and advises what it teaches."""
 
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
         self.exchanges: list[Exchange] = []
         self.advice: list[str] = []
+        self.notes: list[str] = []
+        """What a case has recorded."""
         self.elsewhere = contextlib.ExitStack()
         self.canaries: Path | None = None
         self.before = socket_path, root, self.patience
@@ -42,6 +54,21 @@ class PluginUnderTest(GuardedPlugin):
         self.beside: Path | None = None
         """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
         self.lookup: Lookup | None = None
+
+    @property
+    def standstill(self) -> float | None:
+        """How long to wait, in seconds, while the plugin stands still: a learner's is known to be stuck by then."""
+        return None if self.by_others else STANDSTILL
+
+    @property
+    def first_shape(self) -> bool:
+        """Whether this is the first run of a check: what takes long, and is alike for all engines, is done once."""
+        return self.shape == SHAPES[0]
+
+    @property
+    def last_shape(self) -> bool:
+        """Whether this is the last run of a check."""
+        return self.shape == SHAPES[-1]
 
     @property
     def is_ours(self) -> bool:
@@ -68,14 +95,32 @@ class PluginUnderTest(GuardedPlugin):
     def ready_for(self, check: Check) -> PluginUnderTest:
         """Start the plugin for a check, unless that starts and stops it by itself."""
         self.before = self.socket, self.root, self.patience
+        self.silent = False
+        self.umask = Plugin.umask
         return self if needs_process(check) else self.ensure_running()
+
+    def under_umask(self, umask: int) -> None:
+        """Have the plugin run as it was started by somebody with this umask: until its next start."""
+        assert self.is_ours
+        if self.process and f"Umask:\t{umask:04o}\n" in Path(f"/proc/{self.process.pid}/status").read_text():
+            return
+        if self.process and self.process.poll() is None:
+            self.kill()
+        self.shut_down().umask = umask
+        self.socket.unlink(missing_ok=True)  # that it ends when asked, and replaces a stale one, are later steps
+        self.ensure_running()
 
     def second(self) -> int | None:
         """Start the program once more, as it stands, and return its exit status; None for one that went on."""
         process = self.launch()
-        status = exit_status_within(process, self.patience)
+        wait = Wait(process.pid, self.patience, self.standstill, starting=True)
+        while (status := exit_status_within(process, Wait.EVERY)) is None and not wait.over():
+            if str(self.socket) in session_listens(process.pid):
+                break  # it has taken the place
+        waited = wait.seconds
         if status is None:
             self.end_session(process, signal.SIGKILL)
+        self.waited = waited
         return status
 
     def needs_process(self) -> None:
@@ -154,14 +199,49 @@ class PluginUnderTest(GuardedPlugin):
         Docker prints Err of a JSON object, and takes an Err under status 200 for an error too. Podman takes every 200
         for success (its pkg: libpod/plugin/volume_api.go), so that is not enough.
         """
-        answer = self.call(endpoint, body)
+        return self.is_refused(self.call(endpoint, body))
+
+    def is_refused(self, answer: Exchange) -> Exchange:
+        """Want an answer to be an error: with a status that says so, and with a sentence in Err.
+
+        The sentence is for the user. Docker takes each status that is not 200 for an error, and prints any text as it
+        is. Source: moby pkg/plugins/client.go (callWithRetry).
+        """
         assert answer.status and answer.status != 200, f"wanted an error status, not 200, for\n{answer}"
-        assert answer.err, f'wanted a JSON error, {{"Err": "a sentence"}}, for\n{answer}'
+        self.prefers(
+            bool(answer.err),
+            f'wanted a JSON error, {{"Err": "a sentence"}}, for\n{answer}',
+            'An error is {"Err": "a sentence"}. Docker prints any other text as it is.',
+        )
         return answer
 
-    def create(self) -> str:
-        """Make a volume as `docker volume create` does, and return its name."""
-        name = self.name()
+    def should_succeed(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
+        """Call an endpoint and want success that Docker can do without: an error of a plugin by others is advised."""
+        answer = self.call(endpoint, body)
+        assert answer.status or not self.by_others, f"wanted an answer for\n{answer}"
+        self.prefers(answer.ok, f'wanted 200 with {{"Err": ""}} for\n{answer}', advice)
+        return self.look_over(answer)
+
+    def should_refuse(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
+        """Call an endpoint and want an error that Docker can do without: success of a plugin by others is advised."""
+        answer = self.call(endpoint, body)
+        if not (self.by_others and answer.ok):
+            return self.is_refused(answer)
+        self.advise(advice)
+        return answer
+
+    def prefers(self, good: bool, wanted: str, advice: str) -> bool:
+        """Want what the course teaches, and return whether it is so. A plugin by others is not failed, but advised."""
+        if not good and self.by_others:
+            self.advise(advice)
+        assert good or self.by_others, wanted
+        return good
+
+    def create(self, name: str = "") -> str:
+        """Make a volume as `docker volume create` does, under a new name or this one, and return its name."""
+        if name:
+            self.made.append(name)
+        name = name or self.name()
         self.succeeds("VolumeDriver.Create", {"Name": name, "Opts": NO_OPTIONS[self.shape]})
         return name
 
@@ -179,10 +259,109 @@ class PluginUnderTest(GuardedPlugin):
     def list_names(self) -> list[str]:
         """Return the names that List tells."""
         volumes = self.succeeds("VolumeDriver.List", {}).json.get("Volumes")
-        assert isinstance(volumes, list), f'wanted {{"Volumes": […]}} in\n{self.exchanges[-1]}'
+        wanted = f'wanted {{"Volumes": […]}} in\n{self.exchanges[-1]}'
+        if volumes is None:
+            self.prefers(False, wanted, 'List of no volumes is {"Volumes": []}. Docker takes null for that, too.')
+            return []
+        assert isinstance(volumes, list), wanted
         names = [volume.get("Name") if isinstance(volume, dict) else None for volume in volumes]
         assert None not in names, f'wanted {{"Name": …}} for each volume in\n{self.exchanges[-1]}'
         return [str(name) for name in names]
+
+    def listed(self, names: list[str]) -> list[str]:
+        """Return the names that List tells, sorted: all of them where the store is ours alone, else those of names."""
+        return sorted(name for name in self.list_names() if self.may_destroy or name in names)
+
+    def volume(self, name: str) -> dict[str, object]:
+        """Return the volume of a name, as Get tells it."""
+        answer = self.succeeds("VolumeDriver.Get", {"Name": name})
+        volume = answer.json.get("Volume")
+        assert isinstance(volume, dict), f'wanted {{"Volume": {{"Name": "{name}", …}}}} in\n{answer}'
+        return volume
+
+    def files_of(self, name: str) -> Path | None:
+        """Return the folder that Get names for a volume; None where it names none, or none in DDD_ROOT."""
+        told = self.volume(name).get("Mountpoint")
+        path = told if isinstance(told, str) and os.path.isabs(told) and os.path.isdir(told) else ""
+        return Path(path) if path and self.root and self.in_root(path) else None
+
+    def fill(self, folder: str | Path | None) -> Path | None:
+        """Put a file, and a folder with a file, into a volume, and return the first.
+
+        None where there is no folder to see, or nothing can be written: such a volume is checked without files. So it
+        is where the folder has such a file: a bad plugin may have named a folder of somebody else.
+        """
+        with contextlib.suppress(OSError):
+            if folder and os.path.isdir(folder) and not os.path.lexists(os.path.join(folder, "note")):
+                note, inner = Path(folder) / "note", Path(folder) / os.path.basename(folder)
+                inner.mkdir()
+                for each in (inner / "note", note):
+                    each.write_text("from the first container")
+                return note
+        return None
+
+    def traces(self) -> dict[str, tuple[int, ...]]:
+        """Return what is in DDD_ROOT, and when each file and folder was changed last."""
+        found = {str(path): path.lstat() for path in self.root.rglob("*")} if self.root else {}
+        return {path: (each.st_ino, each.st_size, each.st_mtime_ns) for path, each in found.items()}
+
+    @property
+    def is_seen_in_root(self) -> bool:
+        """Whether volumes have to be in DDD_ROOT, which is new: those of a plugin by others may be anywhere else."""
+        return bool(self.root) and not self.by_others and not (self.not_ours or "").startswith(ELSEWHERE)
+
+    @contextlib.contextmanager
+    def stray_file(self, folders: list[Path | None]) -> Iterator[None]:
+        """Put a file that is no volume beside the volumes that have these folders, where all of that is ours."""
+        seen = {str(folder) for folder in folders if folder}
+        if not self.may_destroy or len(seen) < len(folders):
+            yield
+            return
+        stray = Path(os.path.commonpath(seen)) / "stray"
+        stray.write_text("no volume")
+        try:
+            yield
+        finally:
+            stray.unlink(missing_ok=True)
+
+    def second_link(self, file: Path | None) -> Path | None:
+        """Give a file in DDD_ROOT a second name outside, whose count of links tells when the file is deleted.
+
+        None where that cannot be: the volumes of a plugin by others may be on another disk.
+        """
+        with contextlib.suppress(OSError):
+            if file and self.root and self.in_root(str(file)):
+                twin = self.outside() / f"twin-of-{file.name}"
+                os.link(file, twin)
+                return twin
+        return None
+
+    def comes_true(self, condition: Callable[[], bool]) -> bool:
+        """Wait until a condition holds, and return whether it did in the time that an answer may take."""
+        deadline = time.monotonic() + self.limit
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def names_the_folder(self, volume: dict[str, object], mountpoint: str) -> None:
+        """Want a volume of Get or List to have no Mountpoint, or Mount's folder, be it at another path."""
+        told = volume.get("Mountpoint")
+        try:
+            same = not told or told == mountpoint or os.path.samefile(str(told), mountpoint)
+        except OSError:
+            same = False
+        wanted = f"wanted no Mountpoint, or the one that Mount named, {mountpoint}, in\n{self.exchanges[-1]}"
+        self.prefers(same, wanted, "Get and List name another folder than Mount. `docker volume inspect` shows Get's.")
+
+    def lets_others_in(self, folder: Path) -> None:
+        """Want the folder of a volume to be one that the users of containers can enter, and read."""
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        wanted = f"wanted a folder that other users can enter, mode 0755, not {mode:04o}"
+        advice = f"The folder of a volume has mode {mode:04o}, so that a container of another user cannot use it."
+        if self.prefers(bool(mode & 0o001), wanted, advice) and not mode & 0o004:
+            self.advise(f"The folder of a volume has mode {mode:04o}, so that other users cannot list its files.")
 
     def folder(self, mountpoint: str) -> Path:
         """Return the mountpoint as a folder to look into; skip where a plugin that already runs has it elsewhere."""

@@ -8,7 +8,7 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -158,11 +158,17 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + payload
 
 
-def exchange(address: Address, endpoint: str, sent: bytes, timeout: float = 10.0) -> Exchange:
+def exchange(
+    address: Address,
+    endpoint: str,
+    sent: bytes,
+    timeout: float = 10.0,
+    over: Callable[[], bool] | None = None,
+) -> Exchange:
     """Send these bytes on a new connection and return the Exchange; a failure is told in it, never raised.
 
     timeout is in seconds and bounds the sending, and the whole answer; Docker itself waits 60 s, 120 s for Create and
-    Mount.
+    Mount. over is asked meanwhile, several times a second, whether to give up before that.
     """
     begun = time.perf_counter()
     result = Exchange(endpoint, sent)
@@ -171,7 +177,7 @@ def exchange(address: Address, endpoint: str, sent: bytes, timeout: float = 10.0
             # a plugin may refuse a large body before it has read all of it: what it answered still counts
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(sent)
-            read_answer(connection, result)
+            read_answer(connection, result, over)
     except (OSError, http.client.HTTPException, ValueError) as error:
         result.status = 0
         result.failure = failure(error)
@@ -179,12 +185,12 @@ def exchange(address: Address, endpoint: str, sent: bytes, timeout: float = 10.0
     return result
 
 
-def read_answer(connection: socket.socket, result: Exchange) -> None:
-    """Read one HTTP answer into result, in the time that the connection has for one wait.
+def read_answer(connection: socket.socket, result: Exchange, over: Callable[[], bool] | None = None) -> None:
+    """Read one HTTP answer into result, in the time that the connection has for one wait, or until over() is true.
 
     Raises OSError or HTTPException when none comes whole.
     """
-    reader = io.BufferedReader(DeadlineReader(connection))
+    reader = io.BufferedReader(DeadlineReader(connection, over))
     response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: reader), method="POST")  # type: ignore[arg-type]
     try:
         response.begin()
@@ -199,8 +205,9 @@ def read_answer(connection: socket.socket, result: Exchange) -> None:
 class DeadlineReader(io.RawIOBase):
     """Reads from a connection until a deadline for all together: an answer may come drop by drop, and never end."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, over: Callable[[], bool] | None = None) -> None:
         self.connection = connection
+        self.over = over
         self.limit = connection.gettimeout()
         self.began = time.monotonic()
 
@@ -210,15 +217,19 @@ class DeadlineReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read what is there, as io.RawIOBase says. Raises TimeoutError and other OSErrors."""
-        if self.limit is not None:
-            left = self.limit - (time.monotonic() - self.began)
-            if left <= 0:
-                raise TimeoutError
-            self.connection.settimeout(left)
-        try:
-            return self.connection.recv_into(buffer)
-        finally:
-            self.connection.settimeout(self.limit)
+        while True:
+            if self.limit is not None:
+                left = self.limit - (time.monotonic() - self.began)
+                if left <= 0:
+                    raise TimeoutError
+                self.connection.settimeout(min(left, 0.05) if self.over else left)
+            try:
+                return self.connection.recv_into(buffer)
+            except TimeoutError:
+                if not self.over or self.over():
+                    raise
+            finally:
+                self.connection.settimeout(self.limit)
 
 
 def _read_body(response: http.client.HTTPResponse) -> bytes:

@@ -14,9 +14,17 @@ simple_cause(
     "socket open to all",
     lambda e: e.step == "1.3",
     (
-        "Every user of this machine may call the plugin, and so make, read and remove volumes. Take the "
-        "rights away before anybody can connect: os.umask(0o177) around bind."
+        "Every user of this machine can call the plugin, and so make, read and remove volumes: connecting takes "
+        "the right to write to the socket. The check started the plugin with umask 0, which takes no right away. "
+        "Set os.umask(0o177) around bind, or the mode before listen: until then nobody can connect."
     ),
+)
+
+
+simple_cause(
+    "an empty greeting",
+    lambda e: e.step == "1.2" and e.last.status == 200 and not e.last.text.strip(),
+    "The answer at / is empty. Return a text, so that whoever asks can see that the plugin runs.",
 )
 
 
@@ -75,6 +83,14 @@ def gives_way_with_the_wrong_status(e: Evidence) -> str | None:
     return None
 
 
+simple_cause(
+    "ends without a sentence",
+    lambda e: e.step in ("1.7", "1.8") and "nothing was printed" in e.demand,
+    (
+        "It ended with status 1, and printed nothing: whoever started it does not learn what is in the way. "
+        'sys.exit("a sentence") prints the sentence, and ends with 1.'
+    ),
+)
 simple_cause(
     "takes a living socket",
     lambda e: e.step == "1.7" and "sentence" not in e.demand,

@@ -9,6 +9,14 @@ from workshop.checker.evidence import Evidence
 
 
 simple_cause(
+    "no sentence in Err",
+    lambda e: e.step == "2.2" and "a sentence in Err" in e.demand,
+    (
+        "Docker prints Err to its user as it is. HTML and tracebacks are not for that user. Say in one sentence what "
+        "is wrong: Flask's error.description is one, error.get_description() is HTML."
+    ),
+)
+simple_cause(
     "another answer for another caller",
     lambda e: e.step == "2.1" and "the same answer" in e.demand,
     ("What a caller sends with Plugin.Activate does not matter: {} or nothing, with or without a Content-Type."),

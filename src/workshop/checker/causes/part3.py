@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from workshop.checker.causes.table import cause, simple_cause
 from workshop.checker.evidence import Evidence
 
@@ -12,6 +14,14 @@ simple_cause(
     "Opts null refused",
     lambda e: e.is_call_of("Create") and e.refused and ('"Opts":null' in e.last.sent),
     'No options is {} from docker 20.10 and null from docker 28. Take both: body.get("Opts") or {}.',
+)
+simple_cause(
+    "Create makes nothing",
+    lambda e: e.step == "3.1" and e.last.ok and "nothing is there" in e.demand,
+    (
+        "Create answered success, and there is no trace of the volume in DDD_ROOT. Make a folder for each volume: "
+        "what is kept in memory alone is lost when the plugin ends."
+    ),
 )
 simple_cause(
     "Get knows only mounted volumes",
@@ -37,9 +47,25 @@ simple_cause(
     ),
 )
 simple_cause(
+    "Status is no object",
+    lambda e: e.step == "3.2" and "Status" in e.demand,
+    (
+        "Docker decodes Status as an object. When it cannot, the whole answer is lost, and the volume does not exist. "
+        'Leave it out, or use an object: {"Status": {"state": "ready"}}.'
+    ),
+)
+simple_cause(
     "another Name from Get",
     lambda e: e.step == "3.2",
     "Docker goes on with the Name that Get answers: without it, it mounts and removes something else.",
+)
+simple_cause(
+    "one volume under two names",
+    lambda e: e.step == "3.3" and e.last.ok and any(each.endpoint.endswith("Create") for each in e.exchanges),
+    (
+        "Only a volume of a similar name exists, and Get took it for this one. Then two names lead to the same files. "
+        "Compare whole names, and upper and lower case, too."
+    ),
 )
 simple_cause(
     "Get knows everything",
@@ -47,6 +73,14 @@ simple_cause(
     (
         "Get of a volume that does not exist has to be an error. One that says yes to everything takes every "
         "new volume of the machine: `docker run -v any:/data` asks all plugins."
+    ),
+)
+simple_cause(
+    "Create again empties the volume",
+    lambda e: "at a second Create" in e.demand,
+    (
+        "The second Create deleted the files of the volume. Docker repeats a Create when it did not get the answer: "
+        "leave a volume that exists as it is."
     ),
 )
 simple_cause(
@@ -84,11 +118,32 @@ simple_cause(
     "right after the installation.",
 )
 simple_cause(
+    "files lost by a restart",
+    lambda e: e.step == "3.5" and "to be there after the restart" in e.demand,
+    "The volume is still there after the restart, but its files are gone. Leave what is there as it is at the start.",
+)
+simple_cause(
+    "List names what is no volume",
+    lambda e: e.is_call_of("List") and "no name but those of volumes" in e.demand,
+    (
+        "List named something that is no volume, and `docker volume ls` shows it. Look one level below the folder of "
+        "all volumes, for what only a volume has."
+    ),
+)
+simple_cause(
     "volumes lost by a restart",
-    lambda e: e.step == "3.5" and e.is_call_of("Get"),
+    lambda e: e.step == "3.5" and (e.is_call_of("Get") or "after the restart" in e.demand),
     (
         "What was there before the plugin was stopped is not as it was. Docker does not send its volumes "
         "again: what a plugin keeps in memory alone is lost. Look on the disk, under DDD_ROOT."
+    ),
+)
+simple_cause(
+    "mounts lost by a restart",
+    lambda e: e.step == "3.11" and e.last.ok and e.is_call_of("Remove") and e.killed,
+    (
+        "The plugin was stopped and started again while a container had the volume, and then it removed the volume. "
+        "Containers run on while a plugin restarts: keep the record of each Mount, also of two with one ID."
     ),
 )
 simple_cause(
@@ -134,6 +189,27 @@ simple_cause(
     "No folder is there: Docker cannot mount what does not exist. Make it at Create.",
 )
 simple_cause(
+    "another folder than Mount's",
+    lambda e: e.step == "3.6" and "the one that Mount named" in e.demand,
+    (
+        "Mount names the folder that the container gets. Get and List name another one: `docker volume inspect` shows "
+        "it, and people look for their files there. Take the path from one function."
+    ),
+)
+simple_cause(
+    "a folder closed to others",
+    lambda e: e.step == "3.6" and "other users can enter" in e.demand,
+    (
+        "A program in a container often runs as another user than root. It cannot enter this folder. Make the folder "
+        "with mode 0755. Does the plugin set its umask for the socket? Then set it back after bind."
+    ),
+)
+simple_cause(
+    "one folder for all volumes",
+    lambda e: e.step == "3.6" and "a folder for each volume" in e.demand,
+    "Two volumes have the same folder: their containers would write over each other's files. Give each its own.",
+)
+simple_cause(
     "the same ID twice refused",
     lambda e: e.step == "3.11" and e.is_call_of("Mount") and e.refused,
     "`docker cp` mounts again with the ID of the running container. Refuse that, and docker cp fails.",
@@ -154,6 +230,35 @@ simple_cause(
     "Unmount says that one container has let go. It deletes nothing: only Remove does.",
 )
 simple_cause(
+    "Remove follows links",
+    lambda e: e.step == "3.9" and "a link in the volume" in e.demand,
+    (
+        "A link in the volume leads to a folder outside, and Remove deleted the files there. Anyone who writes to a "
+        "volume can make such a link. shutil.rmtree deletes the link alone."
+    ),
+)
+simple_cause(
+    "Remove takes a neighbour",
+    lambda e: e.step == "3.9" and "to stay when" in e.demand,
+    (
+        "Remove of one volume took the files of another, whose name only begins in the same way. Compare whole names: "
+        "mango-10 is not mango-1."
+    ),
+)
+simple_cause(
+    "old files in a new volume",
+    lambda e: e.step == "3.9" and "of the old one" in e.demand,
+    (
+        "A volume was removed, and a new one of the same name has its files. Whoever removes a volume wants its files "
+        "gone, and the next owner of the name must not read them. Delete the files at Remove."
+    ),
+)
+simple_cause(
+    "gives no space back",
+    lambda e: e.step == "3.9" and "space comes back" in e.demand,
+    "Remove took the name away, but the files are still on the disk, where nobody finds them. Delete the files, too.",
+)
+simple_cause(
     "Remove does not remove",
     lambda e: e.step == "3.9" and e.last.ok and not (e.is_call_of("Remove") and "error status" in e.demand),
     "Remove said yes, and the volume is still known: Docker would show and use it again.",
@@ -168,19 +273,48 @@ simple_cause(
     ),
 )
 simple_cause(
+    "files lost at a refused Remove",
+    lambda e: e.step == "3.10" and "because Remove was refused" in e.demand,
+    (
+        "Remove was refused, and the files are gone all the same: the container loses them. Look whether anybody uses "
+        "the volume before you change anything."
+    ),
+)
+simple_cause(
     "removes what is in use",
     lambda e: e.step == "3.10" and e.is_call_of("Remove") and e.last.ok,
     "The volume went away while a container had it: that container loses its files. Remember who mounts.",
 )
 simple_cause(
     "never lets go",
-    lambda e: e.step in ("3.10", "3.11") and e.is_call_of("Remove") and e.refused,
+    lambda e: (
+        e.step in ("3.9", "3.10", "3.11")
+        and e.is_call_of("Remove")
+        and e.refused
+        and any(each.endpoint.endswith("Unmount") for each in e.exchanges)
+    ),
     "All have unmounted, and Remove is still refused: nobody can get rid of this volume.",
 )
 simple_cause(
     "says yes to the unknown",
     lambda e: e.step in ("3.6", "3.7", "3.9") and e.last.ok,
     ("There is no such volume, so this has to be an error: Docker would go on with something that is not there."),
+)
+simple_cause(
+    "a usual name refused",
+    lambda e: e.step == "3.12" and e.is_call_of("Create") and e.refused,
+    (
+        "Docker's own volumes can have this name: a letter or a digit, then letters, digits, _ . and -. A volume that "
+        "its user does not name gets 64 digits from Docker. Take all of these."
+    ),
+)
+simple_cause(
+    "one volume for two names",
+    lambda e: e.step == "3.12" and re.search("the Name|a folder for each", e.demand),
+    (
+        "The plugin changed the name, so that two names can become one volume. One user would then get the files of "
+        "another. Take a name as it is, or refuse it."
+    ),
 )
 simple_cause(
     "an empty body will do",
@@ -202,12 +336,20 @@ simple_cause(
 simple_cause(
     "an ID that leaves the root",
     lambda e: e.step == "3.12",
-    "The mount's ID became part of a path, and made a file outside. Check it as you check the name.",
+    "The mount's ID became part of a path that leads outside, to a file there. Check it as you check the name.",
+)
+simple_cause(
+    "a scope that changes",
+    lambda e: e.step == "3.14" and "the same Scope" in e.demand,
+    "Docker asks for the scope once, and remembers it. Answer the same each time.",
 )
 simple_cause(
     "unknown scope",
     lambda e: e.step == "3.14",
-    'The scope is "local" (volumes of this machine) or "global" (of the whole cluster).',
+    (
+        'Docker wants {"Capabilities": {"Scope": "local"}} for volumes of this machine, or "global" in its place for '
+        "those of a whole cluster. It takes anything else for local."
+    ),
 )
 simple_cause(
     "takes any option",
@@ -215,9 +357,22 @@ simple_cause(
     "The plugin took an option that it does not have. Whoever typed -o size=1G believes in a limit, and there is none.",
 )
 simple_cause(
+    "tells the value of an option",
+    lambda e: e.step == "3.13" and "no value of an option" in e.demand,
+    "The error shows the value of the option, which can be a password. Errors stand in logs: name the option alone.",
+)
+simple_cause(
     "does not name the option",
     lambda e: e.step == "3.13",
     "The error does not say which option it is about. Name it, so that one knows what to leave out.",
+)
+simple_cause(
+    "a neighbour's mount counts",
+    lambda e: e.step == "3.15" and e.is_call_of("Remove") and e.refused,
+    (
+        "Nothing is mounted in this volume, only in another whose name begins with the same letters. Put a / after the "
+        "path of the volume before you compare: then mango2 is not taken for mango."
+    ),
 )
 simple_cause(
     "Mount and Remove in each other's way",

@@ -151,7 +151,7 @@ simple_cause(
     "one caller at a time",
     lambda e: e.step == "1.4" and e.last.failure == "no answer in time",
     (
-        "While one caller is connected and silent, nobody else is answered. Docker keeps connections open, "
+        "While callers are connected and silent, nobody else is answered. Docker keeps connections open, "
         "and calls on several at once: answer each in a thread of its own (threaded=True)."
     ),
 )

@@ -29,7 +29,7 @@ def test_socket_there(plugin: Candidate) -> None:
 def test_socket_closed_to_others(plugin: Candidate) -> None:
     """Other users may not connect to the socket.
 
-    Whoever can call a plugin can have, read and remove any volume. To connect, one needs the right to write.
+    Whoever can call a plugin can have, read and remove any volume. Connecting takes the right to write to the socket.
     """
     mode = stat.S_IMODE(plugin.socket.stat().st_mode)
     hidden = not plugin.command and closed_folder(plugin.socket)

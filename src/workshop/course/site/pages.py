@@ -46,7 +46,8 @@ def _section(slide: Slide, anchor: str, name: str, first: bool) -> str:
     text = HEADING.sub("", slide.text, count=1)
     more = _insert_conversations(_insert_code(slide.more), slide.where)
     text = deck.EDIT.sub(lambda found: _edit_block(slide.edits[int(found[1])]), _insert_code(text))
-    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, more]
+    why = f"*Why Docker needs it:* {slide.why}" if slide.why else ""
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, why, more]
     return "\n\n".join([*filter(None, map(str.strip, parts)), *_hints(slide)])
 
 
