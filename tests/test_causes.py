@@ -399,6 +399,7 @@ CLAIMS: list[tuple[str, Callable[[Evidence], object]]] = [
     ("got into each other's way", no),
     ("both were answered with success", lambda e: all(yes(each) for each in e.exchanges[-2:])),
     ("a redirect", lambda e: 300 <= e.last.status < 400),
+    ("does not say where to", lambda e: "location" not in e.last.headers),
     ("The answer at / is empty", lambda e: e.last.status == 200 and not e.last.text.strip()),
     ("The answer at / has status", lambda e: not e.last.endpoint and e.last.status != 200),
     ("The error is text", lambda e: no(e) and said(e) is None and not e.last.text.startswith("<") and e.last.text),
@@ -516,7 +517,7 @@ def _text(node: ast.JoinedStr | ast.Constant) -> str:
 
 @pytest.mark.parametrize("demand", demands())
 def test_every_demand_has_one_name(demand: str) -> None:
-    for text in (demand.replace("…", each) for each in ("…", "[…]", "/…", "SIGTERM", "POST")):
+    for text in (demand.replace("…", each) for each in ("…", "[…]", "/…", "SIGTERM", "POST", '{"Err": ""}')):
         names = [name for name, pattern in DEMANDS.items() if re.fullmatch(pattern, text.removeprefix("wanted "))]
         if len(names) == 1:
             return

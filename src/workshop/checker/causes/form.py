@@ -50,8 +50,8 @@ raises(
 )
 cause(
     "a redirect",
-    "The plugin answers /$endpoint with status $code, a redirect to $location. Docker's calls are meant for the path "
-    "itself: answer there.",
+    "The plugin answers /$endpoint with status $code, a redirect to $location.$how_docker_follows Answer at the path "
+    "itself.",
     status="3xx",
     redirect="elsewhere",
 )
