@@ -102,7 +102,7 @@ def test_no_transcript_is_left_over() -> None:
 def test_a_report_says_who_spoke_and_why(path: Path) -> None:
     text = path.read_text()
     assert "  Why       " in text
-    assert "[docker]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")
+    assert "[docker]" in text or "[curl]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")
 
 
 def refused(step: str, endpoint: str, err: str, file: Path | None) -> Evidence:

@@ -6,16 +6,18 @@ fits, that is said: nothing is guessed.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from workshop.checker import causes as _  # noqa: F401  each of its modules puts its causes into the table
 from workshop.checker import tracebacks
 from workshop.checker.causes.table import winners
-from workshop.checker.evidence import Evidence
+from workshop.checker.evidence import Evidence, is_dockers
 from workshop.checker.facts.files import line_of_file
 from workshop.checker.facts.table import Facts
+from workshop.daemon.calls import DriverError, decode
+from workshop.protocol import gojson
+from workshop.protocol.exchange import Exchange
 
 
 @dataclass(frozen=True)
@@ -74,32 +76,47 @@ def _raised_at(evidence: Evidence) -> Line | None:
     return None
 
 
-LOOKING_UP = "Error response from daemon: create mango: error looking up volume plugin ddd: legacy plugin: "
+DAEMON = "Error response from daemon: "
 WRONG_KIND = "Plugin does not implement the requested driver"
+VERBS = {"VolumeDriver.Create": "create", "VolumeDriver.Remove": "remove"}
 
 
 def docker_prints(evidence: Evidence) -> str:
     """Return what docker prints when it meets this answer; "" where it prints nothing of it, or it is not known.
 
-    Source: tests/engine/test_diagnoses.py, where a real engine prints it. A status other than 200 is printed with the
-    method before it, and with the whole body where that is no JSON with an Err.
+    Source: tests/engine/test_diagnoses.py, where a real engine prints it.
     """
-    if evidence.lookup:
-        looking = f"Error response from daemon: create mango: error looking up volume plugin {evidence.lookup.driver}: "
-        found = "legacy plugin: " if evidence.lookup.file else ""
-        return f"{looking}{found}{evidence.lookup.error}" if evidence.lookup.error else ""
-    last, name = evidence.last, re.search(r'"Name":"([^"]*)"', evidence.last.sent)
-    text, refused = f"{last.endpoint}: {last.err or last.text.strip()}", bool(last.status) and not last.ok
-    if last.endpoint == "Plugin.Activate" and last.status not in (0, 200):
-        return LOOKING_UP + text
-    implements = evidence.last.object.get("Implements")
-    if last.endpoint == "Plugin.Activate" and isinstance(implements, list) and "VolumeDriver" not in implements:
-        return LOOKING_UP + WRONG_KIND
-    if last.endpoint in VERBS and refused and last.status != 200 and name:
-        return f"Error response from daemon: {VERBS[last.endpoint]} {name[1]}: {text}"
-    if last.endpoint == "VolumeDriver.Get" and refused and name:
-        return f"Error response from daemon: get {name[1]}: no such volume"
+    lookup, last = evidence.lookup, evidence.last
+    if lookup:
+        found = "legacy plugin: " if lookup.file else ""
+        return _looking_up(lookup.driver, f"{found}{lookup.error}") if lookup.error else ""
+    if not last.status or (last.headers.get("location") and 300 <= last.status < 400) or not is_dockers(last):
+        return ""  # Docker follows a redirect
+    words, name = _words(last), evidence.name
+    if last.endpoint == "Plugin.Activate":
+        return _looking_up("ddd", f"legacy plugin: {words}") if words else ""
+    if words and last.endpoint in VERBS and name:
+        return f"{DAEMON}{VERBS[last.endpoint]} {name}: {words}"
+    if last.endpoint == "VolumeDriver.Get" and name and (words or not isinstance(last.object.get("Volume"), dict)):
+        return f"{DAEMON}get {name}: no such volume"
     return ""
 
 
-VERBS = {"VolumeDriver.Create": "create", "VolumeDriver.Remove": "remove"}
+def _looking_up(driver: str, why: str) -> str:
+    """Return what docker prints where it does not get as far as a call of a driver."""
+    return f"{DAEMON}create mango: error looking up volume plugin {driver}: {why}"
+
+
+def _words(answer: Exchange) -> str:
+    """Return what Docker says of an answer that is no success to it, "" for one that is."""
+    try:
+        value = decode(answer)
+    except DriverError as error:
+        return str(error).strip()
+    if answer.endpoint != "Plugin.Activate":
+        return ""
+    implements = value.get("Implements") or []
+    if not isinstance(implements, list):
+        kind = gojson.kind(implements)
+        return f"json: cannot unmarshal {kind} into Go struct field Manifest.Implements of type []string"
+    return "" if "VolumeDriver" in implements else WRONG_KIND

@@ -127,3 +127,15 @@ def string_of(call: Exchange, key: str) -> str | None:
         return None
     value = sent.get(key) if isinstance(sent, dict) else None
     return value if isinstance(value, str) else None
+
+
+def is_dockers(exchange: Exchange) -> bool:
+    """Tell whether Docker could send such a call. Others of a check are what people and other programs send.
+
+    Docker sends no Content-Type. Its bodies are objects, and Activate has none; any body is empty where Docker repeats
+    a call whose connection broke. Source: moby pkg/plugins/client.go (callWithRetry), and issue 39331.
+    """
+    head = exchange.request.partition(b"\r\n\r\n")[0].lower()
+    own = exchange.endpoint and not exchange.endpoint.endswith(NO_ENDPOINT)
+    whole = not exchange.sent or (exchange.sent.startswith("{") and exchange.sent.endswith("}"))
+    return bool(own and whole and head.startswith(b"post ") and b"content-type:" not in head)

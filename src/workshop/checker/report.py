@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from workshop.checker.diagnose import Diagnosis, docker_prints, line_at_fault
-from workshop.checker.evidence import NO_ENDPOINT, Evidence
+from workshop.checker.evidence import Evidence, is_dockers
 from workshop.checker.result import Result
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import Exchange
@@ -61,22 +61,10 @@ def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
     for exchange in exchanges[-EXCHANGES_SHOWN:]:
         method = exchange.request.split(b" ")[0].decode()
         said = shorten(printable(exchange.sent), 200) or "(empty body)"
-        speaker = "[docker]" if _is_dockers(exchange) else "[curl]  "
+        speaker = "[docker]" if is_dockers(exchange) else "[curl]  "
         lines += wrap(f"  {in_colour('docker', speaker)}  ", f"{method} /{exchange.endpoint}  {said}")
         lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
     return lines
-
-
-def _is_dockers(exchange: Exchange) -> bool:
-    """Tell whether Docker could send such a call. Others of a check are what people and other programs send.
-
-    Docker sends no Content-Type. Its bodies are objects, and Activate has none; any body is empty where Docker repeats
-    a call whose connection broke. Source: moby pkg/plugins/client.go (callWithRetry), and issue 39331.
-    """
-    head = exchange.request.partition(b"\r\n\r\n")[0].lower()
-    own = exchange.endpoint and not exchange.endpoint.endswith(NO_ENDPOINT)
-    whole = not exchange.sent or (exchange.sent.startswith("{") and exchange.sent.endswith("}"))
-    return bool(own and whole and head.startswith(b"post ") and b"content-type:" not in head)
 
 
 def _answer_line(exchange: Exchange) -> str:

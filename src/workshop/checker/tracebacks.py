@@ -41,7 +41,7 @@ def _traceback(error: str, at: int, frames: list[tuple[str, str]]) -> Traceback:
 
 def _python(log: str) -> Iterator[Traceback]:
     """Yield the exceptions of Python, which names the place where one was raised last."""
-    if "Traceback (most recent call last)" not in log and "SyntaxError" not in log:
+    if not re.search(r'^(Traceback \(most recent call last\)| +File ".*", line \d+$)', log, re.MULTILINE):
         return
     before = 0
     for found in re.finditer(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", log, re.MULTILINE):
@@ -52,15 +52,16 @@ def _python(log: str) -> Iterator[Traceback]:
 
 def _node(log: str) -> Iterator[Traceback]:
     """Yield the exceptions of Node: the message, and a line "    at …" for each frame."""
-    # where the file itself cannot be read, its line comes first, and no frame names it
-    pattern = (
-        r"(?:^(/[^\n:]+):(\d+)\n(?:[^\n]*\n){1,4}?\n)?^(?:Uncaught )?([A-Za-z]\w*(?:: [^\n]*)?)((?:\n +at [^\n]+)+)"
-    )
-    for found in re.finditer(pattern, log, re.MULTILINE):
-        frames = re.findall(r"at (?:[^\n(]*\()?(?:file://)?((?:node:|/)[^\s():]+):(\d+):\d+\)?", found[4])
-        own = [(found[1], found[2])] if found[1] and found[3].startswith("SyntaxError") else []
+    message = r"^(?:Uncaught )?([A-Za-z]\w*(?: \[\w+\])?(?:: [^\n]*)?)"
+    for found in re.finditer(
+        rf"{message}((?:\nRequire stack:|\n- [^\n]+)*)((?:\n {{4}}at [^\n]+)+)", log, re.MULTILINE
+    ):
+        frames = re.findall(r"at (?:[^\n(]*\()?(?:file://)?((?:node:|/)[^\s():]+):(\d+):\d+\)?", found[3])
+        # where the file itself cannot be read, no frame names it, but the lines before the message do
+        place = re.search(r"^(/[^\n:]+):(\d+)\n(?:[^\n]*\n){1,5}\Z", log[: found.start()], re.MULTILINE)
+        own = [(place[1], place[2])] if place and found[1].startswith("SyntaxError") else []
         if frames:
-            yield _traceback(re.sub(r" \[\w+\]", "", found[3]), found.start(3), own + frames)
+            yield _traceback(re.sub(r" \[\w+\]", "", found[1]), found.start(), own + frames)
 
 
 def _go(log: str) -> Iterator[Traceback]:

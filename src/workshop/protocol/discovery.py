@@ -295,7 +295,9 @@ def _tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
         )
     own = [options.get(name) or "" for name in ("CertFile", "KeyFile")]
     if any(own):
-        _load(lambda: context.load_cert_chain(*own), "Could not load X509 key pair", next(filter(None, own)))
+        # one of the two that is not named is a file without a name to Go, which opens both
+        lacking = next((path for path in own if not os.path.isfile(path)), own[0])
+        _load(lambda: context.load_cert_chain(*own), "Could not load X509 key pair", lacking)
     return context
 
 

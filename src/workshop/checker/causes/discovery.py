@@ -46,7 +46,7 @@ own(
 )
 own(
     "JSON that Go cannot read",
-    "Docker, which is written in Go, cannot read this JSON: $json_error.$at_the_comma Docker does not pass over "
+    "Docker, which is written in Go, cannot read this JSON: $json_error.$json_hint Docker does not pass over "
     "a broken file.",
     form="broken JSON",
 )
@@ -77,6 +77,16 @@ readable(
     address="no scheme",
 )
 readable(
+    "an address in quotes",
+    "The quotes are taken for a part of the address. The file holds the address alone: tcp://127.0.0.1:8787.",
+    address="quoted",
+)
+readable(
+    "an address that is misspelt",
+    "An address begins with a word, a colon and two slashes, such as tcp://127.0.0.1:8787. This is $plain_address.",
+    address="misspelt",
+)
+readable(
     "no loopback address",
     "Docker calls the address in the file, and whoever can reach it can call the plugin. The plugin is on this "
     "machine: name 127.0.0.1, which no other machine reaches.",
@@ -88,12 +98,22 @@ readable(
 
 called = partial(readable, wants="an answer over TCP")
 readable(
+    "a certificate without its key",
+    "TLSConfig has no $lacks_a_key: a certificate comes with its key. CertFile is /etc/docker/ddd-certs/client.pem, "
+    "and KeyFile is /etc/docker/ddd-certs/client-key.pem.",
+    address=WEB,
+    wants="a usable file",
+    certificate_error=True,
+    lacks_a_key=True,
+)
+readable(
     "a certificate that cannot be read",
     "Docker says: $dockers_error. The files are ca.pem for CAFile, client.pem for CertFile and client-key.pem "
     "for KeyFile, all three in /etc/docker/ddd-certs.",
     address=WEB,
     wants="a usable file",
     certificate_error=True,
+    lacks_a_key=False,
 )
 called(
     "a plain http address for TLS",

@@ -8,7 +8,8 @@ cause = partial(table.cause, stage="answer")
 PLAIN = ("4xx", "5xx")
 """An error status that says nothing more than that."""
 OBJECT = ("no Err", "null Err", "empty Err", "Err", "Err of another type")
-WITHOUT_ACTIVATION = ("success", "an error status", "an Err", "success for all", "")
+LIST_OF_MANY = "List while volumes are removed"
+WITHOUT_ACTIVATION = (LIST_OF_MANY, "success", "an error status", "an Err", "success for all", "")
 
 # What the status says
 
@@ -50,8 +51,8 @@ raises(
 )
 cause(
     "a redirect",
-    "The plugin answers /$endpoint with status $code, a redirect to $location. Docker's calls are meant for the path "
-    "itself: answer there.",
+    "The plugin answers /$endpoint with status $code, a redirect to $location.$how_docker_follows Answer at the path "
+    "itself.",
     status="3xx",
     redirect="elsewhere",
 )
@@ -236,5 +237,5 @@ cause(
     'Whatever stands in Err is an error to Docker. For success it is empty: {"Err": ""}.',
     status="200",
     said="Err",
-    wants=("success", "success for all"),
+    wants=("success", "success for all", LIST_OF_MANY),
 )

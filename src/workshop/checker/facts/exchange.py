@@ -135,6 +135,16 @@ def redirect(e: Evidence) -> Literal["none", "adds a slash", "elsewhere"]:
 
 
 @fact
+def how_docker_follows(e: Evidence) -> str:
+    """Return what Docker does with a redirect. Source: tests/engine/test_diagnoses.py."""
+    if not location(e):
+        return " It does not say where to."
+    if e.last.status in (307, 308):
+        return " Docker follows it with the same call, and other clients may not."
+    return " Docker follows it with a GET without a body, which does not say what was asked."
+
+
+@fact
 def unsupported_post(e: Evidence) -> bool:
     """Tell whether it is Python's http.server that answers, because its handler has no do_POST or do_GET."""
     return "Unsupported method (" in e.last.text

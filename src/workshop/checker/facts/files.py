@@ -79,10 +79,24 @@ def json_error(e: Evidence) -> str:
 
 
 @fact
-def at_the_comma(e: Evidence) -> str:
-    """Return a sentence about a comma with no key or value after it, "" where there is none."""
-    comma = _trailing_comma(e.lookup.text) if e.lookup else 0
-    return f" After the comma of line {comma} comes no other key: take it away." if comma else ""
+def json_hint(e: Evidence) -> str:
+    """Return what is to be changed in a .json file that Docker cannot read, "" where that is not known."""
+    if comma := _trailing_comma(e.lookup.text) if e.lookup else 0:
+        return f" After the comma of line {comma} comes no other key: take it away."
+    error = json_error(e)
+    if re.search("after (object key:value pair|array element)", error):
+        return " A comma is missing before it."
+    if error.startswith("invalid character '\\''"):
+        return " JSON has double quotes, and no single ones."
+    return " JSON writes true, false and null in small letters." if re.match("invalid character '[TFN]'", error) else ""
+
+
+@fact
+def lacks_a_key(e: Evidence) -> str:
+    """Return which of CertFile and KeyFile TLSConfig lacks, where it has the other."""
+    tls = (e.lookup.tls or {}) if e.lookup else {}
+    has = [bool(tls.get(name)) for name in ("CertFile", "KeyFile")]
+    return "" if has[0] == has[1] else "KeyFile" if has[0] else "CertFile"
 
 
 @fact
@@ -92,7 +106,7 @@ def wrong_key_of_json(e: Evidence) -> str:
 
 
 @fact
-def address(e: Evidence) -> Literal["two slashes", "unix", "no scheme", "https", "other"]:
+def address(e: Evidence) -> Literal["two slashes", "unix", "quoted", "misspelt", "no scheme", "https", "other"]:
     """Return how the address in the file is spoken to."""
     lookup = e.failed_lookup
     url = lookup.url.lower() if lookup else ""
@@ -100,6 +114,10 @@ def address(e: Evidence) -> Literal["two slashes", "unix", "no scheme", "https",
         return "two slashes"
     if url.startswith("unix:"):
         return "unix"
+    if plain_address(e).startswith(('"', "'")):
+        return "quoted"
+    if re.match(r"\w+(//|:/[^/]|:[a-z])", plain_address(e)):
+        return "misspelt"
     if re.match(r"[^/:]*:\d+", plain_address(e)):
         return "no scheme"
     return "https" if url.startswith("https:") else "other"

@@ -80,7 +80,7 @@ def volume(
 @fact
 def plain_name(e: Evidence) -> bool:
     """Tell whether the name is a word and a number, "mango-1234": what every plugin takes that takes any."""
-    return bool(re.fullmatch("[a-z]+-[0-9a-f]+", e.name or ""))
+    return bool(re.fullmatch("[a-z]{3,}(-[0-9a-f]{1,16})?", e.name or ""))
 
 
 @fact
