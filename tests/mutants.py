@@ -940,7 +940,7 @@ MUTANTS += [
         "the volumes of others changed",
         "3.12",
         '        abort(400, f"{key} {value',
-        '        (VOLUMES / secrets.token_hex(4) / "data").mkdir(parents=True)\n        abort(400, f"{key} {value',
+        '        (VOLUMES / f"v{len([*VOLUMES.iterdir()])}" / "data").mkdir(parents=True)\n        abort(400, f"{key} {value',
     ),
     Mutant(
         "refused, and made all the same",

@@ -32,6 +32,7 @@ VARYING = [
     (r"(/tmp|/dev/shm)/(ddd|outside)-\w+", r"/dev/shm/\2-…"),
     (rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}", "mango-…"),
     (r"[0-9a-f]{32}", "…"),
+    (r"(?<=/aside/)[0-9a-f]+…", "…"),
     (r'"[0-9a-f]{12}…"', '"…"'),
     (r" +\d+ ms", " … ms"),
     (r"port \d+|127\.0\.0\.1:\d+", "port …"),

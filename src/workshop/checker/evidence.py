@@ -76,7 +76,8 @@ class Evidence:
     def printed(self) -> bool:
         """The plugin has printed something that may help: more than that it listens, and which calls came in."""
         place = re.escape(str(self.socket))
-        usual = rf'HTTP/1\.[01]"? \d\d\d|{place}.*(listen|Ctrl-C)|(listen|Running|Serving).*{place}|^ \* |{FLASKS_OWN}'
+        calls = r'HTTP/1\.[01]"? \d\d\d|- - \[[^\]]+\] '
+        usual = rf"{calls}|{place}.*(listen|Ctrl-C)|(listen|Running|Serving).*{place}|^ \* |{FLASKS_OWN}"
         plain = re.sub(r"\033\[[0-9;]*m", "", self.log)
         lines = [line for line in plain.splitlines() if line.strip() and not re.search(usual, line)]
         return bool(lines) or bool(self.trouble and self.log.strip())
@@ -90,7 +91,7 @@ class Evidence:
 
     def route(self, endpoint: str) -> tuple[int, str] | None:
         """Return the line of the plugin's file that has the route of an endpoint, and its number."""
-        named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}["']""", line)]
+        named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}/?["']""", line)]
         # a comparison with the path is no route
         return next((found for found in named if "==" not in found[1]), None)
 

@@ -8,7 +8,7 @@ cause = partial(table.cause, stage="start")
 
 cause(
     "syntax error",
-    "The file does not follow the syntax of its language: $raised.",
+    "The file cannot be read as a program: $raised.",
     complaint="syntax",
     exited="badly",
 )

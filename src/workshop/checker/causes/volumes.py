@@ -158,7 +158,7 @@ answered(
 
 refused(
     "Get forgets",
-    "Create said yes, and Get says there is no such volume. To Docker the volume is gone, with its labels.",
+    "Create said yes, and Get answers with an error. To Docker the volume does not exist, and its labels are lost.",
     call="Get",
     volume="created",
 )

@@ -94,8 +94,12 @@ def json_hint(e: Evidence) -> str:
 @fact
 def lacks_a_key(e: Evidence) -> str:
     """Return which of CertFile and KeyFile TLSConfig lacks, where it has the other."""
-    tls = (e.lookup.tls or {}) if e.lookup else {}
-    has = [bool(tls.get(name)) for name in ("CertFile", "KeyFile")]
+    return _lacking(e.lookup) if e.lookup else ""
+
+
+def _lacking(lookup: Lookup) -> str:
+    """Return which of CertFile and KeyFile TLSConfig lacks, where it has the other."""
+    has = [bool((lookup.tls or {}).get(name)) for name in ("CertFile", "KeyFile")]
     return "" if has[0] == has[1] else "KeyFile" if has[0] else "CertFile"
 
 
@@ -200,8 +204,10 @@ def _line_of_json(lookup: Lookup, lines: list[str]) -> int:
     except json.JSONDecodeError as error:
         return min(error.lineno, len(lines))
     words = [f'"{key}"' for key in _wrong_keys(lookup)] + re.findall(r"/etc/docker/ddd-certs/[\w.-]+", lookup.error)
+    words += ['"CertFile"', '"KeyFile"'] if _lacking(lookup) else []
     # with a handshake, the address was right
-    words += ['"TLSConfig"'] if lookup.wanted == "mutual TLS" and lookup.url.lower().startswith("https:") else []
+    if re.match(r"https://(127\.0\.0\.1|localhost)\b", lookup.url.lower()) and not lookup.error:
+        words += ['"TLSConfig"'] if lookup.wanted == "mutual TLS" else ['"CAFile"', '"TLSConfig"']
     words = [word.lower() for word in (*words, '"addr"')]
     return next((n for word in words for n, line in enumerate(lines, 1) if word in line.lower()), 1)
 

@@ -37,6 +37,8 @@ class Past:
         """Follow one exchange."""
         if not answer.ok:
             self.state = "refused" if method == "Create" and self.state == "unknown" else self.state
+            # then the volume is still in use
+            self.foreign = self.foreign and method != "Remove"
             return
         self.seen.add(method)
         self.last = method
