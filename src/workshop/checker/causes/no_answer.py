@@ -20,11 +20,16 @@ cause(
     failure="nobody listens",
     exited="no",
 )
+CLOSED = (
+    "A socket closes as soon as no variable holds it. Keep it in a variable: listener = listen(SOCKET), then "
+    "listener.fileno()."
+)
 ENDED = "The plugin ended at this call, with exit status $exit_status"
 # one that is given up may well end after that
 crash = partial(cause, exited=("well", "badly"), failure=("no socket", "nobody listens", "closed", "no HTTP", "other"))
 crash("crash at a call", f"{ENDED}.", raised=False)
 crash("crash at a call", f"{ENDED}: $raised.", raised=True)
+crash("a descriptor that is closed", f"{ENDED}: $raised. {CLOSED}", raised=True, exception="a bad descriptor")
 cause(
     "one caller at a time",
     "While callers are connected and silent, nobody else is answered. Docker keeps connections open, "

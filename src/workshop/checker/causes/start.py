@@ -3,6 +3,7 @@
 from functools import partial
 
 from workshop.checker.causes import table
+from workshop.checker.causes.no_answer import CLOSED
 
 cause = partial(table.cause, stage="start")
 
@@ -59,8 +60,7 @@ crash(
 )
 crash(
     "a descriptor that is closed",
-    f"{CRASH} A socket closes as soon as no variable holds it. Keep it in a variable: listener = listen(SOCKET), "
-    "then listener.fileno().",
+    f"{CRASH} {CLOSED}",
     exception="a bad descriptor",
 )
 crash(
