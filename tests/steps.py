@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from unittest import SkipTest
 
 from workshop.checker.lookup import files_beside
-from workshop.checker.steps import checks_by_step, shapes_of, step_number
-from workshop.plugins.folders import private_folder
+from workshop.checker.run import Run
+from workshop.checker.steps import case_of, checks_by_step
+from workshop.checker.target import Target
 from workshop.plugins.process import command_for
-from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes
+from workshop.plugins.under_test import Check
 
 PART_FILES = {part: Path(__file__).parent.parent / f"part{part}" / "plugin.py" for part in "123"}
 Steps = Mapping[str, Check]
@@ -23,32 +25,20 @@ def steps_of_part(part: str) -> Steps:
 
 
 STEPS: Steps = {step: check for part in "123" for step, check in steps_of_part(part).items()}
+FOR_ROOT = frozenset({"3.15"} if os.geteuid() else ())
+"""The steps that this user cannot run: a mount is made by root alone."""
 
 
-def first_failure(file: Path, steps: Steps, patience: float = 10.0) -> str:
-    """Return the first step that the plugin in this file fails, "" when it passes all; patience is in seconds."""
-    with private_folder() as folder:
-        plugin = PluginUnderTest(command_for(str(file), None), folder / "ddd.sock", folder / "root")
-        plugin.patience = patience
-        plugin.beside = files_beside(file)
-        try:
-            return next((step for step, check in steps.items() if not passes(plugin, check)), "")
-        finally:
-            plugin.close()
+def first_failure(file: Path, steps: Steps, patience: float = 10.0, may_skip: Collection[str] = ()) -> str:
+    """Return the first step that the plugin in this file fails, "" when it passes all; patience is in seconds.
 
-
-def passes(plugin: PluginUnderTest, check: Check) -> bool:
-    """Tell whether the plugin passes the check in every shape of Docker's calls; one that cannot run here counts."""
-    if makes_volumes(step_number(check.__name__)):
-        plugin.survey()
-    try:
-        for plugin.shape in shapes_of(check):
-            check(plugin.ready_for(check))
-            plugin.clean_up()
-    except AssertionError:
-        return False
-    except SkipTest:
-        return True
-    finally:
-        plugin.clean_up()
-    return True
+    A skipped step has not passed. Raises SkipTest with its reason, unless may_skip names it.
+    """
+    target = Target(command_for(str(file), None), file=file, beside=files_beside(file), patience=patience)
+    for result in Run(target, [case_of(step, check) for step, check in steps.items()]).execute().results:
+        assert result.outcome != "error", f"{result.step}: {result.reason}"
+        if result.outcome == "skip" and result.step not in may_skip:
+            raise SkipTest(f"step {result.step}: {result.reason}")
+        if result.outcome == "FAIL":
+            return result.step
+    return ""

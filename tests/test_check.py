@@ -25,10 +25,10 @@ from workshop.checker import report
 from workshop.checker.result import Result
 from workshop.checker.steps import run_step
 from workshop.course import course
-from workshop.course.check import Options, command_to_repeat
+from workshop.course.options import Options, command_to_repeat
 from workshop.plugins.folders import own_folder, private_folder
 from workshop.plugins.kernel import listening_sockets, session_processes
-from workshop.plugins.process import Plugin
+from workshop.plugins.process import Plugin, command_for
 from workshop.plugins.safety import FRUIT
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import MEDIA_TYPE, Exchange
@@ -531,6 +531,7 @@ def test_the_command_to_repeat_can_be_typed(tmp_path: Path) -> None:
     words = ["sh", "-c", "it's = 1"]
     said = command_to_repeat(Options(run=shlex.join(words)))
     assert shlex.split(shlex.split(said)[-1]) == words
+    assert command_to_repeat(Options(part=3, plugin="mine.py")).endswith("workshop check 3 --plugin mine.py")
 
 
 def test_an_unknown_cause_is_not_guessed_at() -> None:
@@ -571,3 +572,17 @@ def test_a_plugin_that_is_being_written_is_no_strangers(step: str, tmp_path: Pat
         said = check("3", "--plugin", str(file)).stdout
         assert f"  ok    {step}" in said if when == "after" else f"  FAIL  {step}" in said, said
         assert not re.search(r"^  (caution|left|skip) ", said, re.MULTILINE), said
+
+
+def test_each_start_is_with_the_umask_of_a_service_whatever_the_learners_is(tmp_path: Path) -> None:
+    learners = os.umask(0o077)
+    plugin = PluginUnderTest(command_for(str(ROOT / "part1" / "plugin.py"), None), tmp_path / "s", tmp_path / "root")
+    try:
+        for _ in range(2):
+            plugin.ready_for(lambda _: None)
+            assert plugin.process
+            assert "Umask:\t0022\n" in Path(f"/proc/{plugin.process.pid}/status").read_text()
+            plugin.shut_down()
+    finally:
+        plugin.close()
+        os.umask(learners)

@@ -20,11 +20,14 @@ import pytest
 from mutants import CONFORMANCE, MUTANTS, Breach, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
 
-from workshop.checker import export
+from workshop.checker import export, judge
+from workshop.checker.case import Case
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import LEVELS, cases
 from workshop.checker.result import Result
+from workshop.checker.run import Run
+from workshop.checker.target import Target
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin
 from workshop.plugins.safety import FRUIT
@@ -62,7 +65,7 @@ def test_there_are_enough_cases_and_each_says_what_and_why() -> None:
     assert len(CASES) == len(cases()) >= 80
     for case in CASES.values():
         assert re.fullmatch(r"[a-z]+\.[a-z0-9-]+", case.id) and len(case.id) <= 30, case.id
-        assert case.rule.endswith(".") and case.why.endswith((".", ")")), case.id
+        assert case.title.endswith(".") and case.why.endswith((".", ")")), case.id
         assert {*case.levels.values()} <= {*LEVELS, "none"} and case.levels["docker"] in LEVELS, case.id
 
 
@@ -82,7 +85,7 @@ def table() -> str:
     for case in cases():
         podman = case.levels["podman"]
         level = case.levels["docker"] + (f" (Podman: {podman})" if podman != case.levels["docker"] else "")
-        lines.append(f"| `{case.id}` | {level} | {case.needs} | {case.rule.replace('|', '&#124;')} |")
+        lines.append(f"| `{case.id}` | {level} | {case.needs} | {case.title.replace('|', '&#124;')} |")
     return "\n".join(lines) + "\n"
 
 
@@ -111,7 +114,7 @@ def run_case(file: Path, case: str) -> Result:
         plugin.limits = dict.fromkeys(plugin.limits, 3.0)
         plugin.patience = 3.0
         try:
-            return suite.run_case(plugin, CASES[case], None)
+            return judge.run_case(plugin, CASES[case], None)
         finally:
             plugin.close()
 
@@ -211,7 +214,7 @@ def test_an_answer_in_pieces_has_to_fit_together(text: str, outcome: str) -> Non
         plugin = Candidate(["perl", str(folder / "plugin.pl")], folder / "ddd.sock", folder / "root")
         plugin.limits = dict.fromkeys(plugin.limits, 2.0)
         try:
-            result = suite.run_case(plugin, CASES[suite.FIRST], None)
+            result = judge.run_case(plugin, CASES[suite.FIRST], None)
         finally:
             plugin.close()
     assert result.outcome == outcome, result.exchanges
@@ -392,12 +395,16 @@ def test_what_docker_prints_is_shown() -> None:
     assert "(should)" in text and "Error response from daemon: create" in text, text
 
 
-def test_the_worst_comes_first_and_the_levels_are_counted() -> None:
+def test_the_worst_comes_first_and_the_levels_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     found = [Result(f"get.{kind}", "", kind, level=level) for kind, level in (("ok", "must"), ("warn", "should"))]
     found += [Result("get.bad", "", "FAIL", level="must"), Result("list.x", "", "skip", level="must")]
-    text = "".join(text for _, text in suite.render(iter(found)))
+    listener, plugin = suite.SuiteText(""), Candidate([], Path("x.sock"), None)
+    listener.begin(Run(Target(), [Case(each.step, "", print) for each in found]), plugin)
+    for each in found:
+        listener.result(each)
+    text = capsys.readouterr().out
     assert text.index("get.bad") < text.index("get.warn") < text.index("get.ok") < text.index("list.x")
-    lines = suite.summary(found)
+    lines = suite.summary_lines(found)
     assert "  must      1 ok    1 not       1 skipped" in lines and "  broken    get.bad" in lines, lines
 
 
@@ -421,7 +428,7 @@ def test_podman_is_misled_by_what_docker_reads() -> None:
         levels = []
         try:
             for plugin.profile in ("docker", "podman"):
-                levels.append(suite.run_case(plugin, CASES["mount.unknown"], None).outcome)
+                levels.append(judge.run_case(plugin, CASES["mount.unknown"], None).outcome)
         finally:
             plugin.close()
     assert levels == ["ok", "FAIL"]
@@ -465,7 +472,7 @@ def test_a_leak_of_one_descriptor_for_each_mount_is_found() -> None:
 def test_through_a_socket_no_volume_of_a_wrong_name_is_made(running: Plugin) -> None:
     plugin = Candidate([], running.socket, None)
     for case in CASES.values():
-        suite.run_case(plugin, case, None)
+        judge.run_case(plugin, case, None)
         created = [each for each in plugin.exchanges if each.endpoint == "VolumeDriver.Create"]
         assert [each.sent for each in created if not isinstance(as_object(each.sent), dict)] == [], case.id
     plugin.close()

@@ -4,7 +4,6 @@
 """
 
 import os
-import random
 import re
 import shutil
 from pathlib import Path
@@ -20,10 +19,10 @@ from workshop.checker.causes.start import NO_SUCH_HOST
 from workshop.checker.causes.table import CAUSES
 from workshop.checker.diagnose import diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
+from workshop.checker.run import Run
+from workshop.checker.target import Target
 from workshop.course import course
-from workshop.plugins.folders import private_folder
 from workshop.plugins.safety import FRUIT
-from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import Exchange
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
@@ -55,15 +54,8 @@ def masked(text: str) -> str:
 def transcript(wrong: Wrong, folder: Path) -> tuple[str, str, str]:
     """Check a wrong plugin; return the step that it fails, its diagnosis, and the report of that step."""
     command, file = wrong.command(folder)
-    with private_folder() as private:
-        plugin = PluginUnderTest(command, private / "ddd.sock", private / "root")
-        plugin.patience = 5.0
-        plugin.chance = random.Random(0)
-        plugin.beside = file.parent if file else None
-        try:
-            *_, last = steps.run(plugin, steps.checks_of_part(int(wrong.part)), False, file)
-        finally:
-            plugin.close()
+    target = Target(command, file=file, beside=file.parent if file else None, patience=5.0)
+    *_, last = Run(target, steps.cases_of_part(int(wrong.part))).execute().results
     assert last.diagnosis, f"{wrong.name} passes"
     last.title = course.title(last.step)
     return last.step, last.diagnosis.key, masked("\n".join(report.lines_of(last))) + "\n"

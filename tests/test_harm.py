@@ -19,10 +19,10 @@ from unittest import SkipTest
 import pytest
 from programs import FIXED
 
-from workshop.checker import steps, whole_file
-from workshop.checker.conformance import suite
+from workshop.checker import judge, steps, whole_file
+from workshop.checker.case import Case
 from workshop.checker.conformance.candidate import Candidate
-from workshop.checker.conformance.case import Case, cases
+from workshop.checker.conformance.case import cases
 from workshop.checker.result import Result
 from workshop.plugins import folders
 from workshop.plugins.errors import OurTrouble
@@ -233,7 +233,7 @@ def test_an_error_of_the_plugins_files_is_not_our_fault(number: int, expected: s
 
     result = outcome(fails)
     assert result.outcome == expected, result
-    case = Case("x.y", "A rule.", "Why.", {"docker": "must"}, False, False, fails)
+    case = Case("x.y", "A rule.", fails, "Why.", {"docker": "must"})
     assert conformance_of(case).outcome == expected
 
 
@@ -241,7 +241,7 @@ def conformance_of(case: Case) -> Result:
     with private_folder() as folder:
         plugin = Candidate([sys.executable, str(PART3)], folder / "x.sock", folder / "root")
         try:
-            return suite.run_case(plugin, case, None)
+            return judge.run_case(plugin, case, None)
         finally:
             plugin.close()
 
@@ -282,8 +282,8 @@ def test_an_error_does_not_poison_the_next_check(error: Exception, kind: type[Pl
         found = []
         for each in (poisons, lives):
             if isinstance(plugin, Candidate):
-                case = Case("x.y", "A rule.", "Why.", {"docker": "must"}, False, False, each)
-                found.append(suite.run_case(plugin, case, None).outcome)
+                case = Case("x.y", "A rule.", each, "Why.", {"docker": "must"})
+                found.append(judge.run_case(plugin, case, None).outcome)
             else:
                 found.append(steps.run_step(plugin, "3.1", each, None).outcome)
         plugin.close()
@@ -430,25 +430,27 @@ def test_a_report_that_cannot_be_written_is_told_of_before_the_run(tmp_path: Pat
 
 
 DRIVER = """
-import collections, os, signal, sys, threading
+import collections, glob, json, os, signal, sys, threading
 sys.path[:0] = ["src", "tests"]
 place, program, store, number = *sys.argv[1:4], int(sys.argv[4])
 import steps
 from workshop import interrupt
 from workshop.checker import steps as checks
-from workshop.checker.conformance import suite
-from workshop.checker.conformance.case import cases
+from workshop.checker.conformance import case as rules
 from workshop.course import check
 from workshop.plugins import folders, process
 folders.MEMORY, folders.DISKS = place, (place,)
 CHOSEN = {each: steps.STEPS[each] for each in ("3.4", "3.6", "3.10")}
 checks.checks_of_part = lambda part: CHOSEN
-suite.cases = lambda: [case for case in cases() if case.id in ("many.create-one-name", "socket.living")]
-OURS = ("process.py", "folders.py", "safety.py", "under_test.py", "interrupt.py", "check.py", "steps.py", "suite.py")
+TWO = [case for case in rules.cases() if case.id in ("many.create-one-name", "socket.living")]
+rules.cases = lambda: TWO
+OURS = ("process.py", "folders.py", "safety.py", "under_test.py", "interrupt.py", "check.py", "judge.py", "run.py")
+OURS += ("target.py", "listeners.py", "suite.py", "export.py", "options.py")
 THEIRS = ("subprocess.py", "tempfile.py", "shutil.py")
 def run():
     sys.stdout = sys.stderr = open(os.devnull, "w")
     given = {"part": 3, "run": f"{sys.executable} -S {program} {store}", "go_on": True, "seed": 1}
+    given["json"] = store + ".json"
     if os.environ["SUITE"]:
         given |= {"part": None, "conformance": True}
     return check.main(check.Options(**given))
@@ -506,6 +508,17 @@ def struck(instant, often):
         process.Plugin.call, process.with_environment = again(process.Plugin.call), again(process.with_environment)
     trace(seen)
     return run()
+def torn():
+    # a report is whole or not there, and nothing is left beside it
+    with folders.contextlib.suppress(FileNotFoundError):
+        with open(store + ".json") as file:
+            text = file.read()
+        try:
+            json.loads(text)
+        except ValueError:
+            return ["torn"]
+        os.unlink(store + ".json")
+    return glob.glob(os.path.dirname(store) + "/.*.part")
 def marked():
     return set(process.with_environment("TEST_HARM=" + store))
 before = marked()
@@ -515,7 +528,7 @@ first, step = (int(word) for word in sys.argv[5].split("/"))
 for count, instant in enumerate(instants[first::step]):
     status = child(lambda: struck(instant, count % 2))
     volumes = [name for name in os.listdir(store) if name != "precious"]
-    left = os.listdir(place), marked() - before, volumes, folders.mounts_below(folders.Path(place))
+    left = os.listdir(place), marked() - before, volumes, folders.mounts_below(folders.Path(place)), torn()
     if any(left) or status not in (128 + number, -number):
         print(instant, "again and again" if count % 2 else "once", status, *left, flush=True)
 print("instants:", len(instants), flush=True)

@@ -128,16 +128,22 @@ def _name_left_out(marks: list[str]) -> None:
 )
 @click.option("--skip", metavar="STEP", multiple=True, help="Go past a step such as 1.7, from now on; may be repeated.")
 @click.option("--no-skip", is_flag=True, help="Check again what --skip has gone past.")
+@click.option("--explain", metavar="STEP", help="Show what the check of a step such as 3.9 does, call by call.")
 @click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
-def check(accept: bool, **options: Any) -> int:
+def check(accept: bool, explain: str | None, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
+    if explain:
+        from workshop.course.explain import main as tell
+
+        return tell(explain)
     from workshop.course import check as verb
+    from workshop.course.options import Options
 
     if accept:
         for name in ("test", "notebooks"):
             setup.extra(name)
         return verb.accept(repository.clone_root())
-    return verb.main(verb.Options(**options))
+    return verb.main(Options(**options))
 
 
 @cli.command()

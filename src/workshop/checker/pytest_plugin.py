@@ -9,24 +9,23 @@ from __future__ import annotations
 import contextlib
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from workshop import interrupt
-from workshop.checker import evidence
+from workshop.checker import evidence, judge, steps
+from workshop.checker.case import CLIENTS, CLIENTS_SHAPE, Case
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
-from workshop.checker.conformance.case import CLIENTS, case_of
+from workshop.checker.conformance.case import case_of
 from workshop.checker.lookup import files_beside
 from workshop.checker.result import Result
-from workshop.checker.steps import shapes_of, step_number
+from workshop.checker.target import Target
 from workshop.plugins.errors import OurTrouble, WrongCommand
-from workshop.plugins.folders import private_folder
 from workshop.plugins.process import command_for
-from workshop.plugins.under_test import PluginUnderTest, makes_volumes, needs_process
-from workshop.protocol.exchange import SHAPES
+from workshop.plugins.under_test import PluginUnderTest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,14 +70,14 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A check that does not restart the plugin is run twice: with the calls of Docker 20.10, and with those of 28."""
-    if step_number(metafunc.function.__name__) and "shape" in metafunc.fixturenames:
-        metafunc.parametrize("shape", shapes_of(metafunc.function))
+    if steps.step_number(metafunc.function.__name__) and "shape" in metafunc.fixturenames:
+        metafunc.parametrize("shape", steps.shapes_of(metafunc.function))
 
 
 @pytest.fixture
-def shape() -> str:
+def shape(request: pytest.FixtureRequest) -> str:
     """The engine whose bytes are sent."""
-    return SHAPES[-1]
+    return CLIENTS_SHAPE[request.config.getoption("ddd_profile")]
 
 
 @pytest.fixture(scope="module")
@@ -92,54 +91,42 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
     if not Path(file).is_file() and not config.getoption("ddd_run") and not socket:
         command = "pytest -p workshop.checker.pytest_plugin --pyargs workshop.checker.conformance --ddd-socket=PATH"
         pytest.exit(f"Name a plugin:   {command}", 4)
-    with interrupt.handled(only_keyboard_interrupts=True), _folder_for_checks() as folder:
-        if socket:
-            plugin = kind([], Path(socket), None)
-        else:
-            plugin = kind(command_for(file, config.getoption("ddd_run")), folder / "ddd.sock", folder / "root")
-            plugin.beside = None if config.getoption("ddd_run") else files_beside(Path(file).resolve())
-        plugin.allow_outside_root = config.getoption("ddd_allow_outside_root")
-        plugin.by_others = bool(socket or config.getoption("ddd_run"))
+    run, path = config.getoption("ddd_run"), Path(file).resolve()
+    target = Target(
+        () if socket else command_for(file, run),
+        Path(socket) if socket else None,
+        beside=None if socket or run else files_beside(path),
+        by_others=bool(socket or run),
+        profile=config.getoption("ddd_profile"),
+        allow_outside_root=config.getoption("ddd_allow_outside_root"),
+    )
+    with interrupt.handled(only_keyboard_interrupts=True), contextlib.ExitStack() as stack:
+        try:
+            plugin = stack.enter_context(target.opened(kind))
+        except OurTrouble as trouble:
+            pytest.exit(str(trouble), 3)  # this machine has no room: no test is to blame
         yield plugin
-        plugin.close()
+        stack.close()
         request.config.stash.setdefault(ADVICE, []).extend([*plugin.caution(), *plugin.what_is_left()])
-
-
-@contextlib.contextmanager
-def _folder_for_checks() -> Iterator[Path]:
-    """Give a private folder; end the run where this machine has no room for one: no test is to blame."""
-    try:
-        with private_folder() as folder:
-            yield folder
-    except OurTrouble as trouble:
-        pytest.exit(str(trouble), 3)
 
 
 @pytest.fixture
 def plugin(shared_plugin: PluginUnderTest, shape: str, request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
     """The plugin under test, running; what a check makes is removed after it."""
-    if needs_process(request.function):
-        shared_plugin.needs_process()
-    shared_plugin.shape = shape
+    case = _case_of(request.function)
     shared_plugin.chance = random.Random(f"{request.config.getoption('ddd_seed')} {request.node.name}")
-    shared_plugin.exchanges.clear()
-    case = case_of(request.function)
-    if case or makes_volumes(step_number(request.function.__name__)):
-        shared_plugin.survey()
-    if case and isinstance(shared_plugin, Candidate):
-        shared_plugin.profile, patience = request.config.getoption("ddd_profile"), shared_plugin.patience
-        yield shared_plugin.prepare(case)
-        shared_plugin.patience = patience
-        notes = [f"{case.id}: {note}" for note in shared_plugin.notes]
-        request.config.stash.setdefault(NOTES, []).extend(notes)
-    else:
-        yield shared_plugin.ready_for(request.function)
-    shared_plugin.clean_up()
-    with contextlib.suppress(AssertionError):
-        shared_plugin.look_for_the_others()
+    with judge.around(shared_plugin, case):
+        yield judge.ready(shared_plugin, case, shape)
     if shared_plugin.lost:
         pytest.exit(f"A volume that no check has made is gone from List: {', '.join(shared_plugin.lost)}.", 1)
     request.config.stash.setdefault(ADVICE, []).extend(shared_plugin.advice)
+    notes = [f"{case.id}: {note}" for note in shared_plugin.notes]
+    request.config.stash.setdefault(NOTES, []).extend(notes)
+
+
+def _case_of(test: Callable[..., None]) -> Case:
+    """Return the case that a test is: a rule of the suite, or a step."""
+    return case_of(test) or steps.case_of(steps.step_number(test.__name__), test)
 
 
 ADVICE = pytest.StashKey[list[str]]()
@@ -164,13 +151,14 @@ def _report_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> 
     plugin = getattr(item, "funcargs", {}).get("plugin") or getattr(item, "funcargs", {}).get("shared_plugin")
     if not case or not isinstance(plugin, Candidate):
         return
-    result = Result(case.id, case.rule, level=case.levels[plugin.profile])
-    suite.fail(result, plugin, case, evidence.gather_evidence(plugin, case.id, failure, plugin.output()[-4000:], None))
+    result = Result(case.id, case.title, level=case.level(plugin.profile))
+    known = evidence.gather_evidence(plugin, case.id, failure, plugin.output()[-4000:], None)
+    judge.fail(result, plugin, case, known)
     report.longrepr = "\n".join(suite.lines_of(result))
     plugin.start_afresh()
     if result.outcome != "FAIL":
         report.outcome = "skipped"
-        report.wasxfail = f"{result.level}: {case.rule}"
+        report.wasxfail = f"{result.level}: {case.title}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

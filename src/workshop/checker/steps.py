@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from unittest import SkipTest
 
 from workshop import repository
-from workshop.checker.diagnose import diagnose, line_at_fault
-from workshop.checker.evidence import Evidence, gather_evidence
-from workshop.checker.result import Result, look_for_the_others, our_fault
-from workshop.plugins.errors import OurTrouble
+from workshop.checker.case import Case
+from workshop.checker.judge import run_case
+from workshop.checker.result import Result
+from workshop.checker.run import results_of
 from workshop.plugins.under_test import Check, PluginUnderTest, makes_volumes, needs_process
 from workshop.protocol.exchange import SHAPES
-from workshop.terminal import short_path
 
 
 def checks_of_part(part: int) -> dict[str, Check]:
@@ -31,56 +28,31 @@ def checks_of_part(part: int) -> dict[str, Check]:
     return checks_by_step(module)
 
 
-def run(plugin: PluginUnderTest, checks: dict[str, Check], go_on: bool, file: Path | None) -> Iterator[Result]:
+def cases_of_part(part: int) -> list[Case]:
+    """Return the steps of a part as cases, in their order."""
+    return [case_of(step, check) for step, check in checks_of_part(part).items()]
+
+
+def case_of(step: str, check: Check) -> Case:
+    """Return a step as a case; its title is what the check says of itself."""
+    return Case(
+        step,
+        (check.__doc__ or "").strip().partition("\n")[0].rstrip("."),
+        check,
+        shapes=shapes_of(check),
+        needs_process=needs_process(check),
+        makes_volumes=makes_volumes(step),
+    )
+
+
+def run(plugin: PluginUnderTest, checks: Mapping[str, Check], go_on: bool, file: Path | None) -> Iterator[Result]:
     """Run the checks in their order, and yield the result of each; end at the first failure unless go_on."""
-    for step, check in checks.items():
-        result = run_step(plugin, step, check, file)
-        yield result
-        if plugin.lost or (result.outcome in ("FAIL", "error") and not go_on):
-            return
+    return results_of(plugin, [case_of(step, check) for step, check in checks.items()], go_on, file)
 
 
 def run_step(plugin: PluginUnderTest, step: str, check: Check, file: Path | None) -> Result:
-    """Run one check in every shape of calls, and return what came of it; its title is what the check says of itself."""
-    result = Result(step, (check.__doc__ or "").strip().partition("\n")[0].rstrip("."))
-    if makes_volumes(step):
-        plugin.survey()
-    before, printed = time.perf_counter(), plugin.printed()
-    try:
-        with plugin.judged():
-            for plugin.shape in shapes_of(check):
-                plugin.exchanges.clear()
-                if getattr(check, "needs_process", False):
-                    plugin.needs_process()
-                check(plugin.ready_for(check))
-                result.exchanges += plugin.exchanges
-        if plugin.not_ours in (None, ""):  # else the check has asked Get for its own sake, and that may be what crashed
-            _advise_of_crash(plugin, Evidence(step, "", log=plugin.output(printed), file=file))
-    except SkipTest as reason:
-        result.outcome, result.reason = "skip", str(reason)
-    except AssertionError as failure:
-        result.outcome, result.exchanges = "FAIL", list(plugin.exchanges)
-        result.evidence = gather_evidence(plugin, step, str(failure), plugin.output(printed), file)
-        result.diagnosis = diagnose(result.evidence)
-    except OurTrouble:
-        raise
-    except Exception as error:
-        result.outcome, result.reason = "error", our_fault(error)
-    finally:
-        plugin.clean_up()
-    look_for_the_others(plugin, result)
-    if result.outcome in ("FAIL", "error"):
-        plugin.start_afresh()
-    result.seconds = time.perf_counter() - before
-    return result
-
-
-def _advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
-    """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
-    where = line_at_fault(known) if known.error else None
-    if where and known.file:
-        line = f"{short_path(known.file)}:{where[0]}"
-        plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
+    """Run one check in every shape of calls, and return what came of it."""
+    return run_case(plugin, case_of(step, check), file)
 
 
 def step_number(function: str) -> str:

@@ -8,6 +8,10 @@ import errno
 LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
+class Usage(Exception):
+    """What was typed cannot be done: the text says why, and ends in a command."""
+
+
 class OurTrouble(Exception):
     """The check itself cannot go on, and the plugin is not to blame: the text says why, and what to do."""
 

@@ -23,6 +23,7 @@ from workshop.interrupt import deferred
 from workshop.plugins.errors import LACKING, OurTrouble
 from workshop.plugins.folders import own_folder
 from workshop.plugins.kernel import Wait, exit_status_within, session_listens
+from workshop.plugins.process import Plugin
 from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
@@ -35,6 +36,8 @@ class PluginUnderTest(GuardedPlugin):
     """A plugin as the checks see it: it remembers every exchange."""
 
     chance = random.Random(0)
+    profile = "docker"
+    """The client in whose name it is called."""
     by_others = False
     """Whether it was given by --run or --socket: a step then wants what Docker needs, and advises what it teaches."""
 
@@ -42,6 +45,8 @@ class PluginUnderTest(GuardedPlugin):
         super().__init__(command, socket_path, root)
         self.exchanges: list[Exchange] = []
         self.advice: list[str] = []
+        self.notes: list[str] = []
+        """What a case has recorded."""
         self.elsewhere = contextlib.ExitStack()
         self.canaries: Path | None = None
         self.before = socket_path, root, self.patience
@@ -91,7 +96,7 @@ class PluginUnderTest(GuardedPlugin):
         """Start the plugin for a check, unless that starts and stops it by itself."""
         self.before = self.socket, self.root, self.patience
         self.silent = False
-        self.umask = -1
+        self.umask = Plugin.umask
         return self if needs_process(check) else self.ensure_running()
 
     def under_umask(self, umask: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from unittest import SkipTest
 
 from workshop import interrupt
-from workshop.checker.conformance.case import CLIENTS, Case
+from workshop.checker.case import CLIENTS
 from workshop.plugins.kernel import session_processes
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import NO_OPTIONS, Exchange, failure, read_answer, request
@@ -31,13 +31,11 @@ Body = dict[str, object]
 class Candidate(PluginUnderTest):
     """A plugin under test, and the client ("docker" or "podman") in whose name it is called."""
 
-    profile = "docker"
     limits = CLIENTS_WAIT
     """How long each client waits for an answer, in seconds."""
 
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
-        self.notes: list[str] = []
         self.starts = 0
         self.hangs = False
         self.removes_in_use: bool | None = None
@@ -70,21 +68,6 @@ class Candidate(PluginUnderTest):
         answer = super().call(endpoint, body, shape, method, content_type)
         self.hangs = self.hangs or answer.failure == "no answer in time"
         return answer
-
-    def prepare(self, case: Case) -> Candidate:
-        """Make ready for a case, or skip it with the reason."""
-        self.shape = "podman" if self.profile == "podman" else "28"
-        self.exchanges.clear()
-        self.notes.clear()
-        self.before = self.socket, self.root, self.patience
-        if case.levels[self.profile] == "none":
-            raise SkipTest(f"{self.client} never asks for it")
-        if case.needs_process:
-            self.needs_process()
-        if case.destructive:
-            self.needs_own_store()
-        self.ensure_running()
-        return self
 
     def needs_process(self) -> None:
         """Skip the case where the plugin is not ours to start and stop."""

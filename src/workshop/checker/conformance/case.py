@@ -1,19 +1,18 @@
-"""A case: one rule for volume plugins, and how much it matters to whom. The tests of this package are cases."""
+"""The rules of the suite as cases: what each is about, and how much it matters to whom. The tests here are cases."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+
+from workshop.checker.case import Case, Test
 
 LEVELS = {
     "must": "a real client breaks without it, or files are lost",
     "should": "advice: users and operators are better off",
     "record": "noted, and never a failure",
 }
-CLIENTS = {"docker": "Docker", "podman": "Podman"}
 GROUPS = (
     *("activate", "http", "answers", "names", "create", "get", "list", "path", "mount", "unmount", "remove"),
     *("capabilities", "options", "errors", "many", "restart", "security", "socket"),
@@ -41,32 +40,6 @@ MODULES = (
     ),
 )
 
-Test = Callable[[Any], None]
-"""A test gets a Candidate, and asserts."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A rule. Its id is short and stays: group.name. why says what a client does about it, with the source."""
-
-    id: str
-    rule: str
-    why: str
-    levels: dict[str, str]
-    needs_process: bool
-    destructive: bool
-    test: Test
-
-    @property
-    def needs(self) -> str:
-        """What it needs beside a socket: a plugin that the check starts, a store of the check's own; "" for none."""
-        return ", ".join([*["start"] * self.needs_process, *["own store"] * self.destructive])
-
-    @property
-    def group(self) -> str:
-        """What the case is about: the first part of its id."""
-        return self.id.partition(".")[0]
-
 
 def case(level: str, *, podman: str = "", process: bool = False, destructive: bool = False) -> Callable[[Test], Test]:
     """Make a test a case: its level for Docker, the one for Podman where that differs ("none": it never asks).
@@ -79,8 +52,15 @@ def case(level: str, *, podman: str = "", process: bool = False, destructive: bo
         group, _, name = test.__name__.removeprefix("test_").partition("_")
         rule, _, why = inspect.cleandoc(test.__doc__ or "").partition("\n\n")
         levels = {"docker": level, "podman": podman or level}
-        joined = " ".join(rule.split()), " ".join(why.split())
-        test.case = Case(f"{group}.{name.replace('_', '-')}", *joined, levels, process, destructive, test)  # type: ignore[attr-defined]
+        test.case = Case(  # type: ignore[attr-defined]
+            f"{group}.{name.replace('_', '-')}",
+            " ".join(rule.split()),
+            test,
+            " ".join(why.split()),
+            levels,
+            needs_process=process,
+            destructive=destructive,
+        )
         return test
 
     return mark
