@@ -27,9 +27,10 @@ from mutants import write_ddd
 from steps import PART_FILES, STEPS
 
 from workshop.checker import steps
-from workshop.checker.conformance import suite
+from workshop.checker.case import Case
 from workshop.checker.conformance.candidate import Candidate
-from workshop.checker.conformance.case import Case, cases
+from workshop.checker.conformance.case import cases
+from workshop.checker.judge import run_case
 from workshop.checker.lookup import files_beside
 from workshop.plugins.folders import MEMORY, private_folder
 from workshop.plugins.kernel import session_processes
@@ -213,7 +214,7 @@ def by_suite(file: Path) -> Verdict:
 
 def fails(plugin: Candidate, case: Case, file: Path) -> bool:
     """Run a case of the suite, and tell whether it fails; advice counts, too."""
-    return suite.run_case(plugin, case, file).outcome in ("FAIL", "warn", "error")
+    return run_case(plugin, case, file).outcome in ("FAIL", "warn", "error")
 
 
 def by_tests(file: Path) -> Verdict:
