@@ -17,7 +17,7 @@ from workshop.course import course
 
 NAMED = 0.64
 """The least share of the mistakes whose cause the report names: today's. It is only ever raised."""
-WRONG = 19
+WRONG = 15
 """The most reports that say something that is not so: today's. It is only ever lowered."""
 ROWS = [*part1.ROWS, *part2.ROWS, *part3.ROWS]
 RIGHT = [

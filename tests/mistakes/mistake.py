@@ -76,7 +76,7 @@ class Report:
     @property
     def step(self) -> str:
         """The first step that fails, "" where all pass."""
-        failed = re.search(r"^ +(?:FAIL|error) +(\S+)", self.text, re.MULTILINE)
+        failed = re.search(r"^  (?:FAIL|error) +(\d\.\d+)", self.text, re.MULTILINE)
         return failed[1] if failed else ""
 
     @property

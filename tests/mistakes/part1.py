@@ -236,7 +236,7 @@ ROWS = [
         "one_function",
         "1.3",
         r"0o6|octal",
-        ("os.chmod(SOCKET, 0o600)", "os.chmod(SOCKET, 644)"),
+        ("os.chmod(SOCKET, 0o600)", "os.chmod(SOCKET, 666)"),
     ),
     Mistake(
         "open to all", "one_function", "1.3", r"0o6[06]0|chmod", ("os.chmod(SOCKET, 0o600)", "os.chmod(SOCKET, 0o666)")
@@ -283,21 +283,21 @@ ROWS = [
     Mistake(
         "the headers do not end",
         "http_server",
-        "1.2",
+        "1.1",
         r"end_headers|blank line|empty line",
         ("        self.end_headers()\n", ""),
     ),
     Mistake(
         "text is written where bytes are wanted",
         "http_server",
-        "1.2",
+        "1.1",
         r"bytes|encode",
         ('b"Hello from http.server\\n"', '"Hello from http.server\\n"'),
     ),
     Mistake(
         "the log wants an address",
         "http_server",
-        "1.2",
+        "1.1",
         r"client_address|address_string|log_message",
         ('    def address_string(self):\n        return "docker"\n', ""),
     ),
@@ -359,18 +359,10 @@ ROWS = [
     Mistake(
         "res.end is forgotten",
         "node",
-        "1.2",
+        "1.1",
         r"res\.end|\bend(s|ed)?\b.{0,30}(answer|response)|(answer|response).{0,60}\bend",
         ('return res.end("Hello from Node\\n")', 'return res.write("Hello from Node\\n")'),
     ),
-    Mistake(
-        "no umask",
-        "node",
-        "1.3",
-        r"umask|chmod",
-        ("  const before = process.umask(0o177);\n", "  const before = process.umask();\n"),
-    ),
-    Mistake("no signal is handled", "node", "1.5", r"SIGTERM", ('["SIGTERM", "SIGINT"]', '["SIGHUP"]')),
     Mistake(
         "an old socket is in use",
         "node",
@@ -396,29 +388,9 @@ ROWS = [
     Mistake(
         "another server accepts",
         "go",
-        "1.2",
+        "1.1",
         r"accept|http\.Serve|reads nothing|takes no call",
         ("http.Serve(listener, nil)", 'http.ListenAndServe("127.0.0.1:0", nil)'),
-    ),
-    Mistake(
-        "only an interrupt is handled", "go", "1.5", r"SIGTERM", ("syscall.SIGTERM, syscall.SIGINT", "syscall.SIGINT")
-    ),
-    Mistake(
-        "log.Fatal at the end",
-        "go",
-        "1.5",
-        r"status 0|os\.Exit\(0\)|log\.Fatal",
-        ("\tlistener.Close()\n}", '\tlistener.Close()\n\tlog.Fatal("stopped")\n}'),
-    ),
-    Mistake(
-        "no look at who listens",
-        "go",
-        "1.7",
-        r"connect|[Dd]ial",
-        (
-            '		if _, err := net.Dial("unix", path); err == nil {\n			log.Fatalf("a plugin listens at %s", path)\n		}\n',
-            "",
-        ),
     ),
     # Shell.
     Mistake(
@@ -437,11 +409,10 @@ ROWS = [
     Mistake(
         "no empty line before the body",
         "shell",
-        "1.2",
+        "1.1",
         r"(empty|blank) line|header",
         ("Content-Length: %s\\r\\n\\r\\n%s", "Content-Length: %s\\r\\n%s"),
     ),
-    Mistake("a length that is too much", "shell", "1.2", r"Content-Length", ("${#2} + 1", "${#2} + 10")),
+    Mistake("a length that is too much", "shell", "1.1", r"Content-Length", ("${#2} + 1", "${#2} + 10")),
     Mistake("a mode for all", "shell", "1.3", r"06[06]0|mode=", ("mode=0600", "mode=0666")),
-    Mistake("no trap", "shell", "1.5", r"SIGTERM", ("trap 'kill $!; rm -f \"$SOCKET\"; exit 0' TERM INT\n", "")),
 ]

@@ -326,14 +326,6 @@ ROWS = [
         ('req.url === "/Plugin.Activate" ? {} : parse(body)', "parse(body)"),
     ),
     Mistake(
-        "nothing for an unknown call",
-        "node",
-        "2.2",
-        r"TypeError|not a function|JSON",
-        ("    if (!call) {\n      return send(res, 404, { Err: `no call ${req.url}` });\n    }\n", ""),
-        ("{ Err: error.message }", "error"),
-    ),
-    Mistake(
         "an exception ends the program",
         "node",
         "2.2",
@@ -357,24 +349,6 @@ ROWS = [
         SLASH + "|redirect",
         ('"/Plugin.Activate"', '"/Plugin.Activate/"'),
         never=r"wants a list",
-    ),
-    Mistake(
-        "Go's own 404",
-        "go",
-        "2.2",
-        r"not JSON|no JSON|plain text|is text",
-        (
-            '			w.WriteHeader(http.StatusNotFound)\n			json.NewEncoder(w).Encode(Response{Err: "no call " + req.URL.Path})\n',
-            "			http.NotFound(w, req)\n",
-        ),
-        never=r"is JSON, but",
-    ),
-    Mistake(
-        "the tag of the error",
-        "go",
-        "2.2",
-        r"\berror\b.*\bErr\b|\bErr\b.*\berror\b",
-        ("	Err        string", '	Err        string `json:"error"`'),
     ),
     Mistake(
         "no quotes in JSON", "shell", "2.1", r"(not|no|in)( ?valid)? ?JSON|quot", ('["VolumeDriver"]', "[VolumeDriver]")
