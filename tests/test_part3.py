@@ -409,11 +409,11 @@ def put_many_files(folder: Path) -> None:
 def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> None:
     """Let a Remove and a Mount of the same volume meet, on four volumes at once."""
     mounts = {plugin.create(): plugin.new_id() for _ in range(4)}
+    listing = pool.submit(plugin.call, "VolumeDriver.List", {})
     removing, mounting = {}, {}
     for name, mount_id in mounts.items():
         removing[name] = pool.submit(plugin.call, "VolumeDriver.Remove", {"Name": name})
         mounting[name] = pool.submit(plugin.call, "VolumeDriver.Mount", {"Name": name, "ID": mount_id})
-    listing = pool.submit(plugin.call, "VolumeDriver.List", {})
     both = [(removing[name].result(), mounting[name].result()) for name in mounts]
     plugin.exchanges[:] = [listed := listing.result()]
     assert listed.ok, f"wanted 200 from List while volumes are removed, for\n{listed}"
