@@ -418,7 +418,7 @@ def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> None:
     plugin.exchanges[:] = [listed := listing.result()]
     assert listed.ok, f"wanted 200 from List while volumes are removed, for\n{listed}"
     for removed, mounted in both:
-        plugin.exchanges[:] = [mounted, removed]
+        plugin.exchanges[:] = [mounted, removed] if mounted.status else [removed, mounted]
         assert mounted.status and removed.status, f"wanted an answer to Mount and to Remove, got\n{removed}"
         assert not (removed.ok and mounted.ok), f"wanted Mount or Remove refused, got success for both\n{removed}"
     for name, mount_id in mounts.items():

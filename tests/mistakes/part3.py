@@ -515,7 +515,7 @@ ROWS = [
     Mistake(
         "a folder that is not there",
         "part3",
-        "3.6",
+        "3.2",
         r"exist|not there|no folder|make",
         ('return str(VOLUMES / name / "data")', "return str(ROOT / name)"),
     ),

@@ -112,7 +112,7 @@ def _blame_for_the_lost(result: Result, plugin: PluginUnderTest) -> None:
     result.evidence = result.evidence or Evidence(
         result.step, f"wanted {names} to be left alone", list(result.exchanges), socket=plugin.socket
     )
-    why = "The volume was there before this check, which did not make it, and List does not name it any more"
+    why = "List named it before this check, which did not make it, and does not name it any more"
     result.diagnosis = Diagnosis("others lost", f"{names}: {why}. The check ends here. Look what is left.")
 
 

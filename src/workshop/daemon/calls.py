@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from workshop.protocol import gojson
+from workshop.protocol.discovery import IN_A_HOST
 from workshop.protocol.exchange import HOSTS, Address, Exchange, failure, read_answer, request
 from workshop.protocol.gojson import as_go_reads, to_json
 
@@ -20,8 +21,6 @@ LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Act
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
 GIVE_UP = 30.0
-# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
-IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 Type = TypeVar("Type")
 
 

@@ -115,6 +115,13 @@ seen(
     wants="a trace of the volume",
 )
 seen(
+    "Create makes nothing",
+    "Create answered success, and there is no trace of the volume in DDD_ROOT. The string $missing_f has braces and no "
+    "f before it, so that it names a folder of just that name. Put an f before it, and remove that folder.",
+    wants="a trace of the volume",
+    missing_f=True,
+)
+seen(
     "Create again empties the volume",
     "The second Create deleted the files of the volume. Docker repeats a Create when it did not get the answer: "
     "leave a volume that exists as it is.",
