@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/engine/", "tests/browser/")
-"""They share a Docker Engine and its images; a Chromium and the built site."""
+TOGETHER = ("tests/engine/", "tests/browser/", "tests/test_mistakes.py")
+"""They share a Docker Engine and its images; a Chromium and the built site; the reports of all mistakes."""
 
 
 @pytest.hookimpl(optionalhook=True)  # the steps run without pytest-xdist, too

@@ -71,7 +71,7 @@ DATA_FOLDER = '    return str(VOLUMES / name / "data")'
 INSIDE = 'any(point.startswith(f"{folder}/") for point in points)'
 
 MUTANTS = [
-    Mutant("ends at once", "1.1", SERVE, "    serve", "ended at the start"),
+    Mutant("ends at once", "1.1", SERVE, "    serve", "named, not called"),
     Mutant("syntax error", "1.1", "def greet():", "def greet(:"),
     Mutant("one = for two", "1.1", 'if __name__ == "__main__"', 'if __name__ = "__main__"', "syntax error"),
     Mutant("missing module", "1.1", "import signal\n", "import singal\n"),
@@ -92,7 +92,7 @@ MUTANTS = [
     Mutant("a socket in another place", "1.1", PLACE, 'os.environ["DDD_ROOT"] + "/ddd.sock"'),
     Mutant("unix:// forgotten", "1.1", SERVE, "    app.run(host=SOCKET)", "a path taken for a host"),
     Mutant("does not listen", "1.1", SERVE, "    signal.pause()", case="socket.there"),
-    Mutant("never takes a call", "1.1", "    server.serve_forever()", "    signal.pause()", "hangs"),
+    Mutant("never takes a call", "1.1", "    server.serve_forever()", "    signal.pause()", "nobody serves"),
     Mutant("greets GET only", "1.2", 'methods=["GET", "POST"]', 'methods=["GET"]', "greets one method only"),
     Mutant("greets POST only", "1.2", 'methods=["GET", "POST"]', 'methods=["POST"]', "greets one method only"),
     Mutant("greets elsewhere", "1.2", '@app.route("/", ', '@app.route("/hello", ', "nothing at /"),
@@ -270,7 +270,7 @@ MUTANTS = [
         "3.1",
         "    body = request.get_json(force=True)",
         "    body = request.get_json(silent=True)",
-        "refused",
+        "get_json without force",
         case="http.no-content-type",
     ),
     Mutant("wrong case of a key", "3.1", "body.get(key) if isinstance(body, dict) else None", "body[key.lower()]"),
@@ -446,15 +446,15 @@ MUTANTS = [
     Mutant(
         "Mountpoint relative",
         "3.6",
-        'return str(VOLUMES / name / "data")',
-        'return f"volumes/{name}/data"',
+        MOUNTED,
+        MOUNTED.replace("mountpoint(name)", 'f"volumes/{name}/data"'),
         case="mount.absolute",
     ),
     Mutant(
         "Mountpoint not there",
         "3.6",
-        'return str(VOLUMES / name / "data")',
-        'return str(VOLUMES / name / "files")',
+        MOUNTED,
+        MOUNTED.replace("mountpoint(name)", 'str(VOLUMES / name / "files")'),
         "Mountpoint is not there",
         case="mount.folder",
     ),
@@ -481,6 +481,12 @@ MUTANTS = [
         'volume = {"Name": name, "Mountpoint": mountpoint(name)}',
         'volume = {"Name": name, "Mountpoint": str(VOLUMES / name)}',
         "another folder than Mount's",
+    ),
+    Mutant(
+        "Get names no folder",
+        "3.2",
+        'volume = {"Name": name, "Mountpoint": mountpoint(name)}',
+        'volume = {"Name": name, "Mountpoint": "{VOLUMES}/{name}/data"}',
     ),
     Mutant(
         "List names another folder",
@@ -557,7 +563,7 @@ MUTANTS = [
         "3.9",
         f"{RENAME}ASIDE / secrets.token_hex(16))\n    shutil.rmtree(gone)\n",
         '        volume.rename(VOLUMES / f"{name}.old")\n',
-        "List names what is no volume",
+        "Remove leaves a name in List",
     ),
     Mutant("Remove refused", "3.9", RENAME, f'        abort(400, "I like it too much.")\n{RENAME}', "refused"),
     Mutant(
@@ -823,6 +829,125 @@ MUTANTS = [
         '    threading.Event().wait(0.01)\n    app.config["BUSY"] = False\n    (VOLUMES / name / "mounts").mkdir(',
         "volumes lost by eight at once",
         case="many.create",
+    ),
+]
+
+ANSWER_ACTIVATE = '{"Implements": ["VolumeDriver"]}'
+ERROR = '{"Err": reason}, error.code'
+CREATE = '@app.post("/VolumeDriver.Create")\n'
+MOUNT = "    with LOCK, existing(name) as volume:\n        record = "
+UNIX = "listener = socket.socket(socket.AF_UNIX)"
+
+# what people write who know another way, or slip
+MUTANTS += [
+    Mutant(
+        "main without its underscores", "1.1", 'if __name__ == "__main__"', 'if __name__ == "main"', "__main__ misspelt"
+    ),
+    Mutant("starts nothing", "1.1", 'if __name__ == "__main__":\n    serve()\n', ""),
+    Mutant("called, not named", "1.1", "lambda *_: sys.exit()", "sys.exit()"),
+    Mutant("a socket of TCP", "1.1", UNIX, "listener = socket.socket()"),
+    Mutant("a socket for datagrams", "1.1", UNIX, "listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"),
+    Mutant(
+        "a descriptor that is closed",
+        "1.1",
+        "    listener.listen()\n    return listener\n",
+        '    return type("Closed", (), {"fileno": lambda _: 999})()\n',
+    ),
+    Mutant("bound, but does not listen", "1.1", "    listener.listen()\n", ""),
+    Mutant("a folder in the socket's place", "1.1", "os.makedirs(os.path.dirname(SOCKET)", "os.makedirs(SOCKET"),
+    Mutant("an f is missing before the path", "1.1", "listener = listen(SOCKET)", 'listener = listen("{SOCKET}")'),
+    Mutant("greeting with another status", "1.2", 'a Docker plugin.\\n"', 'a Docker plugin.\\n", 201'),
+    Mutant("a mode in decimal", "1.3", "os.umask(0o177)", "os.umask(177)"),
+    Mutant("broken JSON", "2.1", ANSWER_ACTIVATE, "\"{'Implements': ['VolumeDriver']}\""),
+    Mutant("empty answer", "2.1", ANSWER_ACTIVATE, '""'),
+    Mutant("page under status 200", "2.1", ANSWER_ACTIVATE, '"<p>VolumeDriver</p>"'),
+    Mutant("a redirect", "2.1", ANSWER_ACTIVATE, '"", 302, {"Location": "/elsewhere"}'),
+    Mutant("a route that ends in /", "2.1", '"/Plugin.Activate"', '"/Plugin.Activate/"'),
+    Mutant("status before the body", "2.1", ANSWER_ACTIVATE, f"200, {ANSWER_ACTIVATE}"),
+    Mutant("two functions of one name", "2.1", "def activate():", "def greet():"),
+    Mutant("not imported", "2.1", ANSWER_ACTIVATE, 'jsonify(Implements=["VolumeDriver"])'),
+    Mutant("an answer that breaks off", "2.1", ANSWER_ACTIVATE, f'{ANSWER_ACTIVATE}, {{"Content-Length": "99"}}'),
+    Mutant("Err empty", "2.2", ERROR, '{"Err": ""}, error.code'),
+    Mutant("error as text", "2.2", ERROR, "reason, error.code"),
+    Mutant("error without a body", "2.2", ERROR, '"", error.code'),
+    Mutant("says yes to any path", "2.2", ERROR, '{"Err": ""}'),
+    Mutant(
+        "a form instead of JSON",
+        "3.1",
+        'def create():\n    name = asked("Name")',
+        'def create():\n    name = request.form["Name"]',
+    ),
+    Mutant("a right name refused", "3.1", "value = body.get(key)", 'value = body.get("Volume")'),
+    Mutant(
+        "global is missing",
+        "3.1",
+        '    (VOLUMES / name / "mounts").mkdir(',
+        '    VOLUMES = VOLUMES.resolve()\n    (VOLUMES / name / "mounts").mkdir(',
+    ),
+    Mutant("mkdir without its parents", "3.1", ".mkdir(parents=True, exist_ok=True)", ".mkdir(exist_ok=True)"),
+    Mutant(
+        "a blueprint that is not registered",
+        "3.1",
+        CREATE,
+        f'driver = __import__("flask").Blueprint("driver", __name__)\n\n\n{CREATE.replace("app", "driver")}',
+    ),
+    Mutant(
+        "a prefix before the route",
+        "3.1",
+        CREATE,
+        """driver = __import__("flask").Blueprint("driver", __name__)
+
+
+@lambda f: app.register_blueprint(driver, url_prefix="/driver") or f
+@driver.post("/VolumeDriver.Create")
+""",
+    ),
+    Mutant(
+        "an empty answer for an unknown volume",
+        "3.3",
+        KNOWN,
+        f'    if not (VOLUMES / name).exists():\n        return {{"Volume": None, "Err": ""}}\n{KNOWN}',
+    ),
+    Mutant("no Volumes in List", "3.5", LISTED, LISTED.replace("Volumes", "Volume")),
+    Mutant("Volumes is no list", "3.5", LISTED, LISTED.replace("volumes", '{each["Name"]: each for each in volumes}')),
+    Mutant("Mountpoint is no text", "3.6", MOUNTED, MOUNTED.replace("mountpoint(name)", "[mountpoint(name)]")),
+    Mutant(
+        "a refused Mount makes a volume",
+        "3.6",
+        MOUNT,
+        '    if not (VOLUMES / name).exists():\n        (VOLUMES / name / "data").mkdir(parents=True)\n'
+        f'        abort(404, "There is no such volume.")\n{MOUNT}',
+    ),
+    Mutant(
+        "another container refused",
+        "3.8",
+        '        record = f"',
+        '        if any((volume / "mounts").iterdir()):\n            abort(409, "A container has it.")\n        record = f"',
+    ),
+    Mutant(
+        "Unmount forgets the volume",
+        "3.8",
+        START,
+        """    gone, unmount_it = [], unmount
+    app.view_functions["unmount"] = lambda: (
+        abort(404, "There is no such volume.") if asked("Name") in gone else gone.append(asked("Name")) or unmount_it()
+    )
+"""
+        + START,
+    ),
+    Mutant("Remove does not find it", "3.9", "    ASIDE.mkdir(0o700, exist_ok=True)\n", ""),
+    Mutant(
+        "the volumes of others changed",
+        "3.12",
+        '        abort(400, f"{key} {value',
+        '        (VOLUMES / f"v{len([*VOLUMES.iterdir()])}" / "data").mkdir(parents=True)\n        abort(400, f"{key} {value',
+    ),
+    Mutant(
+        "refused, and made all the same",
+        "3.13",
+        '    options = request.get_json(force=True).get("Opts")\n',
+        '    (VOLUMES / name / "data").mkdir(parents=True, exist_ok=True)\n'
+        '    options = request.get_json(force=True).get("Opts")\n',
     ),
 ]
 

@@ -31,6 +31,7 @@ from workshop.plugins.kernel import listening_sockets, session_processes
 from workshop.plugins.process import Plugin, command_for
 from workshop.plugins.safety import FRUIT
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.protocol.exchange import MEDIA_TYPE, Exchange
 
 pytestmark = pytest.mark.slow
 
@@ -417,6 +418,19 @@ def test_what_is_unusual_and_legal_is_advised_of_in_a_plugin_by_others(
         assert run_step(plugin, step, STEPS[step], None).outcome == "ok"
         plugin.close()
     assert advice in "\n".join(plugin.advice)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "advised"),
+    [(MEDIA_TYPE, False), (f"{MEDIA_TYPE}; charset=utf-8", False), (f"{MEDIA_TYPE}x", True), ("text/html", True)],
+)
+def test_another_media_type_than_that_of_plugins_is_advised_of(
+    content_type: str, advised: bool, tmp_path: Path
+) -> None:
+    plugin = PluginUnderTest([], tmp_path / "ddd.sock", None)
+    plugin.look_over(Exchange("Plugin.Activate", b"", 200, headers={"content-type": content_type}))
+    assert bool(plugin.advice) is advised
+    plugin.close()
 
 
 @pytest.mark.parametrize("step", ["1.6", "1.8"])

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -196,6 +197,14 @@ def test_a_place_that_cannot_be_gets_a_sentence(folder: Path, server: str, place
     done = ended(folder, server=server, DDD_SOCKET=str(folder / place))
     assert done.returncode == 1
     assert sentence in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_socket_of_another_kind_is_left_alone(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as another:
+        another.bind(str(folder / "ddd.sock"))
+        done = ended(folder)
+        assert done.returncode == 1 and (folder / "ddd.sock").is_socket()
+    assert "is there and cannot be tried" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_of_many_that_start_at_once_one_serves(folder: Path) -> None:
@@ -499,9 +508,12 @@ def test_its_lines_count_by_what_they_say(ddd: Plugin) -> None:
     line = old_line(ddd)
     file = volume(ddd) / "mounts" / "a"
     pid, start, namespace, boot = line.split()
-    for counts in (f"0 0 {namespace} {boot}\n", f"1 0 pid:[1] {boot}\n", "what is this?\n"):
+    unknown = "a process that cannot be known"
+    lines = {f"0 0 {namespace} {boot}\n": unknown, f"1 0 pid:[1] {boot}\n": "process 1 ", "what is this?\n": unknown}
+    for counts, user in lines.items():
         file.write_text(f"{pid} 1 {namespace} {boot}\n{counts}")
-        assert remove(ddd).status == 409, counts
+        answer = remove(ddd)
+        assert answer.status == 409 and user in answer.err, answer
     file.write_text(f"{pid} 1 {namespace} {boot}\n{pid} {start} {namespace} another-boot\n")
     assert remove(ddd).ok
 

@@ -15,16 +15,19 @@ from programs import PROGRAMS, Program
 
 from workshop import terminal
 from workshop.checker import report, steps
-from workshop.checker.causes.start import NO_SUCH_HOST
 from workshop.checker.causes.table import CAUSES
-from workshop.checker.diagnose import diagnose, line_at_fault
+from workshop.checker.diagnose import Line, diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
+from workshop.checker.facts.log import NO_SUCH_HOST
 from workshop.checker.run import Run
 from workshop.checker.target import Target
 from workshop.course import course
 from workshop.plugins.safety import FRUIT
 from workshop.protocol.exchange import Exchange
 
+# The signal comes wherever Werkzeug is by then: while a call comes in, it catches what the handler raises. The lines of
+# callers at once are printed in any order.
+AT_AN_INSTANT = ("stumbles over the end", "List looks twice")
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 Wrong = Mutant | Program | WrongFiles
 WRONG: list[Wrong] = [*MUTANTS, *PROGRAMS, *FILES]
@@ -32,6 +35,7 @@ VARYING = [
     (r"(/tmp|/dev/shm)/(ddd|outside)-\w+", r"/dev/shm/\2-…"),
     (rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}", "mango-…"),
     (r"[0-9a-f]{32}", "…"),
+    (r"(?<=/aside/)[0-9a-f]+…", "…"),
     (r'"[0-9a-f]{12}…"', '"…"'),
     (r" +\d+ ms", " … ms"),
     (r"port \d+|127\.0\.0\.1:\d+", "port …"),
@@ -73,11 +77,10 @@ def test_it_fails_at_its_step_with_its_diagnosis_and_report(
     if wrong.needs and not shutil.which(wrong.needs):
         pytest.skip(f"needs {wrong.needs}: apt-get install {wrong.needs}")
     step, diagnosis, said = transcript(wrong, tmp_path)
-    for _ in range(5):
-        # Werkzeug catches what the handler of a signal raises while a call comes in, be it the look whether it listens
-        if wrong.name == "stumbles over the end" and "but it went on, and was killed" in said:
-            step, diagnosis, said = transcript(wrong, tmp_path)
     accepted = TRANSCRIPTS / f"{re.sub(r'[^a-zA-Z0-9]+', '-', wrong.name)}.txt"
+    for _ in range(10):
+        if wrong.name in AT_AN_INSTANT and not (accepted.is_file() and said == accepted.read_text()):
+            step, diagnosis, said = transcript(wrong, tmp_path)
     if "WORKSHOP_ACCEPT" in os.environ:
         TRANSCRIPTS.mkdir(exist_ok=True)
         accepted.write_text(said)
@@ -86,7 +89,7 @@ def test_it_fails_at_its_step_with_its_diagnosis_and_report(
 
 
 def test_every_cause_has_a_plugin_that_has_it() -> None:
-    assert set(CAUSES) - {wrong.diagnosis or wrong.name for wrong in WRONG} - ELSEWHERE == set()
+    assert {cause.key for cause in CAUSES} - {wrong.diagnosis or wrong.name for wrong in WRONG} - ELSEWHERE == set()
 
 
 # what only a plugin that already runs can have: tests/test_check.py
@@ -102,13 +105,16 @@ def test_no_transcript_is_left_over() -> None:
 def test_a_report_says_who_spoke_and_why(path: Path) -> None:
     text = path.read_text()
     assert "  Why       " in text
-    assert "[docker]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")
+    assert "[docker]" in text or "[curl]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")
 
 
 def refused(step: str, endpoint: str, err: str, file: Path | None) -> Evidence:
     """Return what is known when an endpoint is answered with 404 and this Err."""
-    answer = Exchange(endpoint, b'POST / HTTP/1.1\r\n\r\n{"Name":"mango"}', 404, body=b'{"Err": "%b"}' % err.encode())
-    return Evidence(step, 'wanted 200 with {"Err": ""} for', [answer], file=file)
+    sent = b'POST / HTTP/1.1\r\n\r\n{"Name":"mango"}'
+    created = Exchange("VolumeDriver.Create", sent, 200, body=b"{}")
+    answer = Exchange(endpoint, sent, 404, body=b'{"Err": "%b"}' % err.encode())
+    before = [] if endpoint == created.endpoint else [created]
+    return Evidence(step, 'wanted 200 with {"Err": ""} for', [*before, answer], file=file)
 
 
 UNKNOWN_PATH = "ddd does not answer POST /VolumeDriver.Get."
@@ -143,7 +149,9 @@ def test_a_create_that_refuses_with_404_has_its_route(tmp_path: Path) -> None:
 
 def test_one_looks_at_the_route_and_not_at_a_comparison(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(f'if request.path == "/VolumeDriver.Get":\n    pass\n{ROUTE}\n')
-    assert line_at_fault(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == (3, ROUTE)
+    assert line_at_fault(refused("3.2", "VolumeDriver.Get", "Sorry.", tmp_path / "plugin.py")) == Line(
+        tmp_path / "plugin.py", 3, ROUTE
+    )
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,15 @@ def test_a_look_at_a_later_part_is_no_step_ahead(say: Say) -> None:
     assert progress.progress().part == 2
 
 
+def test_a_look_at_an_earlier_part_is_no_step_back(say: Say) -> None:
+    say(start)
+    passed(1)
+    passed(2)
+    progress.record(3, {"3.1": True, "3.2": False})
+    progress.record(2, {"2.1": True})
+    assert progress.progress().part == 3
+
+
 def test_a_newcomer_gets_the_first_three_commands(say: Say) -> None:
     text = say(learner.status)
     commands = re.findall(r"^  (\./workshop \w+)", text, re.MULTILINE)

@@ -87,7 +87,7 @@ class TestStep:
         wrong = [each for each in WRONG if each.step == step.id]
         assert step.minutes > 0
         assert len(wrong) >= 2
-        assert {mutant.diagnosis or mutant.name for mutant in wrong} <= set(CAUSES)
+        assert {mutant.diagnosis or mutant.name for mutant in wrong} <= {cause.key for cause in CAUSES}
 
     def test_no_name_is_missing_and_no_import_unused_after_it(self, step: Step, tmp_path: Path) -> None:
         file = plugin_of(step.after, tmp_path)

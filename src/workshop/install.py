@@ -42,10 +42,12 @@ NEEDS = {
         where_known=(("docker-cli", "docker"), ("docker-compose", "docker-compose")),
     ),
     "slow": Need(
-        "they take minutes, and Go",
+        "they take minutes, Go, Node and socat",
         extras=("docs", "lab", "faults"),
         packages=(
             ("golang-go", "go"),
+            ("nodejs", "node"),
+            ("socat", "socat"),
             ("strace", "strace"),
             ("bubblewrap", "bwrap"),
             ("systemd", "systemd-analyze"),

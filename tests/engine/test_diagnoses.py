@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import http
+import json
 import re
+import socketserver
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,8 +21,10 @@ from steps import STEPS
 
 from workshop.checker import steps
 from workshop.checker.diagnose import docker_prints
+from workshop.checker.evidence import Evidence
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.protocol.exchange import Exchange, request
 
 from .engine import Engine
 from .plugins import Part
@@ -56,3 +64,150 @@ def test_docker_prints_what_the_report_says(
     with part:
         *_, done = [engine.docker(*words, check=False) for words in commands]
     assert done.stderr.strip() == said
+
+
+# Every class of answer, to every call of which docker prints something
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of a plugin."""
+
+    status: int
+    body: str
+    location: str = ""
+
+
+REPLIES = {
+    "page": Reply(404, "<!doctype html>\n<title>404</title>\n<p>No."),
+    "piece": Reply(500, "<h1>Internal Server Error</h1>\n"),
+    "text": Reply(404, "404 page not found\n"),
+    "empty": Reply(404, ""),
+    "no-err": Reply(404, "{}"),
+    "empty-err": Reply(404, '{"Err": ""}'),
+    "null-err": Reply(404, '{"Err": null}'),
+    "err": Reply(404, '{"Err": "No such thing."}'),
+    "number-err": Reply(404, '{"Err": 7}'),
+    "error": Reply(404, '{"Error": "No."}'),
+    "list": Reply(404, '["no"]'),
+    "busy": Reply(503, '{"Err": "Later."}'),
+    "method": Reply(405, '{"Err": "No method."}'),
+    "type": Reply(415, "<p>Unsupported Media Type</p>"),
+    "created": Reply(201, '{"Err": ""}'),
+    "nothing": Reply(204, ""),
+    "ok-text": Reply(200, "hello"),
+    "ok-empty": Reply(200, ""),
+    "ok-page": Reply(200, "<p>hello</p>"),
+    "ok-list": Reply(200, "[]"),
+    "ok-string": Reply(200, '"hello"'),
+    "ok-number": Reply(200, "7"),
+    "ok-null": Reply(200, "null"),
+    "ok-err": Reply(200, '{"Err": "No such thing."}'),
+    "ok-number-err": Reply(200, '{"Err": 7}'),
+    "nowhere": Reply(302, "moved"),
+    "found": Reply(302, "", "/elsewhere"),
+    "permanent": Reply(308, "", "/elsewhere"),
+    "implements-string": Reply(200, '{"Implements": "VolumeDriver"}'),
+    "implements-other": Reply(200, '{"Implements": ["volumedriver"]}'),
+    "implements-null": Reply(200, '{"Implements": null}'),
+}
+COMMANDS = {"Create": ("volume", "create", "--driver=ddd"), "Remove": ("volume", "rm"), "Get": ("volume", "inspect")}
+
+
+class Replier(socketserver.ThreadingUnixStreamServer):
+    """A plugin that answers a volume of the name "get-page" with that reply to Get, and has every other one."""
+
+    daemon_threads = True
+
+    def __init__(self, path: Path, activation: Reply | None = None) -> None:
+        self.activation = activation
+        self.names: set[str] = set()
+        self.followed: list[str] = []
+        super().__init__(str(path), ReplyHandler)
+        threading.Thread(target=self.serve_forever, args=[0.01]).start()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def reply(self, line: str, name: str) -> Reply:
+        """Return the reply to a call, by its first line."""
+        method = line.split()[1].strip("/").rpartition(".")[2]
+        wanted, _, kind = name.partition("-")
+        if method == "elsewhere":
+            self.followed.append(line.split()[0])
+            return Reply(200, '{"Err": "Elsewhere."}')
+        if method == "Activate":
+            return self.activation or Reply(200, '{"Implements": ["VolumeDriver"]}')
+        if wanted == method.lower() and kind in REPLIES:
+            return REPLIES[kind]
+        if method == "Create":
+            self.names.add(name)
+        if method == "Get" and name not in self.names:
+            return Reply(404, '{"Err": "no such volume"}')
+        return Reply(200, json.dumps({"Volume": {"Name": name}} if method == "Get" else {}))
+
+
+class ReplyHandler(socketserver.StreamRequestHandler):
+    """One request, one answer, and the connection is closed."""
+
+    server: Replier
+
+    def handle(self) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self.rfile.readline()
+            if not line:
+                return
+            head += line
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        sent = json.loads(self.rfile.read(int(length[1])) or b"{}") if length else {}
+        reply = self.server.reply(head.partition(b"\r\n")[0].decode(), sent.get("Name", ""))
+        moved = f"Location: {reply.location}\r\n" if reply.location else ""
+        answer = f"HTTP/1.1 {reply.status} {http.HTTPStatus(reply.status).phrase}\r\nConnection: close\r\n{moved}"
+        self.wfile.write(f"{answer}Content-Length: {len(reply.body)}\r\n\r\n{reply.body}".encode())
+
+
+@pytest.fixture(scope="module")
+def replier(machine: None) -> Iterator[tuple[Engine, Replier]]:
+    """An engine, and a plugin with a reply of each kind; one more for each kind of reply to Activate."""
+    with ExitStack() as stack:
+        engine = stack.enter_context(Engine())
+        for kind, reply in REPLIES.items():
+            stack.enter_context(Replier(engine.plugins / f"{kind}.sock", reply))
+        yield engine, stack.enter_context(Replier(engine.plugins / "ddd.sock"))
+
+
+def told(endpoint: str, name: str, reply: Reply) -> str:
+    """Return what a report says that docker prints of a reply."""
+    body = {"Name": name} if name else None
+    headers = {"location": reply.location} if reply.location else {}
+    answer = Exchange(endpoint, request(endpoint, body), reply.status, body=reply.body.encode(), headers=headers)
+    return docker_prints(Evidence("", "", [answer]))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REPLIES if not kind.startswith("implements")])
+@pytest.mark.parametrize("method", COMMANDS)
+def test_of_every_answer_docker_prints_what_the_report_says(
+    replier: tuple[Engine, Replier], method: str, kind: str
+) -> None:
+    engine, plugin = replier
+    name = f"{method.lower()}-{kind}"
+    if method == "Remove":
+        engine.docker(*COMMANDS["Create"], name)
+    plugin.followed.clear()
+    done = engine.docker(*COMMANDS[method], name, check=False)
+    said = told(f"VolumeDriver.{method}", name, REPLIES[kind])
+    if REPLIES[kind].location:
+        assert plugin.followed[:1] == ["GET" if REPLIES[kind].status == 302 else "POST"]
+        assert said == ""
+    else:
+        assert done.stderr.strip() == said
+
+
+@pytest.mark.parametrize("kind", REPLIES)
+def test_of_every_activation_docker_prints_what_the_report_says(replier: tuple[Engine, Replier], kind: str) -> None:
+    done = replier[0].docker("volume", "create", f"--driver={kind}", "mango", check=False)
+    said = told("Plugin.Activate", "", REPLIES[kind]).replace("volume plugin ddd:", f"volume plugin {kind}:")
+    if not REPLIES[kind].location:
+        assert done.stderr.strip() == said

@@ -268,13 +268,16 @@ def test_what_is_mounted_in_a_volume_is_not_touched(start: Start, server: str, f
 
 @by_each_server
 def test_nor_what_is_mounted_in_what_a_killed_plugin_left_aside(start: Start, server: str, folder: Path) -> None:
-    left, other = "0" * 32, "1" * 32
-    script = f'LEFT={left}; mkdir -p "$DDD_ROOT/precious" "$DDD_ROOT/aside/$LEFT/data/in" "$DDD_ROOT/aside/{other}"'
-    script += ' && touch "$DDD_ROOT/precious/file" && mount --bind "$DDD_ROOT/precious" "$DDD_ROOT/aside/$LEFT/data/in"'
+    first, left, last = "0" * 32, "1" * 32, "2" * 32  # whichever way they are read, one of the others comes after it
+    script = f'LEFT={left}; mkdir -p "$DDD_ROOT/precious" "$DDD_ROOT/aside/{first}"'
+    script += f' && mkdir -p "$DDD_ROOT/aside/$LEFT/data/in" && mkdir "$DDD_ROOT/aside/{last}"'
+    script += ' && touch "$DDD_ROOT/precious/file" "$DDD_ROOT/aside/$LEFT/data/note"'
+    script += ' && mount --bind "$DDD_ROOT/precious" "$DDD_ROOT/aside/$LEFT/data/in"'
     ddd = on_a_disk(start, server, "size=1m", script)
     wait_for(lambda: "is not deleted: something is mounted in it" in ddd.output(), "a line in the log", ddd.patience)
     wait_for(lambda: ddd.aside() == [left], "the rest to be deleted")
     assert (ddd.there / "precious" / "file").exists()
+    assert (ddd.there / "aside" / left / "data" / "note").exists()
 
 
 @by_each_server

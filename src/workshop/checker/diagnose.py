@@ -1,17 +1,23 @@
 """From a failed check to its cause: what Docker does with such a plugin, and what to change.
 
-A cause is a function that looks at the evidence and returns the explanation, or nothing where it is not the cause.
-They are tried in order, and the first one counts. Where none fits, that is said: nothing is guessed.
+A cause names the facts that it needs. Of those that fit, the one that needs more than the others counts. Where none
+fits, that is said: nothing is guessed.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from workshop.checker.causes.discovery import line_of_file
-from workshop.checker.causes.table import CAUSES
-from workshop.checker.evidence import Evidence
+from workshop.checker import causes as _  # noqa: F401  each of its modules puts its causes into the table
+from workshop.checker import tracebacks
+from workshop.checker.causes.table import winners
+from workshop.checker.evidence import Evidence, is_dockers
+from workshop.checker.facts.files import line_of_file
+from workshop.checker.facts.table import Facts
+from workshop.daemon.calls import DriverError, decode
+from workshop.protocol import gojson
+from workshop.protocol.exchange import Exchange
 
 
 @dataclass(frozen=True)
@@ -20,73 +26,97 @@ class Diagnosis:
 
     key: str
     why: str
+    look: str = ""
+    """The method at fault, where that is another one than the last that was called."""
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
-    """Return the first cause that fits the evidence; one with an empty key where none does."""
-    for key, function in CAUSES.items():
-        why = function(evidence)
-        if why:
-            return Diagnosis(key, why)
+    """Return the cause that fits the evidence; one with an empty key where none does."""
+    facts = Facts(evidence)
+    found = winners(facts)
+    if len(found) == 1:  # tests/test_causes.py: there are never two
+        return Diagnosis(found[0].key, found[0].sentence(facts), found[0].look)
     return Diagnosis("", "The cause is not known to this tool. Above is all that was said, to the byte.")
 
 
-def line_at_fault(evidence: Evidence) -> tuple[int, str] | None:
-    """Return the line of the plugin's file where to look, and its text: the traceback's, or that of the route."""
-    if evidence.lookup:
-        return line_of_file(evidence.lookup) if evidence.lookup.own else None
-    if not evidence.file or not evidence.file.is_file():
-        return None
-    lines = evidence.file.read_text(errors="replace").splitlines()
-    frames = re.findall(rf'File "{re.escape(str(evidence.file.resolve()))}", line (\d+)', evidence.log)
-    if frames:
-        number = int(frames[-1])
-        return (number, lines[number - 1].strip()) if number <= len(lines) else None
-    endpoint = AT_FAULT.get(diagnose(evidence).key, evidence.last.endpoint)
-    return evidence.route(endpoint) if endpoint else None
+@dataclass(frozen=True)
+class Line:
+    """A line of a file, where to look."""
+
+    file: Path
+    number: int
+    text: str
 
 
-# the causes that show only at a later call
-AT_FAULT = {
-    "Create again empties the volume": "VolumeDriver.Create",
-    "files lost by a restart": "",
-    "files lost at Unmount": "VolumeDriver.Unmount",
-    "never lets go": "VolumeDriver.Unmount",
-    "lets go too early": "VolumeDriver.Unmount",
-    "Remove does not remove": "VolumeDriver.Remove",
-    "Remove takes a neighbour": "VolumeDriver.Remove",
-    "old files in a new volume": "VolumeDriver.Remove",
-    "gives no space back": "VolumeDriver.Remove",
-    "files lost at a refused Remove": "VolumeDriver.Remove",
-}
+def line_at_fault(evidence: Evidence) -> Line | None:
+    """Return the line where to look: that of the file which leads to a driver, the traceback's, or the route's.
+
+    A cause that names another method than the last one that was called has its line in that method.
+    """
+    lookup = evidence.lookup
+    if lookup:
+        return Line(lookup.file, *line_of_file(lookup)) if lookup.own and lookup.file else None
+    look = diagnose(evidence).look
+    if not look and (raised := _raised_at(evidence)):
+        return raised
+    endpoint = f"VolumeDriver.{look}" if look else evidence.last.endpoint
+    route = evidence.route(endpoint) if endpoint else None
+    return Line(evidence.file, *route) if route and evidence.file else None
 
 
-LOOKING_UP = "Error response from daemon: create mango: error looking up volume plugin ddd: legacy plugin: "
+def _raised_at(evidence: Evidence) -> Line | None:
+    """Return the line of the plugin's own files that raised the last exception in its log."""
+    found = tracebacks.last(evidence.log)
+    own = evidence.file.resolve() if evidence.file else None
+    for name, number in found.frames if found else ():
+        file = Path(name)
+        if (own is None or file == own) and file.is_file():
+            lines = file.read_text(errors="replace").splitlines()
+            return Line(evidence.file or file, number, lines[number - 1].strip()) if number <= len(lines) else None
+    return None
+
+
+DAEMON = "Error response from daemon: "
 WRONG_KIND = "Plugin does not implement the requested driver"
+VERBS = {"VolumeDriver.Create": "create", "VolumeDriver.Remove": "remove"}
 
 
 def docker_prints(evidence: Evidence) -> str:
     """Return what docker prints when it meets this answer; "" where it prints nothing of it, or it is not known.
 
-    Source: tests/engine/test_diagnoses.py, where a real engine prints it. A status other than 200 is printed with the
-    method before it, and with the whole body where that is no JSON with an Err.
+    Source: tests/engine/test_diagnoses.py, where a real engine prints it.
     """
-    if evidence.lookup:
-        looking = f"Error response from daemon: create mango: error looking up volume plugin {evidence.lookup.driver}: "
-        found = "legacy plugin: " if evidence.lookup.file else ""
-        return f"{looking}{found}{evidence.lookup.error}" if evidence.lookup.error else ""
-    last, name = evidence.last, re.search(r'"Name":"([^"]*)"', evidence.last.sent)
-    text = f"{last.endpoint}: {last.err or last.text.strip()}"
-    if last.endpoint == "Plugin.Activate" and last.status not in (0, 200):
-        return LOOKING_UP + text
-    implements = evidence.last.object.get("Implements")
-    if last.endpoint == "Plugin.Activate" and isinstance(implements, list) and "VolumeDriver" not in implements:
-        return LOOKING_UP + WRONG_KIND
-    if last.endpoint in VERBS and evidence.refused and last.status != 200 and name:
-        return f"Error response from daemon: {VERBS[last.endpoint]} {name[1]}: {text}"
-    if last.endpoint == "VolumeDriver.Get" and evidence.refused and name:
-        return f"Error response from daemon: get {name[1]}: no such volume"
+    lookup, last = evidence.lookup, evidence.last
+    if lookup:
+        found = "legacy plugin: " if lookup.file else ""
+        return _looking_up(lookup.driver, f"{found}{lookup.error}") if lookup.error else ""
+    if not last.status or (last.headers.get("location") and 300 <= last.status < 400) or not is_dockers(last):
+        return ""  # Docker follows a redirect
+    words, name = _words(last), evidence.name
+    if last.endpoint == "Plugin.Activate":
+        return _looking_up("ddd", f"legacy plugin: {words}") if words else ""
+    if words and last.endpoint in VERBS and name:
+        return f"{DAEMON}{VERBS[last.endpoint]} {name}: {words}"
+    if last.endpoint == "VolumeDriver.Get" and name and (words or not isinstance(last.object.get("Volume"), dict)):
+        return f"{DAEMON}get {name}: no such volume"
     return ""
 
 
-VERBS = {"VolumeDriver.Create": "create", "VolumeDriver.Remove": "remove"}
+def _looking_up(driver: str, why: str) -> str:
+    """Return what docker prints where it does not get as far as a call of a driver."""
+    return f"{DAEMON}create mango: error looking up volume plugin {driver}: {why}"
+
+
+def _words(answer: Exchange) -> str:
+    """Return what Docker says of an answer that is no success to it, "" for one that is."""
+    try:
+        value = decode(answer)
+    except DriverError as error:
+        return str(error).strip()
+    if answer.endpoint != "Plugin.Activate":
+        return ""
+    implements = value.get("Implements") or []
+    if not isinstance(implements, list):
+        kind = gojson.kind(implements)
+        return f"json: cannot unmarshal {kind} into Go struct field Manifest.Implements of type []string"
+    return "" if "VolumeDriver" in implements else WRONG_KIND

@@ -11,10 +11,16 @@ from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import Exchange
 
+# Docker calls no such endpoint: what a plugin answers to it is what it answers to any path that it does not have
+NO_ENDPOINT = "Bake"
+# what app.run prints at its start
+FLASKS_OWN = "This is a development server|Press CTRL"
+PAGE = re.compile(r"\s*<(!--|!doctype|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
+
 
 @dataclass
 class Evidence:
-    """What is known about a failed check."""
+    """What is known about a failed check, as it was seen. What it means is in facts/."""
 
     step: str
     wanted: str
@@ -32,6 +38,12 @@ class Evidence:
     """The plugin's file, where it is one in Python."""
     lookup: Lookup | None = None
     """The search for a driver that failed, where the step is one of discovery."""
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    """How the check has ended the plugin: after how many exchanges, and by which signal."""
+    place: str = ""
+    """What is in the socket's place: "socket", "folder", "file", "" for nothing."""
+    to_no_path: Exchange | None = None
+    """What the plugin answers to a path that it cannot have, where it has answered 404."""
 
     @property
     def demand(self) -> str:
@@ -45,20 +57,30 @@ class Evidence:
 
     @property
     def html(self) -> bool:
-        """The last answer is a page."""
-        return bool(re.match(r"\s*<(!doctype|html)", self.last.text, re.IGNORECASE))
+        """The last answer is a page, or a piece of one."""
+        return bool(PAGE.match(self.last.text))
 
     @property
-    def error(self) -> str:
-        """The last line of the last Python traceback, such as "KeyError: 'name'", without a full stop at its end."""
-        found = re.findall(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", self.log, re.MULTILINE)
-        told = found and ("Traceback" in self.log or "SyntaxError" in self.log)
-        return found[-1].rstrip(".?!") if told else ""
+    def failed_lookup(self) -> Lookup | None:
+        """The search for a driver that failed; None where the plugin has been reached, and it answered wrongly."""
+        impostor = "claims to be" in self.demand
+        found = self.lookup and (impostor or not self.last.status or not self.lookup.own)
+        return self.lookup if found else None
 
     @property
-    def refused(self) -> bool:
-        """The last answer is an error that Docker takes for one."""
-        return bool(self.last.status) and not self.last.ok
+    def name(self) -> str | None:
+        """The name of the volume that the last call is about, None where it names none."""
+        return string_of(self.last, "Name")
+
+    @property
+    def printed(self) -> bool:
+        """The plugin has printed something that may help: more than that it listens, and which calls came in."""
+        place = re.escape(str(self.socket))
+        calls = r'HTTP/1\.[01]"? \d\d\d|- - \[[^\]]+\] '
+        usual = rf"{calls}|{place}.*(listen|Ctrl-C)|(listen|Running|Serving).*{place}|^ \* |{FLASKS_OWN}"
+        plain = re.sub(r"\033\[[0-9;]*m", "", self.log)
+        lines = [line for line in plain.splitlines() if line.strip() and not re.search(usual, line)]
+        return bool(lines) or bool(self.trouble and self.log.strip())
 
     @property
     def code(self) -> list[tuple[int, str]]:
@@ -67,51 +89,54 @@ class Evidence:
         lines = enumerate((line.strip() for line in text.splitlines()), 1)
         return [(number, line) for number, line in lines if not line.startswith("#")]
 
-    @property
-    def killed(self) -> bool:
-        """The plugin was killed during the check: after that it is asked what there is."""
-        return any(each.endpoint == "VolumeDriver.List" for each in self.exchanges[:-1])
-
-    @property
-    def nameless(self) -> bool:
-        """The last call had no JSON object with a name."""
-        try:
-            sent = json.loads(self.last.sent)
-        except ValueError:
-            return True
-        return not isinstance(sent, dict) or not isinstance(sent.get("Name"), str)
-
-    @property
-    def unrouted(self) -> bool:
-        """The last answer says that there is no such path, and not that there is no such volume."""
-        if self.last.status != 404 or self.is_call_of("Bake"):
-            return False
-        # Flask says so of an unknown path, and so do the plugins of this course
-        of_path = f"/{self.last.endpoint}" in self.last.err or "requested URL was not found" in self.last.err
-        # these ask for no volume that could be unknown
-        for_any = self.is_call_of("Activate", "Create", "List", "Capabilities") and not self.route(self.last.endpoint)
-        return self.html or of_path or for_any or not self.written
-
-    @property
-    def written(self) -> bool:
-        """The method that was called stands in the plugin's file; where that cannot be read, it may."""
-        method = self.last.endpoint.rpartition(".")[2]
-        return not self.code or any(re.search(rf"""[./"']{method}["']""", line) for _, line in self.code)
-
-    def is_call_of(self, *methods: str) -> bool:
-        """Tell whether the last call was one of these methods."""
-        return self.last.endpoint.rpartition(".")[2] in methods
-
     def route(self, endpoint: str) -> tuple[int, str] | None:
         """Return the line of the plugin's file that has the route of an endpoint, and its number."""
-        named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}["']""", line)]
+        named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}/?["']""", line)]
         # a comparison with the path is no route
         return next((found for found in named if "==" not in found[1]), None)
 
 
 def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, file: Path | None) -> Evidence:
-    """Gather what is known about a failed check."""
-    ended = plugin.exit_status(wait=0.3 if plugin.exchanges and plugin.exchanges[-1].failure else 0)
+    """Gather what is known about a failed check. Where the plugin has answered 404, it is called once more."""
+    last = plugin.exchanges[-1] if plugin.exchanges else None
+    ended = plugin.exit_status(wait=0.3 if last and last.failure else 0)
     listens = plugin.listens() if plugin.trouble else []
-    known = (plugin.trouble, ended, plugin.socket, listens, file, plugin.lookup)
-    return Evidence(step, failure, list(plugin.exchanges), log, *known)
+    known = (
+        plugin.trouble,
+        ended,
+        plugin.socket,
+        listens,
+        file,
+        plugin.lookup,
+        list(plugin.ends),
+        place(plugin.socket),
+    )
+    to_no_path = plugin.quietly(NO_ENDPOINT, {}) if last and last.status == 404 and not plugin.trouble else None
+    return Evidence(step, failure, list(plugin.exchanges), log, *known, to_no_path)
+
+
+def place(path: Path) -> str:
+    """Return what is in a socket's place."""
+    return "socket" if path.is_socket() else "folder" if path.is_dir() else "file" if path.exists() else ""
+
+
+def string_of(call: Exchange, key: str) -> str | None:
+    """Return the string that a call has sent under a key, None where there is none."""
+    try:
+        sent = json.loads(call.sent)
+    except ValueError:
+        return None
+    value = sent.get(key) if isinstance(sent, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def is_dockers(exchange: Exchange) -> bool:
+    """Tell whether Docker could send such a call. Others of a check are what people and other programs send.
+
+    Docker sends no Content-Type. Its bodies are objects, and Activate has none; any body is empty where Docker repeats
+    a call whose connection broke. Source: moby pkg/plugins/client.go (callWithRetry), and issue 39331.
+    """
+    head = exchange.request.partition(b"\r\n\r\n")[0].lower()
+    own = exchange.endpoint and not exchange.endpoint.endswith(NO_ENDPOINT)
+    whole = not exchange.sent or (exchange.sent.startswith("{") and exchange.sent.endswith("}"))
+    return bool(own and whole and head.startswith(b"post ") and b"content-type:" not in head)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import SkipTest
 
+from workshop.checker import tracebacks
 from workshop.checker.case import CLIENTS, Case
 from workshop.checker.diagnose import Diagnosis, diagnose, line_at_fault
 from workshop.checker.evidence import Evidence, gather_evidence
@@ -111,13 +112,14 @@ def _blame_for_the_lost(result: Result, plugin: PluginUnderTest) -> None:
     result.evidence = result.evidence or Evidence(
         result.step, f"wanted {names} to be left alone", list(result.exchanges), socket=plugin.socket
     )
-    why = "The volume was there before this check, which did not make it, and List does not name it any more"
+    why = "List named it before this check, which did not make it, and does not name it any more"
     result.diagnosis = Diagnosis("others lost", f"{names}: {why}. The check ends here. Look what is left.")
 
 
 def _advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
     """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
-    where = line_at_fault(known) if known.error else None
-    if where and known.file:
-        line = f"{short_path(known.file)}:{where[0]}"
-        plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {known.error}")
+    found = tracebacks.last(known.log)
+    where = line_at_fault(known) if found else None
+    if found and where:
+        line = f"{short_path(where.file)}:{where.number}"
+        plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {found.error}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from workshop.checker.diagnose import Diagnosis, docker_prints, line_at_fault
-from workshop.checker.evidence import Evidence
+from workshop.checker.evidence import Evidence, is_dockers
 from workshop.checker.result import Result
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import Exchange
@@ -37,10 +37,9 @@ def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
         lines += wrap("  waited    ", known.trouble.removeprefix("Waited "))
     lines += wrap("  wanted    ", printable(demand(known.wanted)))
     lines += wrap("  Why       ", diagnosis.why)
-    where, file = line_at_fault(known), known.lookup.file if known.lookup else known.file
-    if where and file:
-        lines += wrap("  Look      ", f"{short_path(file)}:{where[0]}   {where[1]}")
-    if (known.trouble or known.error) and known.log.strip():
+    if where := line_at_fault(known):
+        lines += wrap("  Look      ", f"{short_path(where.file)}:{where.number}   {where.text}")
+    if known.printed:
         lines += ["  The plugin's last lines:", *last_lines(known.log, known.file)]
     prints = docker_prints(known)
     if prints:
@@ -62,7 +61,8 @@ def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
     for exchange in exchanges[-EXCHANGES_SHOWN:]:
         method = exchange.request.split(b" ")[0].decode()
         said = shorten(printable(exchange.sent), 200) or "(empty body)"
-        lines += wrap(f"  {in_colour('docker', '[docker]')}  ", f"{method} /{exchange.endpoint}  {said}")
+        speaker = "[docker]" if is_dockers(exchange) else "[curl]  "
+        lines += wrap(f"  {in_colour('docker', speaker)}  ", f"{method} /{exchange.endpoint}  {said}")
         lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
     return lines
 

@@ -103,9 +103,9 @@ def record(part: int, results: dict[str, bool | None], starts: bool = True) -> N
     """Note what a check of a part has found: for each step that was run whether it passed, None for a skipped one."""
     now = with_results(progress(), results)
     here = [step.id for about in course.parts() if about.number == now.part for step in about.steps]
-    # a look ahead is no step ahead
-    unfinished = part > now.part and not all(now.is_done(step) for step in here)
-    save(replace(now, part=now.part if unfinished else part, starts=starts))
+    # a look ahead is no step ahead, and a look back none back
+    goes_on = part > now.part and all(now.is_done(step) for step in here)
+    save(replace(now, part=part if goes_on else now.part, starts=starts))
 
 
 def with_results(now: Progress, results: dict[str, bool | None]) -> Progress:

@@ -176,7 +176,7 @@ def _machine_lines() -> list[str]:
 
     python = ".".join(str(part) for part in sys.version_info[:3])
     root = os.geteuid() == 0
-    but = "" if root else ": only step 3.15 is skipped"
+    but = "but for step 3.15" if root else "but for step 3.15, which is skipped"
     rights = "root" if root else f"not root: {PLUGINS} needs sudo"
     return [
         f"  Python          {python}",
@@ -184,7 +184,7 @@ def _machine_lines() -> list[str]:
         f"  Docker Engine   {engine_state()}",
         f"  openssl         {'yes' if shutil.which('openssl') else 'no: only step 2.5 is skipped'}",
         f"  Rights          {rights}",
-        f"The checks of all three parts need no Docker, and no root{but}.",
+        f"The checks of all three parts need no Docker, and no root {but}.",
         "Only what goes through docker itself needs an engine, such as",
         f"{repository.tool()} tour --engine and the docker commands on the slides.",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from workshop.protocol import gojson
+from workshop.protocol.discovery import IN_A_HOST
 from workshop.protocol.exchange import HOSTS, Address, Exchange, failure, read_answer, request
 from workshop.protocol.gojson import as_go_reads, to_json
 
@@ -19,8 +21,6 @@ LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Act
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
 GIVE_UP = 30.0
-# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
-IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 Type = TypeVar("Type")
 
 
@@ -99,10 +99,7 @@ class Client:
 
     def call(self, address: Address, endpoint: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the object that is answered. Raises DriverError, Broken where no answer comes after all attempts."""
-        answer = self.first_answer(address, endpoint, None if body is None else to_json(body))
-        if answer.status != 200:
-            raise DriverError(f"{endpoint}: {answer.err or answer.text}")
-        return _decode(answer)
+        return decode(self.first_answer(address, endpoint, None if body is None else to_json(body)))
 
     def first_answer(self, address: Address, endpoint: str, body: bytes | None) -> Exchange:
         """Return the first answer, whatever it says: Docker repeats only what was not answered. Raises Broken."""
@@ -135,8 +132,16 @@ def url(address: Address, shape: str) -> str:
     return f"{'https' if address.tls else 'http'}://{host_header(address)}"
 
 
-def _decode(answer: Exchange) -> dict[str, Any]:
-    """Return the object in an answer of status 200. Raises DriverError where there is none, or Err says something."""
+def decode(answer: Exchange) -> dict[str, Any]:
+    """Return the object in an answer. Raises DriverError in Docker's words where there is none, or it is an error.
+
+    Source: moby pkg/plugins/client.go (callWithRetry), and tests/engine/test_diagnoses.py.
+    """
+    if answer.status != 200:
+        raise DriverError(f"{answer.endpoint}: {_printed_error(answer.text)}")
+    method = answer.endpoint.rpartition(".")[2]
+    # Activate is decoded by another package, which does not look for an Err
+    of_type = "plugins.Manifest" if method == "Activate" else f"drivers.volumeDriverProxy{method}Response"
     try:
         value = as_go_reads(gojson.decode(answer.text))
     except ValueError as error:
@@ -144,11 +149,24 @@ def _decode(answer: Exchange) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go value")
-    err = check_type(value.get("Err"), str, ".Err of type string")
+        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go value of type {of_type}")
+    err = (
+        check_type(value.get("Err"), str, f"{of_type.partition('.')[2]}.Err of type string")
+        if method != "Activate"
+        else ""
+    )
     if err:
         raise DriverError(err)
     return value
+
+
+def _printed_error(text: str) -> str:
+    """Return what Docker prints of the body of an error: its Err, or all of it where that is not JSON with one."""
+    with contextlib.suppress(ValueError):
+        said = as_go_reads(json.loads(text))
+        if isinstance(said, dict) and isinstance(said.get("Err"), str) and said["Err"]:
+            return str(said["Err"])
+    return text
 
 
 def check_type(value: Any, wanted: type[Type], field: str) -> Type:

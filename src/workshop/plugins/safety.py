@@ -278,7 +278,8 @@ class GuardedPlugin(Plugin):
         """Return a sentence about what could not be cleaned up, none where there is nothing."""
         if not self.left:
             return []
-        return [f"The plugin did not remove what this check has made: {', '.join(self.left)}. Remove it by yourself."]
+        names = ", ".join(self.left)
+        return [f"The plugin has not removed {names}, which it said to have made. Remove by yourself what is there."]
 
     def caution(self) -> list[str]:
         """Return what is to be said at the beginning: what is not asked of the plugin, and why; or what is at stake."""

@@ -31,6 +31,16 @@ from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 STANDSTILL = 2.0
 """How long a learner's plugin is waited for while it stands still, in seconds."""
 
+FORM = '{"Err": ""}'
+FORMS = {
+    "VolumeDriver.Get": '{"Volume": {…}, "Err": ""}',
+    "VolumeDriver.List": '{"Volumes": […], "Err": ""}',
+    "VolumeDriver.Mount": '{"Mountpoint": "…", "Err": ""}',
+    "VolumeDriver.Path": '{"Mountpoint": "…", "Err": ""}',
+    "VolumeDriver.Capabilities": '{"Capabilities": {"Scope": "local"}}',
+}
+"""What a success looks like, by its endpoint; of the others, FORM."""
+
 
 class PluginUnderTest(GuardedPlugin):
     """A plugin as the checks see it: it remembers every exchange."""
@@ -54,6 +64,8 @@ class PluginUnderTest(GuardedPlugin):
         self.beside: Path | None = None
         """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
         self.lookup: Lookup | None = None
+        self.ends: list[tuple[int, int]] = []
+        """How this check has ended the plugin: after how many exchanges, and by which signal."""
 
     @property
     def standstill(self) -> float | None:
@@ -92,9 +104,15 @@ class PluginUnderTest(GuardedPlugin):
         with socket.socket(socket.AF_UNIX) as killed:
             killed.bind(str(self.socket))
 
+    def signal(self, number: int) -> int:
+        """Send a signal to the plugin, and note that."""
+        self.ends.append((len(self.exchanges), number))
+        return super().signal(number)
+
     def ready_for(self, check: Check) -> PluginUnderTest:
         """Start the plugin for a check, unless that starts and stops it by itself."""
         self.before = self.socket, self.root, self.patience
+        self.ends.clear()
         self.silent = False
         self.umask = Plugin.umask
         return self if needs_process(check) else self.ensure_running()
@@ -172,7 +190,7 @@ class PluginUnderTest(GuardedPlugin):
     def succeeds(self, endpoint: str, body: dict[str, object] | None = None) -> Exchange:
         """Call an endpoint and want success: 200 and a JSON object whose Err is empty, null or absent."""
         answer = self.call(endpoint, body)
-        assert answer.ok, f'wanted 200 with {{"Err": ""}} for\n{answer}'
+        assert answer.ok, f"wanted 200 with {FORMS.get(endpoint, FORM)} for\n{answer}"
         return self.look_over(answer)
 
     def activate(self) -> Exchange:
@@ -189,8 +207,11 @@ class PluginUnderTest(GuardedPlugin):
 
     def look_over(self, answer: Exchange) -> Exchange:
         """Return an answer, after a look at what works, and could be better."""
-        if MEDIA_TYPE not in answer.headers.get("content-type", ""):
-            self.advise(f"The Content-Type of a plugin's answers is {MEDIA_TYPE}. Docker does not look at it.")
+        told = answer.headers.get("content-type", "")
+        once = "The Content-Type of a plugin's answers is"
+        if told.partition(";")[0].strip() != MEDIA_TYPE and not any(each.startswith(once) for each in self.advice):
+            yours = f"yours is {told}" if told else "yours have none"
+            self.advise(f"{once} {MEDIA_TYPE}, and {yours}. Docker does not look at it.")
         return answer
 
     def refuses(self, endpoint: str, body: dict[str, object] | bytes | None = None) -> Exchange:
@@ -219,7 +240,7 @@ class PluginUnderTest(GuardedPlugin):
         """Call an endpoint and want success that Docker can do without: an error of a plugin by others is advised."""
         answer = self.call(endpoint, body)
         assert answer.status or not self.by_others, f"wanted an answer for\n{answer}"
-        self.prefers(answer.ok, f'wanted 200 with {{"Err": ""}} for\n{answer}', advice)
+        self.prefers(answer.ok, f"wanted 200 with {FORMS.get(endpoint, FORM)} for\n{answer}", advice)
         return self.look_over(answer)
 
     def should_refuse(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
@@ -312,9 +333,12 @@ class PluginUnderTest(GuardedPlugin):
 
     @contextlib.contextmanager
     def stray_file(self, folders: list[Path | None]) -> Iterator[None]:
-        """Put a file that is no volume beside the volumes that have these folders, where all of that is ours."""
+        """Put a file that is no volume beside the volumes that have these folders, where all of that is ours.
+
+        The folder of a plugin by others is its own affair: it need not expect anything else in it.
+        """
         seen = {str(folder) for folder in folders if folder}
-        if not self.may_destroy or len(seen) < len(folders):
+        if self.by_others or not self.may_destroy or len(seen) < len(folders):
             yield
             return
         stray = Path(os.path.commonpath(seen)) / "stray"
@@ -394,6 +418,7 @@ class PluginUnderTest(GuardedPlugin):
             self.elsewhere.close()
             self.canaries = None
             self.lookup = None
+            self.ends.clear()
 
     def advise(self, text: str) -> None:
         """Note what works, and could be better."""

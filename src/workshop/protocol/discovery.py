@@ -22,6 +22,8 @@ from workshop.protocol.exchange import Address
 # the longest path that fits into the kernel's sockaddr_un, which ends in a zero byte
 LONGEST_PATH = 107
 LAST_PORT = 65535
+# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
+IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 NO_HOST = 'Post "http:///Plugin.Activate": http: no Host in request URL'
 # what Go's strings.TrimSpace takes for white space; Python's strip takes more
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -62,6 +64,11 @@ class Found:
         context = _tls_context(self.tls or {}) if secure or self.tls else None
         if scheme == "unix":
             return _unix_address(host or path)
+        if not host and path:  # "tcp:/127.0.0.1:8787": Docker takes the path for the host, and looks for that machine
+            post = (
+                f'Post "{"https" if secure else "http"}://{urllib.parse.quote(path, safe=IN_A_HOST)}/Plugin.Activate"'
+            )
+            raise DiscoveryError(f"{post}: dial tcp: lookup {path.rpartition(':')[0] or path}: no such host")
         if not host:
             raise DiscoveryError(NO_HOST)
         name, port = _host_and_port(host, 443 if secure else 80)
@@ -295,7 +302,9 @@ def _tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
         )
     own = [options.get(name) or "" for name in ("CertFile", "KeyFile")]
     if any(own):
-        _load(lambda: context.load_cert_chain(*own), "Could not load X509 key pair", next(filter(None, own)))
+        # one of the two that is not named is a file without a name to Go, which opens both
+        lacking = next((path for path in own if not os.path.isfile(path)), own[0])
+        _load(lambda: context.load_cert_chain(*own), "Could not load X509 key pair", lacking)
     return context
 
 

@@ -1,6 +1,6 @@
-"""Why a check fails: one table of causes, which are tried in the order of these modules, and in them from the top."""
+"""Why a check fails: one table of causes, with a module for each kind of evidence. Their order does not matter."""
 
 from importlib import import_module
 
-for module in ("discovery", "start", "answers", "part1", "part2", "part3"):
+for module in ("start", "discovery", "no_answer", "form", "socket", "activation", "volumes"):
     import_module(f"{__name__}.{module}")

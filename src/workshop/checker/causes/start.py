@@ -1,176 +1,159 @@
-"""Causes of no answer: the plugin does not start, does not listen, or breaks off."""
+"""It does not start: the plugin ends, or does not listen at its socket."""
 
-from __future__ import annotations
+from functools import partial
 
-import re
-from pathlib import Path
+from workshop.checker.causes import table
+from workshop.checker.causes.no_answer import CLOSED
 
-from workshop.checker.causes.table import cause, simple_cause
-from workshop.checker.evidence import Evidence
+cause = partial(table.cause, stage="start")
 
-# It does not start
-
-
-# what the C libraries say of a machine that they cannot find; Werkzeug prints it in a line of its own
-NO_SUCH_HOST = (
-    "Name or service not known|nodename nor servname|Temporary failure in name resolution"
-    "|No address associated with hostname"
+cause(
+    "syntax error",
+    "The file cannot be read as a program: $raised.",
+    complaint="syntax",
+    exited="badly",
 )
+cause("missing module", "The plugin imports $module, which is not there.$meant", complaint="module", exited="badly")
 
+# A place that is taken
 
-@cause("syntax error")
-def syntax_error(e: Evidence) -> str | None:
-    if e.trouble and re.search(r"^\s*(Syntax|Indentation|Tab)Error", e.log, re.MULTILINE):
-        return f"Python cannot read the file: {e.log.strip().rstrip('.?!').splitlines()[-1]}."
-    return None
-
-
-@cause("missing module")
-def missing_module(e: Evidence) -> str | None:
-    found = re.search(r"ModuleNotFoundError: No module named '([^']+)'", e.log)
-    return f"The plugin imports {found[1]}, which this Python does not have." if e.trouble and found else None
-
-
-simple_cause(
+cause(
     "old server holds the place",
-    lambda e: (
-        e.trouble and re.search("address already in use", e.log, re.IGNORECASE) and (e.step not in ("1.6", "1.7"))
-    ),
-    (
-        "The plugin wants a place that somebody has already: an earlier run of it that still goes on, or its "
-        "socket. End that one, and let the plugin listen where DDD_SOCKET says."
-    ),
+    "The plugin wants a place that somebody has already: an earlier run of it that still goes on, or its "
+    "socket. End that one, and let the plugin listen where DDD_SOCKET says.",
+    complaint="in use",
+    stale="no",
 )
-simple_cause(
-    "stale socket stops it",
-    lambda e: e.trouble and e.step == "1.6" and (not e.error or re.search("in use|refused", e.error)),
-    (
-        "A plugin that is killed leaves its socket behind. The next start finds it, and has to see that "
-        "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin."
-    ),
+STALE = (
+    "A plugin that is killed leaves its socket behind. The next start finds it, and has to see that "
+    "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin."
 )
+cause("stale socket stops it", STALE, complaint=("in use", "refused"), stale=("perhaps", "yes"))
+cause("stale socket stops it", STALE, complaint="none", stale="yes")
 
+# It ends
 
-simple_cause(
+cause(
     "a path taken for a host",
-    # a word of more than 63 letters is no name of a machine at all
-    lambda e: e.trouble and re.search(rf"^({NO_SUCH_HOST})$|'idna' codec.*label", e.log, re.MULTILINE),
-    (
-        "Flask took the path of the socket for the name of a machine, and there is no such machine. The host has to "
-        'begin with unix://, and the path follows: app.run(host=f"unix://{SOCKET}").'
-    ),
+    "Flask took the path of the socket for the name of a machine, and there is no such machine. The host has to "
+    'begin with unix://, and the path follows: app.run(host=f"unix://{SOCKET}").',
+    complaint="no host",
 )
-
-
-@cause("crash at the start")
-def crash_at_the_start(e: Evidence) -> str | None:
-    return f"The plugin crashed before it listened: {e.error}." if e.trouble and e.ended and e.error else None
-
-
-@cause("ended at the start")
-def ended_at_the_start(e: Evidence) -> str | None:
-    if e.trouble and e.ended is not None:
-        return (
-            f"The program came to its end, with exit status {e.ended}, and nobody listens. "
-            "A plugin goes on, and waits for Docker's calls."
-        )
-    return None
-
-
-@cause("a port instead of the socket")
-def a_port_instead_of_the_socket(e: Evidence) -> str | None:
-    ports = [where for where in e.listens if where.startswith("TCP")]
-    if e.trouble and ports:
-        return (
-            f"The plugin listens on {ports[0]}. Docker looks for plugins that are files: "
-            f"let it listen on the Unix socket at {e.socket}, which DDD_SOCKET names."
-        )
-    return None
-
-
-@cause("a socket with the wrong name")
-def a_socket_with_the_wrong_name(e: Evidence) -> str | None:
-    beside = [where for where in e.listens if Path(where).parent == e.socket.parent]
-    if e.trouble and beside:
-        return (
-            f"The plugin listens at {Path(beside[0]).name}, not at {e.socket.name}. To Docker the file's name is the "
-            "driver's name: nobody will find it under the name that was asked for. Take the path from DDD_SOCKET."
-        )
-    return None
-
-
-DOCKERS_PLACE = "/run/docker/plugins/ddd.sock"
-
-
-@cause("a socket in another place")
-def a_socket_in_another_place(e: Evidence) -> str | None:
-    if e.trouble and e.listens:
-        remove = "./workshop clean" if e.listens[0] == DOCKERS_PLACE else f"rm {e.listens[0]}"
-        return (
-            f"The plugin listens at {e.listens[0]}, and not where DDD_SOCKET says, at {e.socket}. If its socket is "
-            f"still there after this check, `{remove}` removes it."
-        )
-    return None
-
-
-simple_cause(
-    "does not listen",
-    lambda e: e.trouble,
-    ("The plugin runs, but does not listen on any socket. Docker tries for 15 s to reach one, and gives up."),
+CRASH = "The plugin crashed before it listened: $raised."
+crash = partial(cause, complaint="exception", exited="badly")
+crash("crash at the start", f"{CRASH}$meant")
+crash(
+    "not imported",
+    f"{CRASH} It is not imported. Write this line at the top of the file: $import_line",
+    exception="not imported",
 )
-
-
-@cause("no socket")
-def no_socket(e: Evidence) -> str | None:
-    if e.last.failure == "there is no socket":
-        return f"There is no socket at {e.socket}. The driver's name is the file's name, without .sock: is it this one?"
-    return None
-
-
-simple_cause(
-    "nobody behind the socket",
-    lambda e: e.last.failure == "nobody listens on the socket" and e.ended is None,
-    (
-        "The file is there, but nobody listens: a plugin that was killed leaves its socket behind. Start the "
-        "plugin again. As long as it is so, each `docker volume ls` takes 15 s."
-    ),
+crash(
+    "two functions of one name",
+    "Two functions with a route have the name $same_name. Flask knows each by its name: give each a name of its own.",
+    exception="same name",
 )
-
-
-# No answer
-
-
-@cause("crash at a call")
-def crash_at_a_call(e: Evidence) -> str | None:
-    if e.ended is not None and e.last.failure and e.step[0] != "1":
-        return f"The plugin ended at this call, with exit status {e.ended}{': ' + e.error if e.error else ''}."
-    return None
-
-
-simple_cause(
-    "one caller at a time",
-    lambda e: e.step == "1.4" and e.last.failure == "no answer in time",
-    (
-        "While callers are connected and silent, nobody else is answered. Docker keeps connections open, "
-        "and calls on several at once: answer each in a thread of its own (threaded=True)."
-    ),
+crash(
+    "a socket of TCP",
+    f"{CRASH} socket.socket() without an argument is one of TCP. Docker calls a Unix socket: "
+    "socket.socket(socket.AF_UNIX).",
+    exception="a socket of TCP",
 )
-simple_cause(
-    "hangs",
-    lambda e: e.last.failure == "no answer in time",
-    (
-        "The plugin took the call and does not answer. Docker waits 60 s, 120 s for Create and Mount, and for"
-        " Plugin.Activate without end: every docker command that asks this plugin hangs with it."
-    ),
+crash(
+    "a descriptor that is closed",
+    f"{CRASH} {CLOSED}",
+    exception="a bad descriptor",
 )
-simple_cause(
-    "closed without an answer",
-    lambda e: e.last.failure.startswith("the connection was closed"),
-    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.",
+crash(
+    "a socket for datagrams",
+    f"{CRASH} SOCK_DGRAM makes a socket for datagrams, on which nobody can listen. HTTP needs SOCK_STREAM, "
+    "which socket.socket(socket.AF_UNIX) makes.",
+    exception="other",
+    datagrams=True,
 )
+CALLED = "The file calls $called_not_named() where its name has to stand: leave out the parentheses."
+crash(
+    "called, not named",
+    f"{CRASH} {CALLED}",
+    exception=("not callable", "other"),
+    called_not_named=True,
+    datagrams=False,
+)
+cause("crash at the start", CRASH, complaint="refused", exited="badly", stale="no")
 
+ENDED = "Your program exited (status $exit_status). A plugin has to keep running and wait for Docker's calls."
+ended = partial(cause, complaint="none", exited=("well", "badly"), stale=("no", "perhaps"))
+ended("ended at the start", f"{ENDED}$last_words")
+nothing_said = partial(ended, in_its_place=("", "socket", "file"))
+ended(
+    "a folder in the socket's place",
+    f"{ENDED}$last_words There is a folder in the place of the socket, $socket. Make the folder that it is in: "
+    "os.makedirs(os.path.dirname(SOCKET), exist_ok=True).",
+    in_its_place="folder",
+)
+nothing_said(
+    "__main__ misspelt",
+    f"{ENDED} It compares __name__ with '$main_word'. Python's word is '__main__', with two underscores on each side.",
+    main_word=True,
+)
+named = partial(nothing_said, main_word=False)
+named(
+    "named, not called",
+    f"{ENDED} Nothing calls $named_not_called: the line has only its name. Add the parentheses: $named_not_called()",
+    named_not_called=True,
+)
+named("called, not named", f"{ENDED} {CALLED}", named_not_called=False, called_not_named=True)
+named(
+    "starts nothing",
+    f"{ENDED} The file only makes definitions, and no line begins to serve. At its end belongs: "
+    'if __name__ == "__main__": serve()',
+    named_not_called=False,
+    called_not_named=False,
+    runs_nothing=True,
+)
+cause("ended at the start", f"{ENDED}$last_words", complaint="exception", exited="well")
 
-@cause("no HTTP")
-def no_http(e: Evidence) -> str | None:
-    found = re.search(r"not HTTP: (.*)", e.last.failure)
-    return f"What comes back is not HTTP, but {found[1]}. Docker speaks nothing else to a plugin." if found else None
+# It runs, and listens elsewhere
+
+running = partial(cause, exited="no", complaint=("exception", "module", "syntax"))
+not_stale = partial(cause, exited="no", complaint="none", stale=("no", "perhaps"))
+
+for runs in (running, not_stale):
+    runs(
+        "a port instead of the socket",
+        "The plugin listens on $port. Docker looks for plugins that are files: "
+        "let it listen on the Unix socket at $socket, which DDD_SOCKET names.",
+        listens="on a port",
+    )
+    runs(
+        "a socket with the wrong name",
+        "The plugin listens at $other_name, not at $socket_name. To Docker the file's name is the "
+        "driver's name: nobody will find it under the name that was asked for. Take the path from DDD_SOCKET.",
+        listens="beside",
+        braces=False,
+    )
+    runs(
+        "a socket in another place",
+        "The plugin listens at $other_socket, and not where DDD_SOCKET says, at $socket. If its socket is "
+        "still there after this check, `$removes_it` removes it.",
+        listens="elsewhere",
+        braces=False,
+    )
+    runs(
+        "an f is missing before the path",
+        "The plugin listens at $other_socket: the braces stand there as they are. Put an f before the string, so that "
+        "Python puts in the value: f\"…\". Then remove the file: rm '$other_socket'",
+        listens=("beside", "elsewhere"),
+        braces=True,
+    )
+    runs(
+        "does not listen",
+        "The plugin runs, but does not listen on any socket. Docker tries for 15 s to reach one, and gives up.",
+        listens="nowhere",
+    )
+    runs(
+        "bound, but does not listen",
+        "The socket is there, but nothing listens on it. bind() makes the file, and only listen() lets callers in: "
+        "listener.listen().",
+        listens="nowhere",
+        in_its_place="socket",
+    )

@@ -1,0 +1,45 @@
+"""The wrong answer, of part 2: activation."""
+
+from functools import partial
+
+from workshop.checker.causes import table
+from workshop.checker.causes.form import OBJECT, PLAIN
+
+cause = partial(table.cause, stage="answer", status="200", said=OBJECT)
+
+ANOTHER = "What a caller sends with Plugin.Activate does not matter: {} or nothing, with or without a Content-Type."
+cause("another answer for another caller", ANOTHER, wants="the same Implements")
+table.cause(
+    "another answer for another caller",
+    ANOTHER,
+    stage="answer",
+    wants="the same Implements",
+    status=PLAIN,
+    said="Err",
+)
+table.cause(
+    "refused",
+    "The plugin refused Plugin.Activate: its own reason stands in Err, above. Docker asks this before all else.",
+    stage="answer",
+    wants="Implements",
+    status=PLAIN,
+    said="Err",
+)
+activates = partial(cause, wants="Implements")
+activates(
+    "Implements misspelt",
+    'There is no "Implements" in the answer, but there is "$another_key". Docker looks for "Implements", in '
+    "this spelling, with a list under it.",
+    implements="another key",
+)
+activates(
+    "Implements is no list",
+    'Docker wants a list under "Implements": ["VolumeDriver"]. It cannot decode anything else.',
+    implements=("missing", "no list"),
+)
+activates(
+    "wrong subsystem",
+    'The list does not name "VolumeDriver", in just this spelling. Docker then says "Plugin does not '
+    'implement the requested driver", and remembers that until it is restarted.',
+    implements="no VolumeDriver",
+)

@@ -1,0 +1,241 @@
+"""Not the protocol's form: an exception, no such route, a page, no JSON, a wrong Err."""
+
+from functools import partial
+
+from workshop.checker.causes import table
+
+cause = partial(table.cause, stage="answer")
+PLAIN = ("4xx", "5xx")
+"""An error status that says nothing more than that."""
+OBJECT = ("no Err", "null Err", "empty Err", "Err", "Err of another type")
+LIST_OF_MANY = "List while volumes are removed"
+WITHOUT_ACTIVATION = (LIST_OF_MANY, "success", "an error status", "an Err", "success for all", "")
+
+# What the status says
+
+cause(
+    "reads an empty body",
+    "Docker sends Plugin.Activate with an empty body and no Content-Type. request.get_json() refuses that, with "
+    "force=True too. Activate needs nothing from the body: do not read it.",
+    status="empty body",
+)
+cause(
+    "get_json without force",
+    "Docker sends JSON without a Content-Type header, so Flask's request.get_json() refuses it. Tell it "
+    "not to look: request.get_json(force=True).",
+    status="415",
+)
+RAISED = "The handler raised $raised."
+raises = partial(table.cause, stage=("answer", "greeting"), status="exception")
+raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets$is_printed.")
+raises(
+    "not imported",
+    f"{RAISED} It is not imported. Write this line at the top of the file: $import_line",
+    exception="not imported",
+)
+raises(
+    "status before the body",
+    f'{RAISED} Flask takes the body first, and the status after it: return {{"Err": "…"}}, 400.',
+    exception="status first",
+)
+raises(
+    "global is missing",
+    f"{RAISED} The function gives $no_global a new value, so that it is a variable of its own there. Write "
+    "global $no_global at its beginning.",
+    exception="global",
+)
+raises(
+    "mkdir without its parents",
+    f"{RAISED} The folder above is not there either. mkdir makes it with parents=True (os.makedirs).",
+    exception="no parents",
+)
+cause(
+    "a redirect",
+    "The plugin answers /$endpoint with status $code, a redirect to $location.$how_docker_follows Answer at the path "
+    "itself.",
+    status="3xx",
+    redirect="elsewhere",
+)
+cause(
+    "a route that ends in /",
+    "The route ends in /, and Docker calls /$endpoint without one: the server answers status $code, a redirect. "
+    "Take the / away from the end of the route.",
+    status="3xx",
+    redirect="adds a slash",
+)
+cause(
+    "wrong case of a key",
+    "The plugin looks for '$wrong_key' in the request, and Docker sends '$right_key': upper and lower case count.",
+    status="exception",
+    exception="wrong case of a key",
+)
+cause(
+    "no such route",
+    "The plugin has no route /$endpoint. This is what Docker calls, in this spelling.$nearest_route",
+    status="no route",
+    route="missing",
+)
+cause(
+    "a route that the server does not know",
+    "The route /$endpoint is in the file, but the server did not know it. Is it below the line that "
+    "starts the server? That line never comes back: move it to the end of the file.",
+    status="no route",
+    route="not known",
+)
+cause(
+    "a blueprint that is not registered",
+    "The route /$endpoint belongs to a blueprint that the app does not know: app.register_blueprint(…).",
+    status="no route",
+    route="not registered",
+)
+cause(
+    "a prefix before the route",
+    "The route /$endpoint belongs to a blueprint with a url_prefix, which comes before the path. Docker calls the path "
+    "alone: register the blueprint without a prefix.",
+    status="no route",
+    route="with a prefix",
+)
+cause(
+    "wrong method",
+    "The route is there, but not for $method. Docker calls everything with POST.",
+    status="405",
+)
+cause(
+    "status other than 200",
+    "Docker takes only status 200 for success: $code is an error to it.",
+    status="2xx",
+)
+
+# An answer that is no JSON object
+
+page = partial(cause, status=PLAIN, said="page", reads_a_form=False)
+PAGE = "The error is a page of HTML. Docker gets all of the page$is_printed. "
+page(
+    "error page in HTML",
+    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).',
+    unsupported_post=False,
+    errorhandler=False,
+)
+page(
+    "error page in HTML",
+    f'{PAGE}$errorhandler is there, and was not asked, or does not answer with JSON: {{"Err": "a sentence"}}.',
+    unsupported_post=False,
+    errorhandler=True,
+    catches_all=True,
+)
+page(
+    "error page in HTML",
+    f"{PAGE}$errorhandler does not get this error, of status $code. @app.errorhandler(HTTPException) gets all of them.",
+    unsupported_post=False,
+    errorhandler=True,
+    catches_all=False,
+)
+NO_POST = "Python's http.server has found no method for $method in the handler: it is do_$method, in this spelling."
+page("wrong method", NO_POST, unsupported_post=True)
+cause(
+    "error as text",
+    'The error is text, and not JSON, where a client looks for a sentence in Err. Answer {"Err": "a sentence"}.',
+    status=PLAIN,
+    said="text",
+)
+cause(
+    "error without a body",
+    'The answer is an error with nothing in it, so there is nothing to print. Answer {"Err": "a sentence"}.',
+    status=PLAIN,
+    said="empty",
+)
+cause(
+    "bare text",
+    "The answer is text, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
+    status="200",
+    said="text",
+    raised=False,
+)
+cause(
+    "exception in a handler",
+    "The handler raised $raised after its answer had begun, so that it is not JSON.",
+    status="200",
+    said=("text", "empty", "page", "broken JSON"),
+    raised=True,
+)
+cause(
+    "empty answer",
+    "The answer is empty, and Docker wants a JSON object, {} at least.",
+    status="200",
+    said="empty",
+    raised=False,
+)
+cause(
+    "page under status 200",
+    "The answer is a page of HTML, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
+    status="200",
+    said="page",
+    raised=False,
+)
+BROKEN = (
+    "The answer looks like JSON, and is not: $not_json. Names and strings stand in double quotes. A library writes it "
+    "without mistakes."
+)
+cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
+cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")
+cause(
+    "JSON, but no object",
+    "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.",
+    status=("200", *PLAIN),
+    said="JSON value",
+)
+
+# Err
+
+NO_TEXT = "Err has to be a string: Docker cannot decode the whole answer otherwise."
+cause("Err is no text", NO_TEXT, status=PLAIN, said="Err of another type")
+cause("Err is no text", NO_TEXT, status="200", said="Err of another type", wants=WITHOUT_ACTIVATION)
+cause(
+    "Err misspelt",
+    "The error stands under '$nearly_err'. Docker looks under 'Err', and finds nothing there.",
+    status=PLAIN,
+    said="no Err",
+    nearly_err=True,
+)
+cause(
+    "Err null",
+    "Err is null, so there is no sentence to print. Say in it what is wrong, and what to do.",
+    status=PLAIN,
+    said="null Err",
+)
+cause(
+    "Err empty",
+    "The status says that it is an error, and Err is empty: there is no sentence to print. Say in it what is wrong.",
+    status=PLAIN,
+    said="empty Err",
+)
+cause(
+    "Err missing",
+    'The answer is an error, but has no Err, in which clients look for the sentence. Send {"Err": "a sentence"}.',
+    status=PLAIN,
+    said="no Err",
+    nearly_err=False,
+)
+cause(
+    "no sentence in Err",
+    "Docker prints Err to its user as it is. HTML and tracebacks are not for that user. Say in one sentence what "
+    "is wrong: Flask's error.description is one, error.get_description() is HTML.",
+    status=PLAIN,
+    said="Err",
+    wants="a sentence in Err",
+)
+cause(
+    "error under status 200",
+    "The error comes under status 200. Docker reads Err and takes it for an error; Podman takes every 200"
+    " for success, and never reads Err. Send it with a status such as 400 or 404.",
+    status="200",
+    said="Err",
+    wants="an error status",
+)
+cause(
+    "success with an Err",
+    'Whatever stands in Err is an error to Docker. For success it is empty: {"Err": ""}.',
+    status="200",
+    said="Err",
+    wants=("success", "success for all", LIST_OF_MANY),
+)

@@ -1,0 +1,86 @@
+"""No answer: nobody listens, the plugin breaks off or hangs, or it speaks no HTTP."""
+
+from functools import partial
+
+from workshop.checker.causes import table
+
+cause = partial(table.cause, stage="no answer")
+HANGING = ("a greeting", "an answer", "Implements", "success", "an error status")
+
+cause(
+    "no socket",
+    "There is no socket at $socket. The driver's name is the file's name, without .sock: is it this one?",
+    failure="no socket",
+    exited="no",
+)
+cause(
+    "nobody behind the socket",
+    "The file is there, but nobody listens: a plugin that was killed leaves its socket behind. Start the "
+    "plugin again. As long as it is so, each `docker volume ls` takes 15 s.",
+    failure="nobody listens",
+    exited="no",
+)
+CLOSED = (
+    "A socket closes as soon as no variable holds it. Keep it in a variable: listener = listen(SOCKET), then "
+    "listener.fileno()."
+)
+ENDED = "The plugin ended at this call, with exit status $exit_status"
+# one that is given up may well end after that
+crash = partial(cause, exited=("well", "badly"), failure=("no socket", "nobody listens", "closed", "no HTTP", "other"))
+crash("crash at a call", f"{ENDED}.", raised=False)
+crash("crash at a call", f"{ENDED}: $raised.", raised=True)
+crash("a descriptor that is closed", f"{ENDED}: $raised. {CLOSED}", raised=True, exception="a bad descriptor")
+cause(
+    "one caller at a time",
+    "While callers are connected and silent, nobody else is answered. Docker keeps connections open, "
+    "and calls on several at once: answer each in a thread of its own (threaded=True).",
+    failure="no answer in time",
+    wants="a greeting beside silent callers",
+)
+cause(
+    "hangs",
+    "The plugin took the call and does not answer. Docker waits 60 s, 120 s for Create and Mount, and for"
+    " Plugin.Activate without end: every docker command that asks this plugin hangs with it. Does the handler read "
+    "more of the body than Content-Length says, or not end its answer?",
+    failure="no answer in time",
+)
+closed = partial(cause, failure="closed", exited="no")
+closed(
+    "closed without an answer",
+    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.",
+    raised=False,
+)
+closed(
+    "exception in a handler",
+    "The handler raised $raised, and the connection was closed without an answer. Docker tries again for 15 s, then "
+    "gives up.",
+    raised=True,
+)
+closed(
+    "wrong case of a key",
+    "The plugin looks for '$wrong_key' in the request, and Docker sends '$right_key': upper and lower case count.",
+    raised=True,
+    exception="wrong case of a key",
+)
+cause(
+    "an answer that breaks off",
+    "The answer breaks off, or is not HTTP: $failure_text. An empty line ends the headers, and Content-Length is the "
+    "number of bytes that follow.",
+    failure="other",
+    exited="no",
+)
+cause(
+    "nobody serves",
+    "The socket is there, and no call is taken: the file makes a server, and does not let it serve. Call "
+    "server.serve_forever().",
+    failure="no answer in time",
+    never_serves=True,
+    wants=HANGING,
+)
+cause(
+    "no HTTP",
+    "What comes back is not HTTP, but $no_http. An answer begins with a status line, HTTP/1.1 200 OK. Headers follow, "
+    "and an empty line ends them (in http.server: send_response, send_header, end_headers).",
+    failure="no HTTP",
+    exited="no",
+)

@@ -1,0 +1,6 @@
+"""What is known about a failed check, as facts with names: a module for each kind of evidence."""
+
+from importlib import import_module
+
+for module in ("stage", "exchange", "history", "log", "source", "start", "files"):
+    import_module(f"{__name__}.{module}")

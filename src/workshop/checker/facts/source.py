@@ -1,0 +1,175 @@
+"""What the plugin's file says, where it is one in Python; and whether the server knows the path that was called."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from typing import Literal
+
+from workshop.checker.evidence import Evidence
+from workshop.checker.facts.table import fact
+
+FLASKS = "requested URL was not found"
+"""Flask says so of a path that it does not know, and in abort(404) without a sentence."""
+ENDPOINTS = {"Plugin.Activate"} | {
+    f"VolumeDriver.{method}"
+    for method in ("Create", "Get", "List", "Remove", "Path", "Mount", "Unmount", "Capabilities")
+}
+
+
+@fact
+def route(e: Evidence) -> Literal["/", "there", "not known", "not registered", "with a prefix", "missing"]:
+    """Return whether the path that was called is one of the plugin's: in its file the server may still not know it."""
+    if not e.last.endpoint:
+        return "/"
+    if e.last.status != 404:
+        return "there"
+    if e.route(e.last.endpoint):
+        by_hand = FLASKS in e.last.text and any(re.search(r"abort\(404\)|NotFound\(\)", line) for _, line in e.code)
+        if by_hand or not _as_of_no_path(e):
+            return "there"
+        if _written_as(e, r"\bBlueprint\("):
+            return "with a prefix" if _written_as(e, "url_prefix") else "not registered"
+        return "not known"
+    return "missing" if _as_of_no_path(e) or not _written(e) else "there"
+
+
+def _as_of_no_path(e: Evidence) -> bool:
+    """Tell whether the plugin answers as it does to a path that it cannot have, and not of a volume."""
+    path, text = f"/{e.last.endpoint}", e.last.text
+    if path in e.last.err or FLASKS in text:
+        return True
+    if e.to_no_path is not None:
+        return e.to_no_path.status == 404 and e.to_no_path.text.replace(e.to_no_path.endpoint, e.last.endpoint) == text
+    # these ask for no volume that could be unknown
+    for_any = e.last.endpoint.rpartition(".")[2] in ("Activate", "Create", "List", "Capabilities")
+    return text.lstrip().startswith("<") or (for_any and not e.route(e.last.endpoint))
+
+
+def _written(e: Evidence) -> bool:
+    """Tell whether the method that was called stands in the plugin's file; where that cannot be read, it may."""
+    method = e.last.endpoint.rpartition(".")[2]
+    return not e.code or any(re.search(rf"""[./"']{method}["']""", line) for _, line in e.code)
+
+
+def _written_as(e: Evidence, pattern: str) -> str:
+    """Return the first line of the plugin's file with a pattern in it, "" for none."""
+    return next((line for _, line in e.code if re.search(pattern, line)), "")
+
+
+@fact
+def nearest_route(e: Evidence) -> str:
+    """Return a sentence about a route in the file that is spelt nearly as the one that was called."""
+    own = [route for _, line in e.code for route in re.findall(r"""["'](/[\w./]+)["']""", line)]
+    near = difflib.get_close_matches(
+        f"/{e.last.endpoint}", [each for each in own if each != f"/{e.last.endpoint}"], 1, 0.8
+    )
+    return f" Your file has {near[0]}." if near and near[0][1:] not in ENDPOINTS else ""
+
+
+@fact
+def reads_a_form(e: Evidence) -> str:
+    """Return where the file looks for what Docker sends, where it answered 400 because only browsers put it there."""
+    if e.last.status != 400:
+        return ""
+    found = re.search(r"request\.(form|args|values)", _written_as(e, r"request\.(form|args|values)\b"))
+    return found[0] if found else ""
+
+
+@fact
+def reads_with_a_type(e: Evidence) -> bool:
+    """Tell whether the file reads JSON only where a Content-Type says that it is some."""
+    return bool(_written_as(e, r"get_json\((?!.*force=True)|request\.json\b|\.is_json\b"))
+
+
+@fact
+def reads_small_key(e: Evidence) -> str:
+    """Return a key that the file looks for in small letters, and in vain: "name", where Docker sends "Name"."""
+    if not re.search(r"\b(None|null)\b", e.last.err):
+        return ""
+    line = _written_as(e, r"""(\.get\(|asked\(|\[)["'](name|id|opts)["']""")
+    found = re.search(r"""["'](name|id|opts)["']""", line)
+    return found[1] if found and found[1].capitalize() in e.last.sent else ""
+
+
+@fact
+def errorhandler(e: Evidence) -> str:
+    """Return the decorator of the first handler for errors, "@app.errorhandler(500)", "" for none."""
+    return _written_as(e, r"^@\w+\.(app_)?errorhandler\(")
+
+
+@fact
+def catches_all(e: Evidence) -> bool:
+    """Tell whether a handler for errors is for all of them."""
+    return bool(re.search(r"HTTPException|\(Exception", errorhandler(e)))
+
+
+@fact
+def decimal_mode(e: Evidence) -> str:
+    """Return a mode that is written as a decimal number, "177" for 0o177, or as a string; "" for none."""
+    found = re.search(
+        r"""\b(?:umask|f?chmod|mode=)\(?(?:[^()]*,\s*)?["']?([1-7][0-7]{2})["']?\s*\)""",
+        "\n".join(t for _, t in e.code),
+    )
+    return found[1] if found else ""
+
+
+@fact
+def missing_f(e: Evidence) -> str:
+    """Return a string of the file with {NAME} in it that lacks its f, where NAME is a variable of the file."""
+    for _, line in e.code:
+        for text, name in re.findall(r"""(?<![\w"'])(["'][^"']*\{([A-Za-z_]\w*)\}[^"']*["'])(?!\.format)""", line):
+            if any(re.match(rf"{name}\b\s*=|.*\bdef \w+\(.*\b{name}\b", other) for _, other in e.code):
+                return str(text)
+    return ""
+
+
+@fact
+def called_not_named(e: Evidence) -> str:
+    """Return a function that is called where its name has to stand: for a signal, at the exit, as a thread's target."""
+    pattern = r"(?:signal\.signal\([^,()]+,\s*|atexit\.register\(|target=)(?!lambda|partial)([\w.]+)\(.*\)"
+    found = re.search(pattern, _written_as(e, pattern))
+    return found[1] if found else ""
+
+
+@fact
+def named_not_called(e: Evidence) -> str:
+    """Return a function that is only named in a line of its own, and so is never called."""
+    line = _written_as(e, r"^(?!pass$|return$|break$|continue$|raise$|else$)[a-zA-Z_][\w.]*$")
+    return line if line.isidentifier() or "." in line else ""
+
+
+@fact
+def main_word(e: Evidence) -> str:
+    """Return what the file compares __name__ with, where that is not "__main__"."""
+    found = re.search(r"""__name__ *== *["'](\w*)["']""", _written_as(e, r"__name__ *=="))
+    return found[1] if found and found[1] != "__main__" else ""
+
+
+@fact
+def runs_nothing(e: Evidence) -> bool:
+    """Tell whether the file only makes definitions: nothing in it begins the server."""
+    try:
+        body = ast.parse("\n".join(e.file.read_text().splitlines())).body if e.file else []
+    except (OSError, SyntaxError, ValueError):
+        return False
+    quiet = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    return bool(body) and all(isinstance(each, quiet) or _is_text(each) for each in body)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Tell whether a statement is a string alone, such as a docstring."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+@fact
+def never_serves(e: Evidence) -> bool:
+    """Tell whether a file that makes Werkzeug's server does not let it serve."""
+    return bool(_written_as(e, r"\bmake_server\(") and not _written_as(e, "serve_forever|handle_request"))
+
+
+@fact
+def datagrams(e: Evidence) -> bool:
+    """Tell whether the file makes a socket for datagrams."""
+    return bool(_written_as(e, "SOCK_DGRAM"))

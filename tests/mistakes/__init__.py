@@ -1,0 +1,1 @@
+"""Mistakes of beginners, each with what its report has to say."""
