@@ -16,7 +16,7 @@ from mistakes.mistake import FILES, Mistake, Report, check, table
 from workshop.course import course
 
 NAMED = 0.93
-"""The least share of the mistakes whose cause the report names, with room for a busy machine. It is only ever raised."""
+"""The least share of mistakes whose cause the report names, with room for a busy machine. It is only ever raised."""
 WRONG = 1
 """The most reports that say something that is not so, with room for a busy machine. It is only ever lowered."""
 ROWS = [*part1.ROWS, *part2.ROWS, *part3.ROWS]
