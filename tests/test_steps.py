@@ -137,7 +137,9 @@ def test_a_part_gets_no_advice(part: str) -> None:
 
 
 @pytest.mark.slow
-def test_without_the_lock_mount_and_remove_go_wrong_each_time(tmp_path: Path) -> None:
+def test_without_the_lock_mount_and_remove_go_wrong_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # one round in seven goes wrong: with the usual rounds one check in a hundred sees none
+    monkeypatch.setitem(vars(sys.modules[STEPS["3.16"].__module__]), "ROUNDS", 90)
     step = course.step("3.16")
     file = plugin_of(step.before, tmp_path)
     assert [first_failure(file, {step.id: STEPS[step.id]}) for _ in range(20)] == [step.id] * 20
