@@ -25,6 +25,7 @@ from workshop.checker import report
 from workshop.checker.result import Result
 from workshop.checker.steps import run_step
 from workshop.course import course
+from workshop.course.check import ACCEPTING
 from workshop.course.options import Options, command_to_repeat
 from workshop.plugins.folders import own_folder, private_folder
 from workshop.plugins.kernel import listening_sockets, session_processes
@@ -572,6 +573,13 @@ def test_a_plugin_that_is_being_written_is_no_strangers(step: str, tmp_path: Pat
         said = check("3", "--plugin", str(file)).stdout
         assert f"  ok    {step}" in said if when == "after" else f"  FAIL  {step}" in said, said
         assert not re.search(r"^  (caution|left|skip) ", said, re.MULTILINE), said
+
+
+@pytest.mark.parametrize("test", ACCEPTING)
+def test_what_writes_the_texts_anew_is_there(test: str) -> None:
+    file, *names = test.split("::")
+    text = (ROOT / file).read_text()
+    assert "WORKSHOP_ACCEPT" in text and all(re.search(rf"(class|def) {name}\b", text) for name in names)
 
 
 def test_each_start_is_with_the_umask_of_a_service_whatever_the_learners_is(tmp_path: Path) -> None:

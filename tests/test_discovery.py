@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -169,6 +170,13 @@ def test_a_port_that_there_is_not(places: Places) -> None:
     put(places.specs[0] / "ddd.spec", "tcp://127.0.0.1:99999")
     wrong = 'Post "http://127.0.0.1:99999/Plugin.Activate": dial tcp: address 99999: invalid port'
     with pytest.raises(DiscoveryError, match=f"^{wrong}$"):
+        find("ddd", places)
+
+
+def test_a_path_stands_for_a_host_that_is_missing(places: Places) -> None:
+    put(places.specs[0] / "ddd.spec", "tcp:/127.0.0.1:8787")
+    wrong = 'Post "http://%2F127.0.0.1:8787/Plugin.Activate": dial tcp: lookup /127.0.0.1: no such host'
+    with pytest.raises(DiscoveryError, match=f"^{re.escape(wrong)}$"):
         find("ddd", places)
 
 

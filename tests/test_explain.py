@@ -42,6 +42,11 @@ def test_it_tells_how_the_plugin_is_started_and_ended(capsys: pytest.CaptureFixt
     ]
 
 
+def test_what_docker_does_not_call_is_a_call_of_curl(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said("1.2", capsys)
+    assert [line.split()[:3] for line in lines if " / " in line] == [["[curl]", "GET", "/"], ["[curl]", "POST", "/"]]
+
+
 def test_it_tells_where_docker_looks(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(" ".join(said("2.3", capsys)).split())
     assert "it looks for the driver ddd-tcp, and takes /etc/docker/plugins/ddd-tcp.spec" in text
@@ -60,5 +65,5 @@ def test_each_check_comes_to_its_end(step: course.Step, capsys: pytest.CaptureFi
         pytest.skip("mounts something: sudo ./workshop test")
     lines = said(step.id, capsys)
     assert not any(line.startswith("  left out") for line in lines)
-    assert any(line.startswith(("  [docker]", "  it ")) for line in lines) or step.id == "1.1"
+    assert any(line.startswith(("  [docker]", "  [curl]", "  it ")) for line in lines) or step.id == "1.1"
     assert [line for line in lines if len(line) > 80] == []

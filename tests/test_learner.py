@@ -616,6 +616,14 @@ def test_a_hint_gives_nothing_to_the_courses_own_program(say: Say, work: Path, s
         assert "work/plugin.py has nothing" not in said and "in another way" not in said and "in yours" not in said
 
 
+def test_a_hint_says_which_folder_the_learners_program_does_not_have(say: Say, work: Path) -> None:
+    work.mkdir()
+    program = str(course.step("3.5").before["plugin.py"])
+    (work / "plugin.py").write_text(program.replace(' / "data"', ""))
+    text = [say(learner.hint, "3.5") for _ in range(3)][-1]
+    assert 'The course keeps something in a folder "data", and yours does not.' in text
+
+
 def test_a_hint_says_which_lines_are_not_there_and_what_has_another_name(say: Say, work: Path) -> None:
     work.mkdir()
     (work / "plugin.py").write_text(OTHER)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from mistakes import part1, part2, part3
+from mistakes import fresh, part1, part2, part3
 from mistakes.mistake import FILES, Mistake, Report, check, table
 
 from workshop.course import course
@@ -39,6 +39,10 @@ def test_the_rows_have_names_of_their_own() -> None:
 def test_each_edit_fits(part: str) -> None:
     rows = [row for row in ROWS if row.step.startswith(part)]
     assert rows and all(row.text() != FILES[row.right].read_text() or row.moved for row in rows)
+
+
+def test_each_edit_of_the_fresh_mistakes_fits() -> None:
+    assert all(row.text() != FILES[row.right].read_text() for row in fresh.ROWS) and len(fresh.ROWS) == 30
 
 
 def test_the_mistakes_are_spread_over_steps_and_styles() -> None:
@@ -83,7 +87,7 @@ class TestReports:
         assert len(wrong) <= WRONG, "\n".join(wrong)
         assert 1 - len(missed + wrong) / len(ours) >= NAMED, "\n".join(missed)
 
-    def test_the_page_has_the_score_by_step(self, reports: dict[str, Report]) -> None:
+    def test_the_page_has_the_score(self, reports: dict[str, Report]) -> None:
         text, mark, _ = PAGE.read_text().partition("<!-- what follows is written by ./workshop check --accept -->\n")
         if "WORKSHOP_ACCEPT" in os.environ:
             PAGE.write_text(f"{text}{mark}\n{table([reports[row.name] for row in ROWS])}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socketserver
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from io import BufferedIOBase
 from pathlib import Path
 
 from .engine import Engine, answers, child_of, wait_for
@@ -128,19 +130,26 @@ class Recorder(socketserver.ThreadingUnixStreamServer):
         return ANSWERS.get(endpoint, {})
 
 
+def read_request(stream: BufferedIOBase) -> bytes:
+    """Return one whole request, b"" where the caller has gone before its end."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = stream.readline()
+        if not line:
+            return b""
+        head += line
+    length = re.search(rb"content-length: *(\d+)", head.lower())
+    return head + (stream.read(int(length[1])) if length else b"")
+
+
 class RecordingHandler(socketserver.StreamRequestHandler):
     """One request, one answer, and the connection is closed."""
 
     server: Recorder
 
     def handle(self) -> None:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            line = self.rfile.readline()
-            if not line:
-                return
-            head += line
-        lengths = [line.split(b":")[1] for line in head.splitlines() if line.startswith(b"Content-Length:")]
-        body = self.rfile.read(int(lengths[0]))
-        answer = json.dumps(self.server.answer(head + body)).encode()
+        request = read_request(self.rfile)
+        if not request:
+            return
+        answer = json.dumps(self.server.answer(request)).encode()
         self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)

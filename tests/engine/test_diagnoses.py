@@ -27,7 +27,7 @@ from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import Exchange, request
 
 from .engine import Engine
-from .plugins import Part
+from .plugins import Part, read_request
 
 pytestmark = pytest.mark.engine
 CREATE = ("volume", "create", "--driver=ddd", "mango")
@@ -154,14 +154,10 @@ class ReplyHandler(socketserver.StreamRequestHandler):
     server: Replier
 
     def handle(self) -> None:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            line = self.rfile.readline()
-            if not line:
-                return
-            head += line
-        length = re.search(rb"content-length: (\d+)", head.lower())
-        sent = json.loads(self.rfile.read(int(length[1])) or b"{}") if length else {}
+        head, _, body = read_request(self.rfile).partition(b"\r\n\r\n")
+        if not head:
+            return
+        sent = json.loads(body or b"{}")
         reply = self.server.reply(head.partition(b"\r\n")[0].decode(), sent.get("Name", ""))
         moved = f"Location: {reply.location}\r\n" if reply.location else ""
         answer = f"HTTP/1.1 {reply.status} {http.HTTPStatus(reply.status).phrase}\r\nConnection: close\r\n{moved}"

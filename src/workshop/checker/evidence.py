@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import Lookup
@@ -120,13 +121,18 @@ def place(path: Path) -> str:
     return "socket" if path.is_socket() else "folder" if path.is_dir() else "file" if path.exists() else ""
 
 
+def sent_object(call: Exchange) -> dict[str, Any]:
+    """Return the JSON object that a call has sent, an empty one where it has sent none."""
+    try:
+        value = json.loads(call.sent)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def string_of(call: Exchange, key: str) -> str | None:
     """Return the string that a call has sent under a key, None where there is none."""
-    try:
-        sent = json.loads(call.sent)
-    except ValueError:
-        return None
-    value = sent.get(key) if isinstance(sent, dict) else None
+    value = sent_object(call).get(key)
     return value if isinstance(value, str) else None
 
 

@@ -59,12 +59,20 @@ def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
     earlier = len(exchanges) - EXCHANGES_SHOWN
     lines = [f"            ({earlier} earlier calls)"] if earlier > 0 else []
     for exchange in exchanges[-EXCHANGES_SHOWN:]:
-        method = exchange.request.split(b" ")[0].decode()
-        said = shorten(printable(exchange.sent), 200) or "(empty body)"
-        speaker = "[docker]" if is_dockers(exchange) else "[curl]  "
-        lines += wrap(f"  {in_colour('docker', speaker)}  ", f"{method} /{exchange.endpoint}  {said}")
+        lines += wrap(speaker_of(exchange), asked(exchange))
         lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
     return lines
+
+
+def speaker_of(exchange: Exchange) -> str:
+    """Return the head of a line with a call: Docker, or curl where Docker sends no such call."""
+    return f"  {in_colour('docker', '[docker]' if is_dockers(exchange) else '[curl]  ')}  "
+
+
+def asked(exchange: Exchange) -> str:
+    """Return a call in a line: its method, path and body."""
+    method = exchange.request.split(b" ")[0].decode()
+    return f"{method} /{exchange.endpoint}  {shorten(printable(exchange.sent), 200) or '(empty body)'}"
 
 
 def _answer_line(exchange: Exchange) -> str:

@@ -140,14 +140,19 @@ def _watch(options: Options, run: Run) -> int:
         return status
 
 
+ACCEPTING = (
+    "tests/test_diagnoses.py",
+    "tests/test_notebooks.py",
+    "tests/test_conformance.py::test_the_authors_page_has_all_cases",
+    "tests/test_verdict.py::test_the_page_has_the_list",
+    "tests/test_mistakes.py::TestReports::test_the_page_has_the_score",
+)
+"""The tests that write what the tool says, where they are asked to accept it."""
+
+
 def accept(root: Path) -> int:
     """Write anew what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
-    pages = [
-        "tests/test_conformance.py::test_the_authors_page_has_all_cases",
-        "tests/test_verdict.py::test_the_page_has_the_list",
-        "tests/test_mistakes.py::TestReports::test_the_page_has_the_score",
-    ]
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_diagnoses.py", "tests/test_notebooks.py", *pages]
+    command = [sys.executable, "-m", "pytest", "-q", *ACCEPTING]
     done = subprocess.run(command, cwd=root, env=interpreter.environment() | {"WORKSHOP_ACCEPT": "1"})
     written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md", "docs/contributing.md"]
     subprocess.run(["git", "--no-pager", "diff", "--stat", "-p", "--", *written], cwd=root)

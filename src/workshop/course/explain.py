@@ -11,7 +11,7 @@ from typing import Any
 from unittest import SkipTest
 
 from workshop import repository, terminal
-from workshop.checker import steps
+from workshop.checker import report, steps
 from workshop.checker.judge import around, ready
 from workshop.checker.target import Target
 from workshop.course import course
@@ -150,20 +150,17 @@ def _kind(event: Event) -> tuple[str, str]:
 
 def _answer(exchange: Exchange) -> str:
     """Return what kind of an answer the course's plugin gave: nearly always it is the one that is wanted."""
-    return (
-        exchange.text.strip() if "VolumeDriver." not in exchange.endpoint else "success" if exchange.ok else "an error"
-    )
+    if not exchange.endpoint.startswith("VolumeDriver."):
+        return exchange.text.strip()
+    return "success" if exchange.ok else "an error"
 
 
 def _event_lines(event: Event, more: int) -> list[str]:
     """Return the lines of an event, and how many more of its kind follow."""
     if isinstance(event, str):
         return terminal.wrap("  it        ", f"{event}{f', {more + 1} times more' if more else ''}")
-    method = event.request.split(b" ")[0].decode()
-    body = terminal.printable(event.sent) or "(empty body)"
-    call = terminal.shorten(f"{method} /{event.endpoint}  {body}", terminal.WIDTH - 12)
     answer = f"{_answer(event)}{f', and so to {more} more such calls' if more else ''}"
     return [
-        f"  {terminal.in_colour('docker', '[docker]')}  {call}",
+        f"{report.speaker_of(event)}{terminal.shorten(report.asked(event), terminal.WIDTH - 12)}",
         f"  {terminal.in_colour('plugin', '[plugin]')}  {answer}",
     ]

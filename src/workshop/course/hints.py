@@ -25,7 +25,7 @@ def text(step: Step, depth: int, mine: Mapping[str, str]) -> str:
     lacking = needs.lacking(step, program, wanted)
     # what is given may use names in its turn
     used = wanted.union(*(each.uses for each in lacking))
-    other = [*_other_lines(step, mine), *_other_names(step, program, used)]
+    other = [*_other_lines(step, mine), *_other_names(step, program, used), *_other_folders(step, program)]
     return "\n\n".join([hint, *other, *_given(step, lacking)])
 
 
@@ -70,6 +70,21 @@ def _other_names(step: Step, mine: str, wanted: frozenset[str]) -> Iterator[str]
     for name, own in sorted(needs.renamed(step, mine).items()):
         if name in wanted:
             yield f"What is called {name} here is {own} in yours."
+
+
+def _other_folders(step: Step, mine: str) -> Iterator[str]:
+    """Yield what to say of the folders of a volume that a step looks into, and the learner's program does not have."""
+    if PLUGIN not in step.before:
+        return
+    added = "\n".join(line for edit in step.edits if edit.file == PLUGIN for line in edit.added)
+    for name in sorted(_folders(added) & _folders(str(step.before[PLUGIN])) - frozenset(re.findall(r"\w+", mine))):
+        yield f'The course keeps something in a folder "{name}", and yours does not.\nUse what yours makes there.'
+
+
+def _folders(source: str) -> frozenset[str]:
+    """Return the names of folders in the paths of a program: VOLUMES / name / "data", glob("*/data")."""
+    parts = re.findall(r'(?:/ |glob\()"([^"]+)"', source)
+    return frozenset(name for part in parts for name in re.findall(r"\w+", part))
 
 
 def _given(step: Step, lacking: list[Definition]) -> Iterator[str]:

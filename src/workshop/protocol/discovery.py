@@ -64,16 +64,15 @@ class Found:
         context = _tls_context(self.tls or {}) if secure or self.tls else None
         if scheme == "unix":
             return _unix_address(host or path)
-        if not host and path:  # "tcp:/127.0.0.1:8787": Docker takes the path for the host, and looks for that machine
-            post = (
-                f'Post "{"https" if secure else "http"}://{urllib.parse.quote(path, safe=IN_A_HOST)}/Plugin.Activate"'
-            )
-            raise DiscoveryError(f"{post}: dial tcp: lookup {path.rpartition(':')[0] or path}: no such host")
-        if not host:
+        if not host and not path:
             raise DiscoveryError(NO_HOST)
+        # of "tcp:/127.0.0.1:8787" the path stands for the host
+        named = host or urllib.parse.quote(path, safe=IN_A_HOST)
+        post = f'Post "{"https" if secure else "http"}://{named}/Plugin.Activate"'
+        if not host:
+            raise DiscoveryError(f"{post}: dial tcp: lookup {path.rpartition(':')[0] or path}: no such host")
         name, port = _host_and_port(host, 443 if secure else 80)
         if port > LAST_PORT:
-            post = f'Post "{"https" if secure else "http"}://{host}/Plugin.Activate"'
             raise DiscoveryError(f"{post}: dial tcp: address {port}: invalid port")
         return Address(host=name, port=port, tls=context if secure else None)
 

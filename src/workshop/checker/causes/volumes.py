@@ -195,11 +195,13 @@ answered(
     wants="a Status",
 )
 NAME = "Docker goes on with the Name that Get answers: without it, it mounts and removes something else."
+NO_FOLDER = "There is no folder at the Mountpoint that Get names. It has to be an absolute path, the same as Mount's."
+answered("Get names no folder", NO_FOLDER, wants="the folder of the volume")
 answered(
     "Get names no folder",
-    "There is no folder at the Mountpoint that Get names. It has to be an absolute path, the same that Mount will "
-    "name. Is the name in it? In Python a string with {name} in it needs an f before it.",
+    f"{NO_FOLDER} The string $missing_f has braces and no f before it: put an f before it.",
     wants="the folder of the volume",
+    missing_f=True,
 )
 answered("another Name from Get", NAME, wants="the Name", volume_answered=("another Name", "the Name"))
 answered(

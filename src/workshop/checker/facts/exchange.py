@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from workshop.checker import tracebacks
-from workshop.checker.evidence import Evidence, string_of
+from workshop.checker.evidence import Evidence, sent_object, string_of
 from workshop.checker.facts.source import route
 from workshop.checker.facts.table import fact
 from workshop.protocol import gojson
@@ -150,24 +150,10 @@ def unsupported_post(e: Evidence) -> bool:
     return "Unsupported method (" in e.last.text
 
 
-def sent_object(e: Evidence) -> dict[str, Any] | None:
-    """Return the JSON object that was sent, None where the body is none."""
-    return object_in(e.last.sent)
-
-
-def object_in(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that a text is, None where it is none."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
 @fact
 def options(e: Evidence) -> Literal["", "null", "none", "some"]:
     """Return which options were sent: null and {} are both none."""
-    sent = sent_object(e) or {}
+    sent = sent_object(e.last)
     if "Opts" not in sent:
         return ""
     return "null" if sent["Opts"] is None else "some" if sent["Opts"] else "none"

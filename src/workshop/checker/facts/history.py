@@ -8,8 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from workshop.checker.evidence import Evidence
-from workshop.checker.facts.exchange import object_in, sent_object
+from workshop.checker.evidence import Evidence, sent_object
 from workshop.checker.facts.table import fact
 from workshop.protocol.exchange import Exchange
 
@@ -60,9 +59,9 @@ class Past:
 
 def past(e: Evidence) -> Past:
     """Return what is known about the volume of the last call from the calls before it."""
-    name, result = (sent_object(e) or {}).get("Name"), Past()
+    name, result = sent_object(e.last).get("Name"), Past()
     for at, each in enumerate(e.exchanges[:-1]):
-        sent = object_in(each.sent) or {}
+        sent = sent_object(each)
         if isinstance(name, str) and sent.get("Name") == name:
             result.learn(at, each.endpoint.rpartition(".")[2], str(sent.get("ID")), each)
     return result
@@ -73,7 +72,7 @@ def volume(
     e: Evidence,
 ) -> Literal["nameless", "bad name", "unknown", "refused", "created", "mounted", "let go", "removed"]:
     """Return what the volume of the last call is by the answers before it; a call may have no name, or a path."""
-    name = (sent_object(e) or {}).get("Name")
+    name = sent_object(e.last).get("Name")
     if not isinstance(name, str):
         return "nameless"
     return past(e).state if NAME.fullmatch(name) else "bad name"
@@ -94,7 +93,7 @@ def mounted_in_another(e: Evidence) -> bool:
 @fact
 def same_id(e: Evidence) -> bool:
     """Tell whether the last call has the ID of a Mount that was not unmounted."""
-    return past(e).mounts[str((sent_object(e) or {}).get("ID"))] > 0
+    return past(e).mounts[str(sent_object(e.last).get("ID"))] > 0
 
 
 @fact
@@ -138,7 +137,7 @@ def anything_made(e: Evidence) -> bool:
 def folder_of_an_id(e: Evidence) -> bool:
     """Tell whether Mount answered a path with the mount's ID in it."""
     for each in e.exchanges:
-        mount_id, told = (object_in(each.sent) or {}).get("ID"), each.object.get("Mountpoint")
+        mount_id, told = sent_object(each).get("ID"), each.object.get("Mountpoint")
         if isinstance(mount_id, str) and len(mount_id) > 8 and isinstance(told, str) and mount_id in told:
             return True
     return False
