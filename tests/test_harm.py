@@ -14,11 +14,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 from unittest import SkipTest
 
 import pytest
 from programs import FIXED
 
+from workshop import interrupt
 from workshop.checker import judge, steps, whole_file
 from workshop.checker.case import Case
 from workshop.checker.conformance.candidate import Candidate
@@ -27,7 +30,7 @@ from workshop.checker.result import Result
 from workshop.plugins import folders
 from workshop.plugins.errors import OurTrouble
 from workshop.plugins.folders import place_with_room, private_folder
-from workshop.plugins.kernel import with_environment
+from workshop.plugins.kernel import exit_status, with_environment
 from workshop.plugins.process import Plugin
 from workshop.plugins.under_test import PluginUnderTest
 
@@ -554,6 +557,28 @@ def test_a_signal_at_any_line_leaves_nothing(store: Store, number: signal.Signal
 
 SHARES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVERY = 12
+
+
+def test_a_signal_during_poll_leaves_its_lock_free() -> None:
+    def strike(frame: FrameType, event: str, _: object) -> Any:
+        if event == "line" and frame.f_code.co_name == "_internal_poll" and lock.locked():
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGHUP)
+        return strike
+
+    process = subprocess.Popen(["sleep", "60"])
+    lock: threading.Lock = process._waitpid_lock  # type: ignore[attr-defined]
+    try:
+        with pytest.raises(SystemExit), interrupt.handled():
+            sys.settrace(strike)
+            try:
+                exit_status(process)
+            finally:
+                sys.settrace(None)
+        process.kill()
+        assert process.wait(10) == -signal.SIGKILL  # with the lock taken it waits for ever
+    finally:
+        process.kill()
 
 
 # a plugin that ends its own check: as it starts, and at one of its calls

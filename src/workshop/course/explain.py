@@ -68,7 +68,7 @@ def _noted(name: str, sentence: str) -> Callable[..., Any]:
 
     @wraps(method)
     def action(self: Narrated, *words: Any, **named: Any) -> Any:
-        running = self.process is not None and self.process.poll() is None
+        running = self.runs
         idle = name in ("shut_down", "stop") and not running
         outer, self.inside = self.inside, True
         try:

@@ -10,15 +10,25 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from workshop.interrupt import deferred
+
+
+def exit_status(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit status of a process, None while it runs.
+
+    Popen.poll takes a lock, and a signal right after that leaves the lock taken: from then on every poll answers None.
+    """
+    with deferred():
+        return process.poll()
+
 
 def exit_status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
     """Return the exit status of a process as soon as it has ended, None for one that outlasts so many seconds."""
-    if process.poll() is None:
+    if exit_status(process) is None:
         # Popen.wait would look every 50 ms; the kernel tells at once
-        watched = os.pidfd_open(process.pid)
-        select.select([watched], [], [], seconds)
-        os.close(watched)
-    return process.poll()
+        with open(os.pidfd_open(process.pid), "rb") as watched:
+            select.select([watched], [], [], seconds)
+    return exit_status(process)
 
 
 def session_processes(leader: int) -> list[str]:

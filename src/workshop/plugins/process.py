@@ -23,6 +23,7 @@ from workshop.plugins.errors import LACKING, NotReady, OurTrouble, WrongCommand
 from workshop.plugins.folders import NO_ROOM, ROOM, place_on_disk
 from workshop.plugins.kernel import (
     Wait,
+    exit_status,
     exit_status_within,
     session_listens,
     session_processes,
@@ -111,7 +112,7 @@ class Plugin:
         wait = Wait(self.process.pid, self.patience, self.standstill, starting=True)
         settled = None
         while not accepts(self.socket):
-            if self.process.poll() is not None:
+            if not self.runs:
                 raise NotReady(f"The plugin ended with status {self.process.returncode} before it listened.")
             # where it listens elsewhere, and does nothing more, it will not listen here
             elsewhere = self.listens() if wait.standstill and wait.still > 0 else []
@@ -121,6 +122,11 @@ class Plugin:
                 raise NotReady(f"Waited {wait.seconds:.1f} s for the socket at {self.socket}.{where}")
             time.sleep(0.002 if wait.seconds < 1 else 0.02)
         return self
+
+    @property
+    def runs(self) -> bool:
+        """Whether the program that was started last still runs."""
+        return self.process is not None and exit_status(self.process) is None
 
     def exit_status(self, wait: float = 0) -> int | None:
         """Return the plugin's exit status, None while it runs; one that is just dying gets so many seconds for it."""
@@ -147,7 +153,10 @@ class Plugin:
         self.waited = wait.seconds
         if session_processes(process.pid):
             _pass_on(process, signal.SIGKILL)
-        return process.wait(self.patience)
+        status = exit_status_within(process, self.patience)
+        if status is None:
+            raise OurTrouble(f"Process {process.pid} outlasts SIGKILL: it waits in the kernel. Look at its disk.")
+        return status
 
     def stop(self) -> int:
         """End the plugin as an operator does, with SIGTERM; return its exit status."""
@@ -179,7 +188,7 @@ class Plugin:
             for process in {*self.launched, *filter(None, [self.process])}:
                 if session_processes(process.pid):
                     self.end_session(process, signal.SIGTERM)
-                process.poll()
+                exit_status(process)
             # the number of one that has ended, with all that it started, may soon be another's
             self.launched.clear()
         return self

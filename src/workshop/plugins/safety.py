@@ -66,7 +66,7 @@ class GuardedPlugin(Plugin):
     def ensure_running(self) -> Self:
         """Start the plugin unless it runs. A plugin that does not start fails the check with what it printed."""
         self.trouble = ""
-        if self.command and (self.process is None or self.process.poll() is not None):
+        if self.command and not self.runs:
             try:
                 self.shut_down().start()
             except NotReady as error:

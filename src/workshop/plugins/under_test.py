@@ -97,7 +97,7 @@ class PluginUnderTest(GuardedPlugin):
 
     def leave_a_stale_socket(self) -> None:
         """Leave what a kill -9 leaves: the file of a socket that nobody listens on."""
-        if self.process and self.process.poll() is None:
+        if self.runs:
             self.kill()
             return
         self.socket.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ class PluginUnderTest(GuardedPlugin):
         assert self.is_ours
         if self.process and f"Umask:\t{umask:04o}\n" in Path(f"/proc/{self.process.pid}/status").read_text():
             return
-        if self.process and self.process.poll() is None:
+        if self.runs:
             self.kill()
         self.shut_down().umask = umask
         self.socket.unlink(missing_ok=True)  # that it ends when asked, and replaces a stale one, are later steps

@@ -34,9 +34,7 @@ class Supervisor:
 
     def __exit__(self, *_: object) -> None:
         self.ended.set()
-        process = self.plugin.process
-        if process and process.poll() is None:
-            self.plugin.stop()
+        self.stop()
         self.thread.join()
         self.plugin.close()
 
@@ -105,7 +103,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the plugin if it runs."""
-        if self.plugin.process and self.plugin.process.poll() is None:
+        if self.plugin.runs:
             self.plugin.stop()
 
     def changed(self) -> bool:
