@@ -362,4 +362,43 @@ ROWS = [
         ('"400 Bad Request" "Name', '"200 OK" "Name'),
         ('"404 Not Found" "There is no volume', '"200 OK" "There is no volume'),
     ),
+    # Nearly the right spelling.
+    Mistake(
+        "Implements in small letters",
+        "part2",
+        "2.1",
+        r"Implements\b.*implements|implements\b.*Implements",
+        ('{"Implements"', '{"implements"'),
+    ),
+    Mistake(
+        "a slash at the end, in a table of calls",
+        "http_server",
+        "2.1",
+        SLASH + r"|/Plugin\.Activate/",
+        ('"/Plugin.Activate": ', '"/Plugin.Activate/": '),
+    ),
+    Mistake(
+        "no CAFile",
+        "ddd-tls.json",
+        "2.5",
+        r"no CAFile|CAFile is missing",
+        ('    "CAFile": "/etc/docker/ddd-certs/ca.pem",\n', ""),
+        never=r"either",
+    ),
+    Mistake(
+        "verifying is switched off",
+        "ddd-tls.json",
+        "2.5",
+        r"InsecureSkipVerify",
+        ('"InsecureSkipVerify": false', '"InsecureSkipVerify": true'),
+        never=r"either|CAFile is missing",
+    ),
+    Mistake(
+        "an f is missing in the error",
+        "part2",
+        "2.2",
+        r"\bf before|missing f\b",
+        ('f"ddd does not answer {request.method} {request.path}."', '"ddd does not answer {reason}."'),
+        ('return {"Err": reason}, error.code', "return reason, error.code"),
+    ),
 ]

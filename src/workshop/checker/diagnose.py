@@ -1,7 +1,7 @@
 """From a failed check to its cause: what Docker does with such a plugin, and what to change.
 
 A cause names the facts that it needs. Of those that fit, the one that needs more than the others counts. Where none
-fits, that is said: nothing is guessed.
+fits, that is said: nothing is guessed. A slip of the pen in the plugin's file is named with any cause.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from workshop.checker.causes.table import winners
 from workshop.checker.evidence import Evidence, is_dockers
 from workshop.checker.facts.files import line_of_file
 from workshop.checker.facts.table import Facts
+from workshop.checker.slips import slips
 from workshop.daemon.calls import DriverError, decode
 from workshop.protocol import gojson
 from workshop.protocol.exchange import Exchange
@@ -34,9 +35,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     """Return the cause that fits the evidence; one with an empty key where none does."""
     facts = Facts(evidence)
     found = winners(facts)
+    key, why, look = "", "The cause is not known to this tool. Above is all that was said, to the byte.", ""
     if len(found) == 1:  # tests/test_causes.py: there are never two
-        return Diagnosis(found[0].key, found[0].sentence(facts), found[0].look)
-    return Diagnosis("", "The cause is not known to this tool. Above is all that was said, to the byte.")
+        key, why, look = found[0].key, found[0].sentence(facts), found[0].look
+    others = [] if evidence.failed_lookup else [slip for slip in slips(evidence.file) if not slip.is_named(why)]
+    return Diagnosis(key, " ".join([why, *(slip.sentence for slip in others)]), look)
 
 
 @dataclass(frozen=True)

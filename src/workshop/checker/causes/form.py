@@ -58,8 +58,8 @@ cause(
 )
 cause(
     "a route that ends in /",
-    "The route ends in /, and Docker calls /$endpoint without one: the server answers status $code, a redirect. "
-    "Take the / away from the end of the route.",
+    "The route ends in /, and Docker calls /$endpoint without one: the server answers status $code, a redirect."
+    "$how_docker_follows Take the / away from the end of the route.",
     status="3xx",
     redirect="adds a slash",
 )

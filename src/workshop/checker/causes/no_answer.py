@@ -44,6 +44,16 @@ cause(
     "more of the body than Content-Length says, or not end its answer?",
     failure="no answer in time",
 )
+cause(
+    "a lock that stays taken",
+    "The plugin took the call and does not answer. The file takes $lock_taken with acquire(): where a call ends "
+    "without release(), by an abort or a return, each later one waits for ever. Write   with $lock_taken:   which "
+    "always releases it.",
+    failure="no answer in time",
+    never_serves=False,
+    lock_taken=True,
+    wants=(*HANGING, "success for all", "an answer to Mount and to Remove", "List while volumes are removed"),
+)
 closed = partial(cause, failure="closed", exited="no")
 closed(
     "closed without an answer",

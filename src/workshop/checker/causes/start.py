@@ -26,7 +26,7 @@ cause(
 )
 STALE = (
     "A plugin that is killed leaves its socket behind. The next start finds it, and has to see that "
-    "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin."
+    "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin.$file_test"
 )
 cause("stale socket stops it", STALE, complaint=("in use", "refused"), stale=("perhaps", "yes"))
 cause("stale socket stops it", STALE, complaint="none", stale="yes")

@@ -168,6 +168,15 @@ def handshake(
 
 
 @fact
+def verifies_nothing(e: Evidence) -> Literal["no CAFile", "InsecureSkipVerify", "another authority"]:
+    """Return why Docker accepts any certificate. Source: moby pkg/plugins/client.go, tlsconfig.Client."""
+    tls = (e.lookup.tls if e.lookup else None) or {}
+    if not tls.get("CAFile"):
+        return "no CAFile"
+    return "InsecureSkipVerify" if tls.get("InsecureSkipVerify") else "another authority"
+
+
+@fact
 def dockers_error(e: Evidence) -> str:
     """Return why Docker did not reach the driver, in its own words."""
     return e.lookup.error if e.lookup else ""
