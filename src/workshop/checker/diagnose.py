@@ -16,7 +16,8 @@ from workshop.checker.evidence import Evidence, is_dockers
 from workshop.checker.facts.files import line_of_file
 from workshop.checker.facts.table import Facts
 from workshop.checker.slips import slips
-from workshop.daemon.calls import DriverError, decode
+from workshop.daemon.calls import DriverError, check_type, decode
+from workshop.daemon.drivers import MOUNTPOINT
 from workshop.protocol import gojson
 from workshop.protocol.exchange import Exchange
 
@@ -100,6 +101,8 @@ def docker_prints(evidence: Evidence) -> str:
         return _looking_up("ddd", f"legacy plugin: {words}") if words else ""
     if words and last.endpoint in VERBS and name:
         return f"{DAEMON}{VERBS[last.endpoint]} {name}: {words}"
+    if words and last.endpoint == "VolumeDriver.Mount" and name:
+        return f"docker: {DAEMON}error while mounting volume '': {words}"
     if last.endpoint == "VolumeDriver.Get" and name and (words or not isinstance(last.object.get("Volume"), dict)):
         return f"{DAEMON}get {name}: no such volume"
     return ""
@@ -114,6 +117,8 @@ def _words(answer: Exchange) -> str:
     """Return what Docker says of an answer that is no success to it, "" for one that is."""
     try:
         value = decode(answer)
+        if answer.endpoint == "VolumeDriver.Mount":
+            check_type(value.get("Mountpoint"), str, MOUNTPOINT)
     except DriverError as error:
         return str(error).strip()
     if answer.endpoint != "Plugin.Activate":
