@@ -476,12 +476,4 @@ ROWS = [
         ),
         ("    serve()\n", "    serve()\n    signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"),
     ),
-    Mistake(
-        "the file has another name",
-        "part1",
-        "1.1",
-        r"work/plugin\.py|/plugin\.py",
-        ('"Hello', '"Hallo'),
-        moved="ddd.py",
-    ),
 ]

@@ -48,7 +48,8 @@ OPEN = (
 )
 seen(
     "socket open to all",
-    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or mode 0600 before listen: until then nobody can connect.",
+    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or chmod the socket to 0600 before listen: until then nobody "
+    "can connect.",
     wants="closed to others",
     decimal_mode=False,
 )

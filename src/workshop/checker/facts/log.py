@@ -149,9 +149,9 @@ def meant(e: Evidence) -> str:
     if name:
         near = [each for each in EXPORTS.get(name[2], ()) if each.lower() == name[1].lower()]
         near = near or difflib.get_close_matches(name[1], EXPORTS.get(name[2], ()))
-        return f" Is {near[0]} meant?" if near else ""
+        return f" Do you mean {near[0]}?" if near else ""
     near = difflib.get_close_matches(module(e), [*sys.stdlib_module_names, *EXPORTS]) if module(e) else []
-    return f" Is {near[0]} meant?" if near else ""
+    return f" Do you mean {near[0]}?" if near else ""
 
 
 @fact
