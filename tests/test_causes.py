@@ -411,6 +411,10 @@ CLAIMS: list[tuple[str, Callable[[Evidence], object]]] = [
     ("nobody listens", lambda e: e.last.failure == "nobody listens on the socket"),
     ("The plugin ended at this call", lambda e: e.last.failure and e.ended is not None),
     ("with exit status (-?\\d+)", lambda e: e.ended is not None),
+    (
+        "nothing takes the call",
+        lambda e: e.last.failure == "no answer in time" and not any(x.status for x in e.exchanges),
+    ),
     ("does not answer|nobody else is answered", lambda e: e.last.failure == "no answer in time"),
     ("closed the connection|connection was closed", lambda e: "closed" in e.last.failure),
     ("The answer breaks off", lambda e: "IncompleteRead" in e.last.failure),

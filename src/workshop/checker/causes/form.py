@@ -173,8 +173,8 @@ cause(
     raised=False,
 )
 BROKEN = (
-    "The answer looks like JSON, and is not: $not_json. Names and strings stand in double quotes. A library writes it "
-    "without mistakes."
+    "The answer looks like JSON, and is not: $not_json. Names and strings stand in double quotes. A library writes "
+    "them so: json.dumps() in Python, where str() does not, or JSON.stringify() in Node."
 )
 cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
 cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")

@@ -41,6 +41,7 @@ ExceptionKind = Literal[
     "a bad descriptor",
     "not callable",
     "busy",
+    "answered twice",
     "other",
 ]
 EXPORTS = {
@@ -100,6 +101,7 @@ ABOUT: dict[ExceptionKind, str] = {
     "a bad descriptor": r"OSError: \[Errno 9\] Bad file descriptor",
     "not callable": "the first argument must be callable",
     "busy": r"OSError: \[Errno 16\]",
+    "answered twice": "Cannot (write|set) headers after they are sent",
 }
 
 
