@@ -152,6 +152,15 @@ cause(
     raised=False,
 )
 cause(
+    "bare text",
+    "The body of the answer is another answer, with a status line of its own: the handler answers twice. Look at "
+    "what comes between the two: an exception, perhaps. wfile.write() takes bytes: json.dumps(answer).encode()",
+    status="200",
+    said="text",
+    raised=False,
+    second_answer=True,
+)
+cause(
     "exception in a handler",
     "The handler raised $raised after its answer had begun, so that it is not JSON.",
     status="200",

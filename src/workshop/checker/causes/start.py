@@ -110,7 +110,7 @@ named(
     called_not_named=False,
     runs_nothing=True,
 )
-cause("ended at the start", f"{ENDED}$last_words", complaint="exception", exited="well")
+cause("ended at the start", f"{ENDED}$last_words", complaint=("exception", "module", "syntax"), exited="well")
 
 # It runs, and listens elsewhere
 

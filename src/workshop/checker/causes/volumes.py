@@ -417,6 +417,13 @@ answered(
     "it, and people look for their files there. Take the path from one function.",
     wants="the Mountpoint of Mount",
 )
+answered(
+    "another folder for another container",
+    OF_AN_ID,
+    look="Mount",
+    wants="the Mountpoint of Mount",
+    folder_of_an_id=True,
+)
 seen(
     "a folder closed to others",
     "A program in a container often runs as another user than root. It cannot enter this folder. Make the folder "
@@ -624,6 +631,7 @@ answered(
 )
 scope = partial(answered, wants="a scope")
 scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}", scope="missing")
+scope("unknown scope", f"Scope has to be in an object, under Capabilities. {SCOPE}", scope="alone")
 scope("unknown scope", f"Capabilities has to be an object, with a Scope in it. {SCOPE}", scope="no object")
 scope("unknown scope", f"A scope is written in lower case. {SCOPE}", scope="wrong case")
 scope("unknown scope", f"There is no such scope. {SCOPE} It takes anything else for local.", scope="another")
