@@ -51,6 +51,11 @@ own(
     form="broken JSON",
 )
 own(
+    "JSON that Go cannot read",
+    'Docker wants an object in a .json: {"Addr": "tcp://127.0.0.1:8787"}. The address alone belongs in a .spec.',
+    form="no object",
+)
+own(
     "a wrong key",
     'Docker does not know the key "$wrong_key_of_json", and says nothing about it. It reads Addr and TLSConfig, and '
     "in TLSConfig it reads CAFile, CertFile, KeyFile and InsecureSkipVerify.",

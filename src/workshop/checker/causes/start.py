@@ -111,13 +111,15 @@ named(
     runs_nothing=True,
 )
 cause("ended at the start", f"{ENDED}$last_words", complaint=("exception", "module", "syntax"), exited="well")
+cause("ended at the start", f"{ENDED}$last_words", complaint="refused", exited="well", stale="no")
 
 # It runs, and listens elsewhere
 
 running = partial(cause, exited="no", complaint=("exception", "module", "syntax"))
 not_stale = partial(cause, exited="no", complaint="none", stale=("no", "perhaps"))
+was_refused = partial(cause, exited="no", complaint="refused", stale="no")
 
-for runs in (running, not_stale):
+for runs in (running, not_stale, was_refused):
     runs(
         "a port instead of the socket",
         "The plugin listens on $port. Docker looks for plugins that are files: "

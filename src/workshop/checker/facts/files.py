@@ -56,14 +56,18 @@ def _resembles(file: str, driver: str) -> bool:
 
 
 @fact
-def form(e: Evidence) -> Literal["none", "JSON in a .spec", "broken JSON", "a wrong key", "fine"]:
+def form(e: Evidence) -> Literal["none", "JSON in a .spec", "broken JSON", "no object", "a wrong key", "fine"]:
     """Return what is wrong with the learner's file, whatever it says."""
     lookup = e.failed_lookup
     if not lookup or not lookup.own:
         return "none"
     if lookup.place.endswith(".spec"):
         return "JSON in a .spec" if lookup.text.lstrip().startswith(("{", "[")) else "fine"
-    return "broken JSON" if json_error(e) else "a wrong key" if wrong_key_of_json(e) else "fine"
+    if json_error(e):
+        return "broken JSON"
+    if not isinstance(gojson.decode(lookup.text), dict):
+        return "no object"
+    return "a wrong key" if wrong_key_of_json(e) else "fine"
 
 
 @fact
