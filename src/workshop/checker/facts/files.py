@@ -220,7 +220,9 @@ def _line_of_json(lookup: Lookup, lines: list[str]) -> int:
     words += ['"CertFile"', '"KeyFile"'] if _lacking(lookup) else []
     # with a handshake, the address was right
     if re.match(r"https://(127\.0\.0\.1|localhost)\b", lookup.url.lower()) and not lookup.error:
-        words += ['"TLSConfig"'] if lookup.wanted == "mutual TLS" else ['"CAFile"', '"TLSConfig"']
+        switched_off = (lookup.tls or {}).get("CAFile") and (lookup.tls or {}).get("InsecureSkipVerify")
+        culprit = '"InsecureSkipVerify"' if switched_off else '"CAFile"'
+        words += ['"TLSConfig"'] if lookup.wanted == "mutual TLS" else [culprit, '"TLSConfig"']
     words = [word.lower() for word in (*words, '"addr"')]
     return next((n for word in words for n, line in enumerate(lines, 1) if word in line.lower()), 1)
 
