@@ -453,6 +453,8 @@ def test_another_media_type_than_that_of_plugins_is_advised_of(
         ('{"Volumes": [{"Name": "mango", "mountpoint": "/srv"}]}', "Its name is Mountpoint"),
         ('{"Volume": {"Name": "mango", "Status": {"Mounts": 1}, "Labels": {}}}', ""),
         ('{"Error": ""}', "Is Err meant?"),
+        ("<p>No.</p>", ""),
+        ("", ""),
     ],
 )
 def test_a_key_that_is_nearly_one_of_dockers_is_advised_of(body: str, advice: str, tmp_path: Path) -> None:

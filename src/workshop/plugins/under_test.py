@@ -63,6 +63,14 @@ def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
                 yield from misspelt_keys(value)
 
 
+def _json_of(text: str) -> object:
+    """Return the first JSON value of a text, with the keys as they stand there; None where there is none."""
+    try:
+        return gojson.decode(text)
+    except ValueError:
+        return None
+
+
 class PluginUnderTest(GuardedPlugin):
     """A plugin as the checks see it: it remembers every exchange."""
 
@@ -233,7 +241,7 @@ class PluginUnderTest(GuardedPlugin):
         if told.partition(";")[0].strip() != MEDIA_TYPE and not any(each.startswith(once) for each in self.advice):
             yours = f"yours is {told}" if told else "yours have none"
             self.advise(f"{once} {MEDIA_TYPE}, and {yours}. Docker does not look at it.")
-        for key, meant in misspelt_keys(gojson.decode(answer.text or "null")):
+        for key, meant in misspelt_keys(_json_of(answer.text)):
             if key.lower() == meant.lower():
                 why = f"Its name is {meant}. Docker reads keys in any case, and other clients may not."
             else:
