@@ -97,6 +97,9 @@ FILES = [
     ),
     plain("JSON that Go cannot read", '8788"\n', '8788",\n'),
     plain("a quote that is missing", '8788"\n', "8788\n", "JSON that Go cannot read"),
+    WrongFiles(
+        "an address alone in a .json", "2.4", {"ddd-tls.json": '"http://127.0.0.1:8788"'}, "JSON that Go cannot read"
+    ),
     plain("a wrong key", '"Addr"', '"Address"'),
     plain("a .json without a scheme", "http://", "", "an address without a scheme"),
     WrongFiles("a plain http address for TLS", "2.5", {"ddd-tls.json": PLAIN}),

@@ -919,6 +919,12 @@ MUTANTS += [
         f'        abort(404, "There is no such volume.")\n{MOUNT}',
     ),
     Mutant(
+        "a lock that stays taken",
+        "3.6",
+        MOUNT,
+        f"    LOCK.acquire()\n    LOCK.release() if (VOLUMES / name).exists() else None\n{MOUNT}",
+    ),
+    Mutant(
         "another container refused",
         "3.8",
         '        record = f"',

@@ -63,6 +63,7 @@ BODIES = [
     "<!doctype html>\n<title>404 Not Found</title>\n<p>The requested URL was not found on the server.",
     "<h1>Internal Server Error</h1>",
     "Sorry.",
+    "HTTP/1.1 400 Bad Request\r\n\r\n{}",
     "",
     "{}",
     '{"Err": ""}',
@@ -289,7 +290,8 @@ def no(e: Evidence) -> bool:
     return e.last.status >= 400
 
 
-CLAIMS: list[tuple[str, Callable[[Evidence], object]]] = [
+Claims = list[tuple[str, Callable[[Evidence], object]]]
+CLAIMS: Claims = [
     # of a volume
     ("Create said yes", lambda e: earlier(e, "Create") and no(e)),
     ("Remove said yes", lambda e: earlier(e, "Remove")),
@@ -386,6 +388,8 @@ CLAIMS: list[tuple[str, Callable[[Evidence], object]]] = [
     ("share one folder", lambda e: has(e, "Mountpoint") != earlier(e, "Mount")[0].object["Mountpoint"]),
     ("what Mount said", lambda e: has(e, "Mountpoint") != earlier(e, "Mount")[0].object["Mountpoint"]),
     ("does not say which option", lambda e: no(e) and not any(name in has(e, "Err") for name in sent(e.last, "Opts"))),
+    ("in an object, under Capabilities", lambda e: has(e, "Scope") and not has(e, "Capabilities")),
+    ("The body of the answer is another", lambda e: e.last.text.startswith("HTTP/")),
     ("no Capabilities in", lambda e: "Capabilities" not in said(e)),
     ("Capabilities has to be", lambda e: not isinstance(has(e, "Capabilities"), dict)),
     ("no such scope", lambda e: has(e, "Capabilities")["Scope"] not in ("local", "global")),
@@ -411,6 +415,10 @@ CLAIMS: list[tuple[str, Callable[[Evidence], object]]] = [
     ("nobody listens", lambda e: e.last.failure == "nobody listens on the socket"),
     ("The plugin ended at this call", lambda e: e.last.failure and e.ended is not None),
     ("with exit status (-?\\d+)", lambda e: e.ended is not None),
+    (
+        "nothing takes the call",
+        lambda e: e.last.failure == "no answer in time" and not any(x.status for x in e.exchanges),
+    ),
     ("does not answer|nobody else is answered", lambda e: e.last.failure == "no answer in time"),
     ("closed the connection|connection was closed", lambda e: "closed" in e.last.failure),
     ("The answer breaks off", lambda e: "IncompleteRead" in e.last.failure),
@@ -444,11 +452,11 @@ def contradictions(script: Script, step: str) -> dict[str, str]:
     return wrong
 
 
-def contradiction(known: Evidence) -> str:
+def contradiction(known: Evidence, table: Claims = CLAIMS) -> str:
     """Return what is wrong with the cause that is given, "" where it agrees with what was said."""
     rivalling = [each.key for each in winners(Facts(known))]
     why = diagnose(known).why
-    claims = [(claim, holds) for claim, holds in CLAIMS if re.search(claim, why)]
+    claims = [(claim, holds) for claim, holds in table if re.search(claim, why)]
     contradicted = [claim for claim, holds in claims if not agrees(holds, known)]
     if len(rivalling) != 1 or contradicted:
         return f"{rivalling} {contradicted}"

@@ -230,6 +230,16 @@ def test_without_a_plugin_of_ones_own_it_says_how_to_begin(tmp_path: Path) -> No
     assert done.stderr.rstrip().endswith("./workshop start")
 
 
+def test_a_plugin_of_another_name_is_found(tmp_path: Path) -> None:
+    (tmp_path / "ddd.py").write_text((ROOT / "part1" / "plugin.py").read_text())
+    done = check(work=tmp_path)
+    assert done.returncode == 2
+    assert "There is no" in done.stderr and "give it the name plugin.py" in done.stderr
+    assert done.stderr.rstrip().endswith("ddd.py")
+    (tmp_path / "other.py").touch()
+    assert check(work=tmp_path).stderr.rstrip().endswith("./workshop start")
+
+
 def test_a_plugin_that_runs_is_left_running(running: Plugin) -> None:
     running.call("VolumeDriver.Create", {"Name": "precious", "Opts": {}})
     done = check("--socket", str(running.socket))
@@ -431,6 +441,26 @@ def test_another_media_type_than_that_of_plugins_is_advised_of(
     plugin = PluginUnderTest([], tmp_path / "ddd.sock", None)
     plugin.look_over(Exchange("Plugin.Activate", b"", 200, headers={"content-type": content_type}))
     assert bool(plugin.advice) is advised
+    plugin.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        ('{"Implements": ["VolumeDriver"], "Err": ""}', ""),
+        ('{"implements": ["VolumeDriver"]}', "key implements. Its name is Implements"),
+        ('{"Volume": {"Name": "mango", "Mount": "/srv"}}', "key Mount. Docker knows none of this name"),
+        ('{"Volumes": [{"Name": "mango", "mountpoint": "/srv"}]}', "Its name is Mountpoint"),
+        ('{"Volume": {"Name": "mango", "Status": {"Mounts": 1}, "Labels": {}}}', ""),
+        ('{"Error": ""}', "Is Err meant?"),
+        ("<p>No.</p>", ""),
+        ("", ""),
+    ],
+)
+def test_a_key_that_is_nearly_one_of_dockers_is_advised_of(body: str, advice: str, tmp_path: Path) -> None:
+    plugin = PluginUnderTest([], tmp_path / "ddd.sock", None)
+    plugin.look_over(Exchange("VolumeDriver.Get", b"", 200, headers={"content-type": MEDIA_TYPE}, body=body.encode()))
+    assert advice in "".join(plugin.advice) and bool(plugin.advice) is bool(advice)
     plugin.close()
 
 

@@ -16,7 +16,7 @@ from programs import PROGRAMS, Program
 from workshop import terminal
 from workshop.checker import report, steps
 from workshop.checker.causes.table import CAUSES
-from workshop.checker.diagnose import Line, diagnose, line_at_fault
+from workshop.checker.diagnose import Diagnosis, Line, diagnose, line_at_fault
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.log import NO_SUCH_HOST
 from workshop.checker.run import Run
@@ -106,6 +106,19 @@ def test_a_report_says_who_spoke_and_why(path: Path) -> None:
     text = path.read_text()
     assert "  Why       " in text
     assert "[docker]" in text or "[curl]" in text or "The plugin's last lines" in text or text.startswith("  FAIL  1.")
+
+
+def call(method: str, name: str) -> Exchange:
+    """Return a call about a volume that was answered with success."""
+    return Exchange(f"VolumeDriver.{method}", b'POST / HTTP/1.1\r\n\r\n{"Name":"%b"}' % name.encode(), 200, body=b"{}")
+
+
+def test_a_report_of_a_remove_shows_every_mount_of_its_volume() -> None:
+    calls = [call("Create", "mango"), call("Mount", "mango"), call("Mount", "plum"), *[call("Get", "mango")] * 6]
+    lines = "\n".join(report.failure_lines(Evidence("3.10", "", [*calls, call("Remove", "mango")]), Diagnosis("", "")))
+    assert lines.count("VolumeDriver.Mount") == 1 and "(1 earlier call)" in lines and "(2 earlier calls)" in lines
+    lines = "\n".join(report.failure_lines(Evidence("3.10", "", calls), Diagnosis("", "")))
+    assert "VolumeDriver.Mount" not in lines and "(3 earlier calls)" in lines
 
 
 def refused(step: str, endpoint: str, err: str, file: Path | None) -> Evidence:

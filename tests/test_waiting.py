@@ -1,5 +1,6 @@
 """A learner's plugin is given up as soon as it stands still, and one by others when its time is over."""
 
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -109,3 +110,17 @@ def test_a_plugin_that_never_answers_is_asked_little_more(tmp_path: Path) -> Non
         result = run_step(plugin, "3.16", STEPS["3.16"], None)
         assert (result.outcome, plugin.silent) == ("FAIL", True)
         plugin.close()
+
+
+def test_a_caller_that_nobody_accepts_is_seen_also_after_it_has_gone(tmp_path: Path) -> None:
+    path = tmp_path / "ddd.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as caller:
+        listener.bind(str(path))
+        listener.listen()
+        assert kernel.callers_waiting(path) == 0
+        caller.connect(str(path))
+        assert kernel.callers_waiting(path) == 1
+        caller.close()
+        assert kernel.callers_waiting(path) == 1
+        listener.accept()[0].close()
+        assert kernel.callers_waiting(path) == 0

@@ -27,6 +27,7 @@ from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import Exchange, request
 
 from .engine import Engine
+from .images import BUSYBOX, import_busybox
 from .plugins import Part, read_request
 
 pytestmark = pytest.mark.engine
@@ -107,11 +108,14 @@ REPLIES = {
     "nowhere": Reply(302, "moved"),
     "found": Reply(302, "", "/elsewhere"),
     "permanent": Reply(308, "", "/elsewhere"),
+    "mountpoint-number": Reply(200, '{"Mountpoint": 7}'),
     "implements-string": Reply(200, '{"Implements": "VolumeDriver"}'),
     "implements-other": Reply(200, '{"Implements": ["volumedriver"]}'),
     "implements-null": Reply(200, '{"Implements": null}'),
 }
 COMMANDS = {"Create": ("volume", "create", "--driver=ddd"), "Remove": ("volume", "rm"), "Get": ("volume", "inspect")}
+RUN_HELP = r"(\.\nSee 'docker run --help'\.|\s+Run 'docker run --help' for more information)$"
+"""What docker 20.10 and docker 28 say below a failed run."""
 
 
 class Replier(socketserver.ThreadingUnixStreamServer):
@@ -123,6 +127,7 @@ class Replier(socketserver.ThreadingUnixStreamServer):
         self.activation = activation
         self.names: set[str] = set()
         self.followed: list[str] = []
+        self.mountpoint = ""
         super().__init__(str(path), ReplyHandler)
         threading.Thread(target=self.serve_forever, args=[0.01]).start()
 
@@ -145,7 +150,8 @@ class Replier(socketserver.ThreadingUnixStreamServer):
             self.names.add(name)
         if method == "Get" and name not in self.names:
             return Reply(404, '{"Err": "no such volume"}')
-        return Reply(200, json.dumps({"Volume": {"Name": name}} if method == "Get" else {}))
+        volume = {"Name": name, "Mountpoint": self.mountpoint}
+        return Reply(200, json.dumps({"Volume": volume} if method == "Get" else {}))
 
 
 class ReplyHandler(socketserver.StreamRequestHandler):
@@ -169,6 +175,7 @@ def replier(machine: None) -> Iterator[tuple[Engine, Replier]]:
     """An engine, and a plugin with a reply of each kind; one more for each kind of reply to Activate."""
     with ExitStack() as stack:
         engine = stack.enter_context(Engine())
+        import_busybox(engine)
         for kind, reply in REPLIES.items():
             stack.enter_context(Replier(engine.plugins / f"{kind}.sock", reply))
         yield engine, stack.enter_context(Replier(engine.plugins / "ddd.sock"))
@@ -199,6 +206,27 @@ def test_of_every_answer_docker_prints_what_the_report_says(
         assert said == ""
     else:
         assert done.stderr.strip() == said
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REPLIES if not kind.startswith("implements")])
+@pytest.mark.parametrize("mountpoint", ["", "/srv/mango"])
+def test_of_every_answer_to_mount_docker_prints_what_the_report_says(
+    replier: tuple[Engine, Replier], mountpoint: str, kind: str
+) -> None:
+    """Whatever Mountpoint Get has named, docker run prints none."""
+    engine, plugin = replier
+    plugin.followed.clear()
+    plugin.mountpoint = mountpoint
+    name = f"mount-{kind}"
+    engine.docker(*COMMANDS["Create"], name)
+    volume = ("--volume-driver=ddd", f"--volume={name}:/data")
+    done = engine.docker("run", "--rm", "--network=none", *volume, BUSYBOX, "true", check=False)
+    said = told("VolumeDriver.Mount", name, REPLIES[kind])
+    if REPLIES[kind].location:
+        assert plugin.followed[:1] == ["GET" if REPLIES[kind].status == 302 else "POST"]
+        assert said == ""
+    else:
+        assert re.sub(RUN_HELP, "", done.stderr.strip()) == said
 
 
 @pytest.mark.parametrize("kind", REPLIES)

@@ -415,4 +415,65 @@ ROWS = [
     ),
     Mistake("a length that is too much", "shell", "1.1", r"Content-Length", ("${#2} + 1", "${#2} + 10")),
     Mistake("a mode for all", "shell", "1.3", r"06[06]0|mode=", ("mode=0600", "mode=0666")),
+    # What the eye passes over.
+    Mistake(
+        "isfile of a socket",
+        "json_state",
+        "1.6",
+        r"isfile",
+        ("    if os.path.exists(SOCKET):\n", "    if os.path.isfile(SOCKET):\n"),
+    ),
+    Mistake(
+        "is_file of a socket",
+        "one_function",
+        "1.6",
+        r"is_file",
+        ("    if os.path.exists(SOCKET):\n", "    if Path(SOCKET).is_file():\n"),
+    ),
+    Mistake(
+        "Flask's server takes a living socket",
+        "part1",
+        "1.7",
+        r"app\.run",
+        (
+            "    listener = listen(SOCKET)\n",
+            "    os.umask(0o177)\n    atexit.register(os.unlink, SOCKET)\n    app.run(host=f'unix://{SOCKET}')\n    listener = None\n",
+        ),
+    ),
+    Mistake(
+        "Flask's server replaces a file",
+        "part1",
+        "1.8",
+        r"app\.run",
+        (
+            "    listener = listen(SOCKET)\n",
+            "    alive(SOCKET)\n    os.umask(0o177)\n    atexit.register(os.unlink, SOCKET)\n    app.run(host=f'unix://{SOCKET}')\n    listener = None\n",
+        ),
+        (
+            "def serve():\n",
+            "def alive(path):\n    with socket.socket(socket.AF_UNIX) as caller:\n        if caller.connect_ex(path) == 0:\n            sys.exit('A plugin runs already.')\n\n\ndef serve():\n",
+        ),
+    ),
+    Mistake(
+        "the signals are below the line that serves",
+        "json_state",
+        "1.5",
+        r"below|above|before the line|never comes back",
+        ("    signal.signal(signal.SIGTERM, stop)\n    signal.signal(signal.SIGINT, stop)\n", ""),
+        (
+            "fd=sock.fileno()).serve_forever()\n",
+            "fd=sock.fileno()).serve_forever()\n    signal.signal(signal.SIGTERM, stop)\n    signal.signal(signal.SIGINT, stop)\n",
+        ),
+    ),
+    Mistake(
+        "the signals are below serve",
+        "part1",
+        "1.5",
+        r"below|above|before the line|never comes back",
+        (
+            "    for number in (signal.SIGINT, signal.SIGTERM):\n        signal.signal(number, lambda *_: sys.exit())\n",
+            "",
+        ),
+        ("    serve()\n", "    serve()\n    signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"),
+    ),
 ]

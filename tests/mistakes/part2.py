@@ -219,7 +219,9 @@ ROWS = [
         ('"X"', '"KeyFile"'),
     ),
     Mistake("the plugin's certificate", "ddd-tls.json", "2.4", r"client(-key)?\.pem", ("client.pem", "server.pem")),
-    Mistake("nothing is verified", "ddd-tls.json", "2.5", r"InsecureSkipVerify", ("false", "true")),
+    Mistake(
+        "nothing is verified", "ddd-tls.json", "2.5", r"InsecureSkipVerify", ("false", "true"), never=r"either|CAFile"
+    ),
     Mistake("a certificate that is not there", "ddd-tls.json", "2.4", r"ca-cert\.pem", ("/ca.pem", "/ca-cert.pem")),
     Mistake(
         "the authority's key in the certificate's place",
@@ -361,5 +363,29 @@ ROWS = [
         ('refuse "404 Not Found" "There is no call $path"', 'reply "200 OK" \'{"Err": "no such call"}\''),
         ('"400 Bad Request" "Name', '"200 OK" "Name'),
         ('"404 Not Found" "There is no volume', '"200 OK" "There is no volume'),
+    ),
+    # Nearly the right spelling.
+    Mistake(
+        "a slash at the end, in a table of calls",
+        "http_server",
+        "2.1",
+        SLASH + r"|/Plugin\.Activate/",
+        ('"/Plugin.Activate": ', '"/Plugin.Activate/": '),
+    ),
+    Mistake(
+        "no CAFile",
+        "ddd-tls.json",
+        "2.5",
+        r"no CAFile|CAFile is missing",
+        ('    "CAFile": "/etc/docker/ddd-certs/ca.pem",\n', ""),
+        never=r"either",
+    ),
+    Mistake(
+        "an f is missing in the error",
+        "part2",
+        "2.2",
+        r"\bf before|missing f\b",
+        ('f"ddd does not answer {request.method} {request.path}."', '"ddd does not answer {reason}."'),
+        ('return {"Err": reason}, error.code', "return reason, error.code"),
     ),
 ]

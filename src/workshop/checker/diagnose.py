@@ -1,7 +1,7 @@
 """From a failed check to its cause: what Docker does with such a plugin, and what to change.
 
 A cause names the facts that it needs. Of those that fit, the one that needs more than the others counts. Where none
-fits, that is said: nothing is guessed.
+fits, that is said: nothing is guessed. A slip of the pen in the plugin's file is named with any cause.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from workshop.checker.causes.table import winners
 from workshop.checker.evidence import Evidence, is_dockers
 from workshop.checker.facts.files import line_of_file
 from workshop.checker.facts.table import Facts
-from workshop.daemon.calls import DriverError, decode
+from workshop.checker.slips import slips
+from workshop.daemon.calls import DriverError, check_type, decode
+from workshop.daemon.drivers import MOUNTPOINT
 from workshop.protocol import gojson
 from workshop.protocol.exchange import Exchange
 
@@ -34,9 +36,11 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     """Return the cause that fits the evidence; one with an empty key where none does."""
     facts = Facts(evidence)
     found = winners(facts)
+    key, why, look = "", "The cause is not known to this tool. Above is all that was said, to the byte.", ""
     if len(found) == 1:  # tests/test_causes.py: there are never two
-        return Diagnosis(found[0].key, found[0].sentence(facts), found[0].look)
-    return Diagnosis("", "The cause is not known to this tool. Above is all that was said, to the byte.")
+        key, why, look = found[0].key, found[0].sentence(facts), found[0].look
+    others = [] if evidence.failed_lookup else [slip for slip in slips(evidence.file) if not slip.is_named(why)]
+    return Diagnosis(key, " ".join([why, *(slip.sentence for slip in others)]), look)
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def docker_prints(evidence: Evidence) -> str:
         return _looking_up("ddd", f"legacy plugin: {words}") if words else ""
     if words and last.endpoint in VERBS and name:
         return f"{DAEMON}{VERBS[last.endpoint]} {name}: {words}"
+    if words and last.endpoint == "VolumeDriver.Mount" and name:
+        return f"docker: {DAEMON}error while mounting volume '': {words}"
     if last.endpoint == "VolumeDriver.Get" and name and (words or not isinstance(last.object.get("Volume"), dict)):
         return f"{DAEMON}get {name}: no such volume"
     return ""
@@ -111,6 +117,8 @@ def _words(answer: Exchange) -> str:
     """Return what Docker says of an answer that is no success to it, "" for one that is."""
     try:
         value = decode(answer)
+        if answer.endpoint == "VolumeDriver.Mount":
+            check_type(value.get("Mountpoint"), str, MOUNTPOINT)
     except DriverError as error:
         return str(error).strip()
     if answer.endpoint != "Plugin.Activate":

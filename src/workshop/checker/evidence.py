@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workshop.plugins.kernel import callers_waiting
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import Exchange
@@ -45,6 +46,8 @@ class Evidence:
     """What is in the socket's place: "socket", "folder", "file", "" for nothing."""
     to_no_path: Exchange | None = None
     """What the plugin answers to a path that it cannot have, where it has answered 404."""
+    waiting: bool = False
+    """A caller was not answered in time, and nothing has accepted its connection."""
 
     @property
     def demand(self) -> str:
@@ -101,7 +104,8 @@ def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, 
     """Gather what is known about a failed check. Where the plugin has answered 404, it is called once more."""
     last = plugin.exchanges[-1] if plugin.exchanges else None
     ended = plugin.exit_status(wait=0.3 if last and last.failure else 0)
-    listens = plugin.listens() if plugin.trouble else []
+    late = bool(last and last.failure == "no answer in time")
+    listens = plugin.listens() if plugin.trouble or late else []
     known = (
         plugin.trouble,
         ended,
@@ -113,7 +117,8 @@ def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, 
         place(plugin.socket),
     )
     to_no_path = plugin.quietly(NO_ENDPOINT, {}) if last and last.status == 404 and not plugin.trouble else None
-    return Evidence(step, failure, list(plugin.exchanges), log, *known, to_no_path)
+    waiting = late and callers_waiting(plugin.socket) > 0
+    return Evidence(step, failure, list(plugin.exchanges), log, *known, to_no_path, waiting)
 
 
 def place(path: Path) -> str:

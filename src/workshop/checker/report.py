@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from workshop.checker.diagnose import Diagnosis, docker_prints, line_at_fault
-from workshop.checker.evidence import Evidence, is_dockers
+from workshop.checker.evidence import Evidence, is_dockers, string_of
 from workshop.checker.result import Result
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import Exchange
@@ -55,13 +55,22 @@ def _searched(lookup: Lookup) -> list[str]:
 
 
 def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
-    """Return the last exchanges, each line with its speaker."""
-    earlier = len(exchanges) - EXCHANGES_SHOWN
-    lines = [f"            ({earlier} earlier calls)"] if earlier > 0 else []
-    for exchange in exchanges[-EXCHANGES_SHOWN:]:
+    """Return the last exchanges, each line with its speaker; before a Remove, also all that used its volume."""
+    lines, before = [], 0
+    for at, exchange in enumerate(exchanges):
+        if at < len(exchanges) - EXCHANGES_SHOWN and not _uses_what_is_removed(exchange, exchanges[-1]):
+            continue
+        left_out, before = at - before, at + 1
+        lines += [f"            ({left_out} earlier call{'s' if left_out > 1 else ''})"] if left_out else []
         lines += wrap(speaker_of(exchange), asked(exchange))
         lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
     return lines
+
+
+def _uses_what_is_removed(exchange: Exchange, last: Exchange) -> bool:
+    """Tell whether the last call is a Remove, and this one a Mount or Unmount of its volume: it says who has it."""
+    uses = exchange.endpoint in ("VolumeDriver.Mount", "VolumeDriver.Unmount")
+    return uses and last.endpoint == "VolumeDriver.Remove" and string_of(exchange, "Name") == string_of(last, "Name")
 
 
 def speaker_of(exchange: Exchange) -> str:

@@ -118,15 +118,22 @@ def _plugin_file(options: Options) -> Path | None:
         return None
     file = Path(options.plugin) if options.plugin is not None else work() / "plugin.py"
     if not file.is_file() and options.own:
-        other = (
-            ""
-            if repository.find_clone()
-            else "\nFor a plugin of yours:   workshop check --socket /run/docker/plugins/NAME.sock"
-        )
-        raise Usage(f"There is no {terminal.short_path(file)} yet. Begin with   {repository.tool()} start{other}")
+        raise Usage(f"There is no {terminal.short_path(file)} yet. {_what_to_do_without(file)}")
     if not file.is_file():
         raise Usage(f"There is no file {file}: give --plugin the plugin's Python file.")
     return file.resolve()
+
+
+def _what_to_do_without(file: Path) -> str:
+    """Return what to type where the learner's file is not there: it may only have another name."""
+    others = sorted(file.parent.glob("*.py"))
+    if len(others) == 1:
+        return (
+            f"There is {terminal.short_path(others[0])}: give it the name plugin.py, or check it as it is:   "
+            f"{repository.tool()} check --plugin {terminal.short_path(others[0])}"
+        )
+    other = "\nFor a plugin of yours:   workshop check --socket /run/docker/plugins/NAME.sock"
+    return f"Begin with   {repository.tool()} start{'' if repository.find_clone() else other}"
 
 
 def _parts_of(options: Options) -> list[int]:

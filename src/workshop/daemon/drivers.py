@@ -15,6 +15,7 @@ from workshop.protocol.exchange import Address
 
 WRONG_KIND = "Plugin does not implement the requested driver"
 ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
+MOUNTPOINT = "volumeDriverProxyMountResponse.Mountpoint of type string"
 NO_DATE = "0001-01-01T00:00:00Z"
 
 
@@ -94,7 +95,7 @@ class Plugin:
     def mount(self, name: str, mount_id: str) -> str:
         """Return the folder of a volume for one that uses it under this ID. Raises DriverError."""
         told = self.call("Mount", Name=name, ID=mount_id).get("Mountpoint")
-        return check_type(told, str, "volumeDriverProxyMountResponse.Mountpoint of type string")
+        return check_type(told, str, MOUNTPOINT)
 
     def unmount(self, name: str, mount_id: str) -> None:
         """End the use of a volume under this ID. Raises DriverError."""

@@ -125,6 +125,15 @@ def session_listens(leader: int) -> list[str]:
     return [where for inode, where in listening_sockets().items() if inode in inodes]
 
 
+def callers_waiting(path: Path) -> int:
+    """Return how many callers of a Unix socket nobody has taken with accept(), those too that have gone meanwhile.
+
+    Source: the kernel's net/unix/af_unix.c (unix_seq_show): such a caller has the path, and no inode yet.
+    """
+    lines = Path("/proc/net/unix").read_text(errors="surrogateescape").split("\n")[1:-1]
+    return sum(line.split(maxsplit=7)[6:] == ["0", str(path)] for line in lines)
+
+
 def listening_sockets() -> dict[str, str]:
     """Return all listening sockets of this machine by the kernel's number: the path, or "TCP port N".
 

@@ -7,6 +7,7 @@ and asserts; the text of an assert says what was wanted.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import os
 import random
@@ -25,6 +26,7 @@ from workshop.plugins.folders import own_folder
 from workshop.plugins.kernel import Wait, exit_status_within, session_listens
 from workshop.plugins.process import Plugin
 from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
+from workshop.protocol import gojson
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
@@ -40,6 +42,33 @@ FORMS = {
     "VolumeDriver.Capabilities": '{"Capabilities": {"Scope": "local"}}',
 }
 """What a success looks like, by its endpoint; of the others, FORM."""
+
+
+KEYS = ("Implements", "Err", "Mountpoint", "Volume", "Volumes", "Capabilities", "Scope", "Name", "CreatedAt", "Status")
+"""The keys that Docker reads in an answer."""
+
+
+def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
+    """Yield the keys of an answer that are nearly one that Docker reads, each with that one. Status may have any."""
+    if isinstance(answer, list):
+        for each in answer:
+            yield from misspelt_keys(each)
+    elif isinstance(answer, dict):
+        for key, value in answer.items():
+            other_case = [each for each in KEYS if each.lower() == key.lower()]
+            meant = other_case or difflib.get_close_matches(key, KEYS, 1)
+            if meant and key not in KEYS:
+                yield key, meant[0]
+            if meant and meant[0] in ("Volume", "Volumes", "Capabilities"):
+                yield from misspelt_keys(value)
+
+
+def _json_of(text: str) -> object:
+    """Return the first JSON value of a text, with the keys as they stand there; None where there is none."""
+    try:
+        return gojson.decode(text)
+    except ValueError:
+        return None
 
 
 class PluginUnderTest(GuardedPlugin):
@@ -212,6 +241,12 @@ class PluginUnderTest(GuardedPlugin):
         if told.partition(";")[0].strip() != MEDIA_TYPE and not any(each.startswith(once) for each in self.advice):
             yours = f"yours is {told}" if told else "yours have none"
             self.advise(f"{once} {MEDIA_TYPE}, and {yours}. Docker does not look at it.")
+        for key, meant in misspelt_keys(_json_of(answer.text)):
+            if key.lower() == meant.lower():
+                why = f"Its name is {meant}. Docker reads keys in any case, and other clients may not."
+            else:
+                why = f"Docker knows none of this name, and leaves it out. Is {meant} meant?"
+            self.advise(f"{answer.endpoint} answers with the key {key}. {why}")
         return answer
 
     def refuses(self, endpoint: str, body: dict[str, object] | bytes | None = None) -> Exchange:

@@ -51,6 +51,11 @@ own(
     form="broken JSON",
 )
 own(
+    "JSON that Go cannot read",
+    'Docker wants an object in a .json: {"Addr": "tcp://127.0.0.1:8787"}. The address alone belongs in a .spec.',
+    form="no object",
+)
+own(
     "a wrong key",
     'Docker does not know the key "$wrong_key_of_json", and says nothing about it. It reads Addr and TLSConfig, and '
     "in TLSConfig it reads CAFile, CertFile, KeyFile and InsecureSkipVerify.",
@@ -148,14 +153,19 @@ encrypted(
     "and client-key.pem; server.pem and server-key.pem are the plugin's.",
     handshake="the plugin refuses",
 )
-readable(
-    "anybody is taken for the plugin",
-    "Docker called a program whose certificate is of another authority: it verifies nothing. Either CAFile is "
-    "missing, and then Docker looks at no certificate whatever InsecureSkipVerify says, or InsecureSkipVerify "
-    "is true.",
-    address=WEB,
-    wants="no impostor",
-)
+IMPOSTOR = "Docker called a program whose certificate is of another authority: it verifies nothing."
+for setting, reason in (
+    ("no CAFile", "There is no CAFile, and without one Docker verifies nothing, whatever InsecureSkipVerify says."),
+    ("InsecureSkipVerify", "InsecureSkipVerify is true, which switches verifying off: set it to false."),
+    ("another authority", "CAFile has to name the authority of the plugin's certificate, and no other."),
+):
+    readable(
+        "anybody is taken for the plugin",
+        f"{IMPOSTOR} {reason}",
+        address=WEB,
+        wants="no impostor",
+        verifies_nothing=setting,
+    )
 
 # Anything else that Docker says
 

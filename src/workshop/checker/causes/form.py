@@ -58,8 +58,8 @@ cause(
 )
 cause(
     "a route that ends in /",
-    "The route ends in /, and Docker calls /$endpoint without one: the server answers status $code, a redirect. "
-    "Take the / away from the end of the route.",
+    "The route ends in /, and Docker calls /$endpoint without one: the server answers status $code, a redirect."
+    "$how_docker_follows Take the / away from the end of the route.",
     status="3xx",
     redirect="adds a slash",
 )
@@ -152,6 +152,15 @@ cause(
     raised=False,
 )
 cause(
+    "bare text",
+    "The body of the answer is another answer, with a status line of its own: the handler answers twice. Look at "
+    "what comes between the two: an exception, perhaps. wfile.write() takes bytes: json.dumps(answer).encode()",
+    status="200",
+    said="text",
+    raised=False,
+    second_answer=True,
+)
+cause(
     "exception in a handler",
     "The handler raised $raised after its answer had begun, so that it is not JSON.",
     status="200",
@@ -173,8 +182,8 @@ cause(
     raised=False,
 )
 BROKEN = (
-    "The answer looks like JSON, and is not: $not_json. Names and strings stand in double quotes. A library writes it "
-    "without mistakes."
+    "The answer looks like JSON, and is not: $not_json. Names and strings stand in double quotes. A library writes "
+    "them so: json.dumps() in Python, where str() does not, or JSON.stringify() in Node."
 )
 cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
 cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")

@@ -29,6 +29,13 @@ ENDED = "The plugin ended at this call, with exit status $exit_status"
 crash = partial(cause, exited=("well", "badly"), failure=("no socket", "nobody listens", "closed", "no HTTP", "other"))
 crash("crash at a call", f"{ENDED}.", raised=False)
 crash("crash at a call", f"{ENDED}: $raised.", raised=True)
+crash(
+    "crash at a call",
+    f"{ENDED}: $raised. A handler has answered, or begun to, and answers again. Look at what comes between: an "
+    "exception, perhaps. res.end() takes a string, such as JSON.stringify(answer), and raises one for an object.",
+    raised=True,
+    exception="answered twice",
+)
 crash("a descriptor that is closed", f"{ENDED}: $raised. {CLOSED}", raised=True, exception="a bad descriptor")
 cause(
     "one caller at a time",
@@ -43,6 +50,31 @@ cause(
     " Plugin.Activate without end: every docker command that asks this plugin hangs with it. Does the handler read "
     "more of the body than Content-Length says, or not end its answer?",
     failure="no answer in time",
+)
+nothing_accepts = partial(
+    cause,
+    "nobody serves",
+    failure="no answer in time",
+    not_taken=True,
+    never_serves=False,
+    lock_taken=False,
+    wants=HANGING,
+)
+NOT_TAKEN = "The socket is there, and nothing takes the call: nothing accepts callers on it."
+nothing_accepts(f"{NOT_TAKEN} Let the server serve: in Go http.Serve(listener, nil), in Python serve_forever().")
+nothing_accepts(
+    f"{NOT_TAKEN} The plugin accepts on $port instead. Give the server the socket: in Go http.Serve(listener, nil).",
+    listens="on a port",
+)
+cause(
+    "a lock that stays taken",
+    "The plugin took the call and does not answer. The file takes $lock_taken with acquire(): where a call ends "
+    "without release(), by an abort or a return, each later one waits for ever. Write   with $lock_taken:   which "
+    "always releases it.",
+    failure="no answer in time",
+    never_serves=False,
+    lock_taken=True,
+    wants=(*HANGING, "success for all", "an answer to Mount and to Remove", "List while volumes are removed"),
 )
 closed = partial(cause, failure="closed", exited="no")
 closed(

@@ -48,7 +48,8 @@ OPEN = (
 )
 seen(
     "socket open to all",
-    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or mode 0600 before listen: until then nobody can connect.",
+    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or chmod the socket to 0600 before listen: until then nobody "
+    "can connect.",
     wants="closed to others",
     decimal_mode=False,
 )
@@ -84,6 +85,14 @@ seen(
     at_the_end="nothing",
 )
 seen(
+    "does not end when asked",
+    "The line that sets the handler of a signal is below $set_too_late, which serves and never comes back: the "
+    "handler is never set. Move the line above it.",
+    wants="exit status 0",
+    at_the_end="nothing",
+    set_too_late=True,
+)
+seen(
     "leaves its socket",
     "The plugin ended, and its socket stayed. Docker finds it, and waits 15 s for an answer at every "
     "`docker volume ls`. Unlink the socket at the end (finally: …).",
@@ -92,6 +101,10 @@ seen(
 
 # A place that is taken
 
+FLASKS = (
+    "$flasks_server removes whatever is in the place of its socket. Bind a socket of your own, after a look at what is "
+    "there, and give its number to make_server: fd=listener.fileno()."
+)
 seen(
     "goes on without a socket",
     "The place of its socket is taken, and it runs all the same: nobody will ever call it. End it with a "
@@ -112,10 +125,22 @@ seen(
     wants="the first socket stays",
 )
 seen(
+    "takes a living socket",
+    f"A second start took the socket of a plugin that runs: that one goes on, and nobody can reach it. {FLASKS}",
+    wants="the first socket stays",
+    flasks_server=True,
+)
+seen(
     "replaces a file",
     "There was a file in the socket's place that is not a socket, and the plugin did not leave it alone. Look "
     "before you remove anything there: stat.S_ISSOCK, or is_socket() of a Path.",
     wants="the file stays",
+)
+seen(
+    "replaces a file",
+    f"There was a file in the socket's place that is not a socket, and the plugin did not leave it alone. {FLASKS}",
+    wants="the file stays",
+    flasks_server=True,
 )
 seen(
     "ends without a sentence",

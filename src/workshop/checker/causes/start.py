@@ -26,7 +26,7 @@ cause(
 )
 STALE = (
     "A plugin that is killed leaves its socket behind. The next start finds it, and has to see that "
-    "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin."
+    "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin.$file_test"
 )
 cause("stale socket stops it", STALE, complaint=("in use", "refused"), stale=("perhaps", "yes"))
 cause("stale socket stops it", STALE, complaint="none", stale="yes")
@@ -110,14 +110,16 @@ named(
     called_not_named=False,
     runs_nothing=True,
 )
-cause("ended at the start", f"{ENDED}$last_words", complaint="exception", exited="well")
+cause("ended at the start", f"{ENDED}$last_words", complaint=("exception", "module", "syntax"), exited="well")
+cause("ended at the start", f"{ENDED}$last_words", complaint="refused", exited="well", stale="no")
 
 # It runs, and listens elsewhere
 
 running = partial(cause, exited="no", complaint=("exception", "module", "syntax"))
 not_stale = partial(cause, exited="no", complaint="none", stale=("no", "perhaps"))
+was_refused = partial(cause, exited="no", complaint="refused", stale="no")
 
-for runs in (running, not_stale):
+for runs in (running, not_stale, was_refused):
     runs(
         "a port instead of the socket",
         "The plugin listens on $port. Docker looks for plugins that are files: "

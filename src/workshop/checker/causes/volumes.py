@@ -10,7 +10,7 @@ answered = partial(table.cause, stage="answer", status="200", said=OK)
 """The answer is a success, and has not what the check wants."""
 accepted = partial(answered, wants="an error status")
 """The answer is a success, and has to be an error."""
-refused = partial(table.cause, stage="answer", status=PLAIN, said="Err", wants="success")
+refused = partial(table.cause, stage="answer", status=PLAIN, said="Err", wants="success", no_global=False)
 """The answer is an error with a sentence, and has to be a success."""
 seen = partial(table.cause, stage="seen")
 """What the check has seen of the volumes' files."""
@@ -37,7 +37,6 @@ refused(
     speaks_of_options=True,
     reads_a_form=False,
     reads_small_key=False,
-    no_global=False,
     speaks_of_the_name=False,
 )
 table.cause(
@@ -51,7 +50,7 @@ table.cause(
 )
 AGAIN = (
     "A Create of a volume that exists is harmless: Docker may send it twice. Answer success, change nothing. "
-    "In Python, mkdir takes exist_ok=True."
+    "For a folder that is there: mkdir(exist_ok=True) in Python, os.MkdirAll in Go, recursive: true in Node."
 )
 FORM = (
     "The file looks for Docker's values in $reads_a_form, where browsers put them. Docker sends JSON in the body: "
@@ -67,12 +66,14 @@ new(
     reads_a_form=False,
     reads_small_key=True,
 )
-new(
+table.cause(
     "global is missing",
     "The function gives $no_global a new value, so that it is a variable of its own there. Write global $no_global at "
     "its beginning.",
-    reads_a_form=False,
-    reads_small_key=False,
+    stage="answer",
+    status=PLAIN,
+    said="Err",
+    wants="success",
     no_global=True,
 )
 new(
@@ -81,7 +82,6 @@ new(
     "request.get_json(force=True).",
     reads_a_form=False,
     reads_small_key=False,
-    no_global=False,
     speaks_of_the_name=True,
     reads_with_a_type=True,
 )
@@ -90,7 +90,6 @@ new(
     "The name that Docker sent is right. Does the plugin read the field Name, in this spelling, with a capital letter?",
     reads_a_form=False,
     reads_small_key=False,
-    no_global=False,
     speaks_of_the_name=True,
     reads_with_a_type=False,
 )
@@ -115,26 +114,20 @@ seen(
     wants="a trace of the volume",
 )
 seen(
-    "Create makes nothing",
-    "Create answered success, and there is no trace of the volume in DDD_ROOT. The string $missing_f has braces and no "
-    "f before it, so that it names a folder of just that name. Put an f before it, and remove that folder.",
-    wants="a trace of the volume",
-    missing_f=True,
-)
-seen(
     "Create again empties the volume",
     "The second Create deleted the files of the volume. Docker repeats a Create when it did not get the answer: "
     "leave a volume that exists as it is.",
     look="Create",
     wants="files at a second Create",
 )
-refused("Create again refused", AGAIN, call="Create", volume="created")
+THERE_IS = ("created", "mounted", "let go")
+refused("Create again refused", AGAIN, call="Create", volume=THERE_IS)
 table.cause(
     "Create again refused",
     AGAIN,
     stage="answer",
     call="Create",
-    volume="created",
+    volume=THERE_IS,
     status="exception",
     exception="it exists",
 )
@@ -197,12 +190,6 @@ answered(
 NAME = "Docker goes on with the Name that Get answers: without it, it mounts and removes something else."
 NO_FOLDER = "There is no folder at the Mountpoint that Get names. It has to be an absolute path, the same as Mount's."
 answered("Get names no folder", NO_FOLDER, wants="the folder of the volume")
-answered(
-    "Get names no folder",
-    f"{NO_FOLDER} The string $missing_f has braces and no f before it: put an f before it.",
-    wants="the folder of the volume",
-    missing_f=True,
-)
 answered("another Name from Get", NAME, wants="the Name", volume_answered=("another Name", "the Name"))
 answered(
     "another Name from Get",
@@ -430,6 +417,13 @@ answered(
     "it, and people look for their files there. Take the path from one function.",
     wants="the Mountpoint of Mount",
 )
+answered(
+    "another folder for another container",
+    OF_AN_ID,
+    look="Mount",
+    wants="the Mountpoint of Mount",
+    folder_of_an_id=True,
+)
 seen(
     "a folder closed to others",
     "A program in a container often runs as another user than root. It cannot enter this folder. Make the folder "
@@ -543,14 +537,29 @@ accepted(
 accepted(
     "lets go too early",
     "`docker cp` sent Mount and Unmount with the container's own ID, and after that Unmount the plugin "
-    "took the volume for free, with the container still writing. Count the Mounts of each ID; a set of "
-    "IDs is not enough.",
+    "took the volume for free, with the container still writing. Keep an entry for each Mount, and let each Unmount "
+    "end one of them: a set of IDs is not enough.",
     look="Unmount",
     call="Remove",
     volume="mounted",
     mounted_again=True,
     since="nothing",
 )
+for how, ends in (
+    ("all in a loop", "its loop goes on after the first one. Put a break behind what deletes it"),
+    ("all by a filter", "it keeps only those of other IDs. Take one out, as remove() of a list does"),
+):
+    accepted(
+        "lets go too early",
+        "`docker cp` sent Mount and Unmount with the container's own ID, and after that Unmount the plugin "
+        f"took the volume for free, with the container still writing. Unmount ends every entry of the ID: {ends}.",
+        look="Unmount",
+        call="Remove",
+        volume="mounted",
+        mounted_again=True,
+        since="nothing",
+        unmount_ends=how,
+    )
 refused(
     "never lets go",
     "All have unmounted, and Remove is still refused: nobody can get rid of this volume.",
@@ -622,6 +631,7 @@ answered(
 )
 scope = partial(answered, wants="a scope")
 scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}", scope="missing")
+scope("unknown scope", f"Scope has to be in an object, under Capabilities. {SCOPE}", scope="alone")
 scope("unknown scope", f"Capabilities has to be an object, with a Scope in it. {SCOPE}", scope="no object")
 scope("unknown scope", f"A scope is written in lower case. {SCOPE}", scope="wrong case")
 scope("unknown scope", f"There is no such scope. {SCOPE} It takes anything else for local.", scope="another")
@@ -649,7 +659,7 @@ answered(
 )
 answered(
     "Mount and Remove in each other's way",
-    "Remove looked, then a Mount came, then Remove renamed: both were answered with success, and the container "
+    "Remove looked, then a Mount came, then Remove went on: both were answered with success, and the container "
     "has lost its files. Each call has a thread. Let Mount and Remove hold one lock from the look to the change.",
     wants="Mount or Remove refused",
 )

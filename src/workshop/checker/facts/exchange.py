@@ -151,6 +151,12 @@ def unsupported_post(e: Evidence) -> bool:
 
 
 @fact
+def second_answer(e: Evidence) -> bool:
+    """Tell whether the body of the answer begins as another answer does, with a status line."""
+    return e.last.text.startswith("HTTP/1.")
+
+
+@fact
 def options(e: Evidence) -> Literal["", "null", "none", "some"]:
     """Return which options were sent: null and {} are both none."""
     sent = sent_object(e.last)
@@ -251,9 +257,11 @@ def volume_answered(e: Evidence) -> Literal["missing", "null", "no object", "no 
 
 
 @fact
-def scope(e: Evidence) -> Literal["missing", "no object", "wrong case", "another", "right"]:
+def scope(e: Evidence) -> Literal["missing", "alone", "no object", "wrong case", "another", "right"]:
     """Return what an answer to Capabilities has for a scope."""
     told = e.last.object.get("Capabilities")
+    if told is None and "Scope" in e.last.object:
+        return "alone"
     if not isinstance(told, dict):
         return "missing" if told is None else "no object"
     named = str(told.get("Scope"))
@@ -272,5 +280,7 @@ def listed_and_not(e: Evidence) -> str:
     others = [str(name) for name in names if name not in wanted]
     if left_out and others:
         return f" It leaves out {left_out[0]}, and names {others[0]} instead."
+    if len(left_out) > 1 and not names:
+        return " It names none: does it look into the folder in which Create makes them?"
     twice = [name for name in wanted if names.count(name) > 1]
     return f" It leaves out {left_out[0]}." if left_out else f" It names {twice[0]} twice." if twice else ""

@@ -56,14 +56,18 @@ def _resembles(file: str, driver: str) -> bool:
 
 
 @fact
-def form(e: Evidence) -> Literal["none", "JSON in a .spec", "broken JSON", "a wrong key", "fine"]:
+def form(e: Evidence) -> Literal["none", "JSON in a .spec", "broken JSON", "no object", "a wrong key", "fine"]:
     """Return what is wrong with the learner's file, whatever it says."""
     lookup = e.failed_lookup
     if not lookup or not lookup.own:
         return "none"
     if lookup.place.endswith(".spec"):
         return "JSON in a .spec" if lookup.text.lstrip().startswith(("{", "[")) else "fine"
-    return "broken JSON" if json_error(e) else "a wrong key" if wrong_key_of_json(e) else "fine"
+    if json_error(e):
+        return "broken JSON"
+    if not isinstance(gojson.decode(lookup.text), dict):
+        return "no object"
+    return "a wrong key" if wrong_key_of_json(e) else "fine"
 
 
 @fact
@@ -168,6 +172,15 @@ def handshake(
 
 
 @fact
+def verifies_nothing(e: Evidence) -> Literal["no CAFile", "InsecureSkipVerify", "another authority"]:
+    """Return why Docker accepts any certificate. Source: moby pkg/plugins/client.go, tlsconfig.Client."""
+    tls = (e.lookup.tls if e.lookup else None) or {}
+    if not tls.get("CAFile"):
+        return "no CAFile"
+    return "InsecureSkipVerify" if tls.get("InsecureSkipVerify") else "another authority"
+
+
+@fact
 def dockers_error(e: Evidence) -> str:
     """Return why Docker did not reach the driver, in its own words."""
     return e.lookup.error if e.lookup else ""
@@ -207,7 +220,9 @@ def _line_of_json(lookup: Lookup, lines: list[str]) -> int:
     words += ['"CertFile"', '"KeyFile"'] if _lacking(lookup) else []
     # with a handshake, the address was right
     if re.match(r"https://(127\.0\.0\.1|localhost)\b", lookup.url.lower()) and not lookup.error:
-        words += ['"TLSConfig"'] if lookup.wanted == "mutual TLS" else ['"CAFile"', '"TLSConfig"']
+        switched_off = (lookup.tls or {}).get("CAFile") and (lookup.tls or {}).get("InsecureSkipVerify")
+        culprit = '"InsecureSkipVerify"' if switched_off else '"CAFile"'
+        words += ['"TLSConfig"'] if lookup.wanted == "mutual TLS" else [culprit, '"TLSConfig"']
     words = [word.lower() for word in (*words, '"addr"')]
     return next((n for word in words for n, line in enumerate(lines, 1) if word in line.lower()), 1)
 

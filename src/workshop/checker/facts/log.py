@@ -41,6 +41,7 @@ ExceptionKind = Literal[
     "a bad descriptor",
     "not callable",
     "busy",
+    "answered twice",
     "other",
 ]
 EXPORTS = {
@@ -100,6 +101,7 @@ ABOUT: dict[ExceptionKind, str] = {
     "a bad descriptor": r"OSError: \[Errno 9\] Bad file descriptor",
     "not callable": "the first argument must be callable",
     "busy": r"OSError: \[Errno 16\]",
+    "answered twice": "Cannot (write|set) headers after they are sent",
 }
 
 
@@ -149,9 +151,9 @@ def meant(e: Evidence) -> str:
     if name:
         near = [each for each in EXPORTS.get(name[2], ()) if each.lower() == name[1].lower()]
         near = near or difflib.get_close_matches(name[1], EXPORTS.get(name[2], ()))
-        return f" Is {near[0]} meant?" if near else ""
+        return f" Do you mean {near[0]}?" if near else ""
     near = difflib.get_close_matches(module(e), [*sys.stdlib_module_names, *EXPORTS]) if module(e) else []
-    return f" Is {near[0]} meant?" if near else ""
+    return f" Do you mean {near[0]}?" if near else ""
 
 
 @fact

@@ -9,9 +9,11 @@ from typing import Literal
 
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.table import fact
+from workshop.checker.slips import parsed, string_without_f
 
 FLASKS = "requested URL was not found"
 """Flask says so of a path that it does not know, and in abort(404) without a sentence."""
+NAMED = (ast.Attribute, ast.Name)
 ENDPOINTS = {"Plugin.Activate"} | {
     f"VolumeDriver.{method}"
     for method in ("Create", "Get", "List", "Remove", "Path", "Mount", "Unmount", "Capabilities")
@@ -118,11 +120,7 @@ def decimal_mode(e: Evidence) -> str:
 @fact
 def missing_f(e: Evidence) -> str:
     """Return a string of the file with {NAME} in it that lacks its f, where NAME is a variable of the file."""
-    for _, line in e.code:
-        for text, name in re.findall(r"""(?<![\w"'])(["'][^"']*\{([A-Za-z_]\w*)\}[^"']*["'])(?!\.format)""", line):
-            if any(re.match(rf"{name}\b\s*=|.*\bdef \w+\(.*\b{name}\b", other) for _, other in e.code):
-                return str(text)
-    return ""
+    return string_without_f(e.file)
 
 
 @fact
@@ -150,10 +148,8 @@ def main_word(e: Evidence) -> str:
 @fact
 def runs_nothing(e: Evidence) -> bool:
     """Tell whether the file only makes definitions: nothing in it begins the server."""
-    try:
-        body = ast.parse("\n".join(e.file.read_text().splitlines())).body if e.file else []
-    except (OSError, SyntaxError, ValueError):
-        return False
+    tree = parsed(e.file)
+    body = tree.body if tree else []
     quiet = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
     return bool(body) and all(isinstance(each, quiet) or _is_text(each) for each in body)
 
@@ -167,6 +163,77 @@ def _is_text(statement: ast.stmt) -> bool:
 def never_serves(e: Evidence) -> bool:
     """Tell whether a file that makes Werkzeug's server does not let it serve."""
     return bool(_written_as(e, r"\bmake_server\(") and not _written_as(e, "serve_forever|handle_request"))
+
+
+@fact
+def file_test(e: Evidence) -> str:
+    """Return a sentence about a test for plain files, where the file has one: a socket is none to it."""
+    found = re.search(r"\b(isfile|is_file)\(", _written_as(e, r"\b(isfile|is_file)\("))
+    return (
+        f" {found[1]}() is false for a socket: os.path.lexists() sees one, stat.S_ISSOCK() knows it." if found else ""
+    )
+
+
+@fact
+def flasks_server(e: Evidence) -> str:
+    """Return what makes the socket where Werkzeug does it, which removes whatever is in its place.
+
+    Source: werkzeug serving.py (BaseWSGIServer): with a unix:// host, and no fd, what is at the path is unlinked.
+    """
+    if _written_as(e, r"\bapp\.run\("):
+        return "app.run()"
+    found = re.search(r"\b(run_simple|make_server)\(", _written_as(e, r"\b(run_simple|make_server)\("))
+    return f"{found[1]}()" if found and not _written_as(e, r"\bfd=") else ""
+
+
+@fact
+def set_too_late(e: Evidence) -> str:
+    """Return the function whose call begins to serve above the line that sets a signal's handler, "" for none."""
+    tree = parsed(e.file)
+    if not tree:
+        return ""
+    serving = {"serve_forever", "run", "run_simple"}
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for _ in functions:  # a function that calls one that serves does not come back either
+        serving |= {function.name for function in functions if serving.intersection(_calls(function))}
+    bodies = [getattr(node, "body", None) for node in ast.walk(tree)]
+    for body in (each for each in bodies if isinstance(each, list)):
+        for at, statement in enumerate(body):
+            name = next((name for name in _calls(statement) if name in serving), "")
+            if name and isinstance(statement, ast.Expr) and "signal" in [n for each in body[at:] for n in _calls(each)]:
+                return f"{name}()"
+    return ""
+
+
+def _calls(node: ast.AST) -> list[str]:
+    """Return the names of what is called in a piece of a program, without the objects that they belong to."""
+    called = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+    return [each.attr if isinstance(each, ast.Attribute) else each.id for each in called if isinstance(each, NAMED)]
+
+
+@fact
+def unmount_ends(e: Evidence) -> Literal["", "all in a loop", "all by a filter"]:
+    """Return how the file lets go of all entries of an ID at once: in a loop without a break, or by a filter."""
+    tree = parsed(e.file)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.For) and any(isinstance(each, ast.If) for each in node.body):
+            inner = [each for statement in node.body for each in ast.walk(statement)]
+            deletes = {"unlink", "remove"}.intersection(_calls(node))
+            if deletes and not any(isinstance(each, ast.Break | ast.Return) for each in inner):
+                return "all in a loop"
+        if isinstance(node, ast.ListComp) and any(
+            isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotEq) and "id" in ast.unparse(test).lower()
+            for test in node.generators[0].ifs
+        ):
+            return "all by a filter"
+    return ""
+
+
+@fact
+def lock_taken(e: Evidence) -> str:
+    """Return a lock that is taken with acquire(), where no finally releases it; "" for none."""
+    found = re.search(r"\b([A-Za-z_][\w.]*)\.acquire\(", _written_as(e, r"\.acquire\("))
+    return found[1] if found and not _written_as(e, r"^finally:") else ""
 
 
 @fact

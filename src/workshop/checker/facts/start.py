@@ -131,6 +131,12 @@ def failure(
 
 
 @fact
+def not_taken(e: Evidence) -> bool:
+    """Tell whether nothing has accepted a caller that was not answered, nor answered one before."""
+    return e.waiting and not any(each.status for each in e.exchanges)
+
+
+@fact
 def failure_text(e: Evidence) -> str:
     """Return why the last call got no answer, in words."""
     return e.last.failure.removeprefix("no answer: ")
