@@ -132,6 +132,17 @@ def test_a_container_of_another_user_writes_to_a_volume_that_was_made_for_it(eng
     assert "Permission denied" in refused.stderr
 
 
+def test_docker_gives_an_empty_volume_the_owner_of_the_folder_in_the_image(engine: Engine, name: str) -> None:
+    folder = ["sh", "-c", "mkdir /data && chown 33:34 /data"]
+    engine.docker("run", f"--name=for-{name}", "--network=none", BUSYBOX, *folder)
+    engine.docker("commit", f"for-{name}", f"with-a-folder:{name}")
+    engine.docker("rm", f"for-{name}")
+    for volume, copies, owner in ((f"{name}-1", "", "33:34:755"), (f"{name}-2", ",volume-nocopy", "1000:0:755")):
+        mount = f"--mount=type=volume,src={volume},dst=/data,volume-driver=ddd,volume-opt=uid=1000{copies}"
+        assert engine.container(mount, f"with-a-folder:{name}", "stat", "-c", "%u:%g:%a", "/data") == owner
+    engine.docker("rmi", f"with-a-folder:{name}")
+
+
 def test_docker_itself_ignores_the_options_of_a_volume_that_exists(engine: Engine, volume: str) -> None:
     assert engine.output("volume", "create", "--driver=ddd", "-o", "uid=1000", volume) == volume
     assert (engine.root / "volumes" / volume / "data").stat().st_uid == 0
