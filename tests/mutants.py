@@ -1019,7 +1019,9 @@ Handler.send_header = lambda self, key, value: None if key == "Connection" else 
 """
 HAS_MOUNTS = '(os.path.isdir(mountpoint(name)) and os.listdir(f"{VOLUMES}/{name}/mounts"))'
 NO_VOLUME = 'abort(404, f"There is no volume {name}.")'
-CREATE = "    volumes.create(name)\n    return"
+CREATE = "    volumes.create(name, wanted)\n    return"
+OPTIONS = "    try:\n        wanted"
+UNKNOWN = "{', '.join(unknown)[:200]}"
 MOUNT = "    volumes.mount(name, mount_id, kernel.caller(connection()))\n"
 UNMOUNT = "    volumes.unmount(name, mount_id)\n"
 OF_ID = "glob.glob(f'{VOLUMES}/{name}/mounts/{mount_id}.*')"
@@ -1134,7 +1136,12 @@ app.before_request(lenient)
         f"{ASKED}    name = name.strip() if isinstance(name, str) else name\n",
     ),
     instead("create.makes-a-volume", "only says that it creates", "create", 'answer({"Err": ""})'),
-    Breach("create.options-empty", "wants null for no options", "    if options:\n", "    if options is not None:\n"),
+    Breach(
+        "create.options-empty",
+        "wants null for no options",
+        OPTIONS,
+        f'    if sent == {{}}:\n        abort(400, "Leave Opts out.")\n{OPTIONS}',
+    ),
     Breach("create.options-absent", "wants Opts", 'body().get("Opts")', 'body()["Opts"]'),
     Breach(
         "create.again-keeps-all",
@@ -1145,8 +1152,8 @@ app.before_request(lenient)
     Breach(
         "create.refused-makes-nothing",
         "makes the volume, then looks at the options",
-        "    if options:\n",
-        "    volumes.create(name)\n    if options:\n",
+        OPTIONS,
+        f"    volumes.create(name)\n{OPTIONS}",
     ),
     at_start(
         "create.after-remove",
@@ -1383,20 +1390,20 @@ app.view_functions |= {"create": bring_back, "remove": keep}
         '"Scope": "global" if os.listdir(VOLUMES) else "local"',
     ),
     Breach("capabilities.tell", "global", '"Scope": "local"', '"Scope": "global"'),
-    Breach("options.unknown", "takes any option", "    if options:\n", "    if False:\n"),
-    Breach("options.named", "does not say which option", "{', '.join(sorted(options))[:200]}", "them"),
+    Breach("options.unknown", "takes any option", OPTIONS, f"    sent = None\n{OPTIONS}"),
+    Breach("options.named", "does not say which option", UNKNOWN, "them", "options.py"),
     Breach(
         "options.no-object",
         "takes a list for no options",
-        "    if not isinstance(options, dict | None):\n",
-        "    if not isinstance(options, dict | None):\n        options = None\n    if False:\n",
+        "    if not isinstance(sent, dict | None):\n",
+        "    if not isinstance(sent, dict | None):\n        sent = None\n    if False:\n",
     ),
-    Breach("options.secret-told", "shows values in its error", "{', '.join(sorted(options))[:200]}", "{options}"),
+    Breach("options.secret-told", "shows values in its error", UNKNOWN, "{sent}", "options.py"),
     Breach(
         "options.secret-logged",
         "prints values",
-        "    if options:\n",
-        "    if options:\n        print(options, flush=True)\n",
+        OPTIONS,
+        f"    print(sent, flush=True)\n{OPTIONS}",
     ),
     Breach(
         "errors.json",

@@ -71,11 +71,97 @@ def volume(plugin: Plugin, name: str = "mango") -> Path:
 def test_options_are_refused_by_name_and_their_values_kept_quiet(ddd: Plugin) -> None:
     answer = create(ddd, Opts={"size": "1G", "password": "swordfish"})
     assert answer.status == 400
-    assert answer.err == "ddd takes no options: leave out password, size."
+    assert answer.err == "ddd takes the options uid, gid and mode: leave out password, size."
     assert "swordfish" not in ddd.output()
     for options in ([], "", 0, False, ["size"]):
         assert create(ddd, Opts=options).status == 400, options
     assert ddd.call("VolumeDriver.List", {}).json["Volumes"] == []
+
+
+def data_folder(plugin: Plugin) -> tuple[int, int, str]:
+    """Return the owner, the group and the mode of the data folder of mango."""
+    found = (volume(plugin) / "data").stat()
+    return found.st_uid, found.st_gid, f"{stat.S_IMODE(found.st_mode):04o}"
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to give folders away: sudo ./workshop test")
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"uid": "1000"}, (1000, 0, "0755")),
+        ({"gid": "1000"}, (0, 1000, "0755")),
+        ({"mode": "0"}, (0, 0, "0000")),
+        ({"mode": "01777"}, (0, 0, "1777")),
+        ({"uid": "4294967294", "gid": "4294967294", "mode": "770"}, (2**32 - 2, 2**32 - 2, "0770")),
+        ({"uid": "0", "gid": "00012", "mode": "0700"}, (0, 12, "0700")),
+    ],
+)
+def test_options_say_who_owns_the_data_folder_and_its_mode(
+    ddd: Plugin, options: dict[str, str], wanted: tuple[int, int, str]
+) -> None:
+    assert create(ddd, Opts=options).ok
+    assert data_folder(ddd) == wanted
+    for folder in (volume(ddd), volume(ddd) / "mounts"):
+        assert (folder.stat().st_uid, folder.stat().st_gid, stat.S_IMODE(folder.stat().st_mode)) == (0, 0, 0o700)
+
+
+BAD_VALUES: dict[str, list[object]] = {
+    "gid": ["", "-1", "4294967295", "9" * 5000, "root"],
+    "uid": ["", "-1", "4294967295", "9" * 5000, "root", "0x7", " 7", "7\n", "1e3", "1_0", "\u0661", 7, None, ["7"], {}],
+    "mode": ["", "-1", "2755", "4755", "2000", "8", "755 ", "0o755", "u+w", "7" * 5000, 755],
+}
+
+
+@pytest.mark.parametrize(("option", "value"), [(option, bad) for option in BAD_VALUES for bad in BAD_VALUES[option]])
+def test_a_value_that_an_option_cannot_have_is_refused_and_kept_quiet(ddd: Plugin, option: str, value: object) -> None:
+    answer = create(ddd, Opts={"mode": "0750"} | {option: value})
+    example = {"mode": "an octal number from 0 to 1777, such as -o mode=0750"}.get(
+        option, f"a number from 0 to 4294967294, such as -o {option}=1000"
+    )
+    assert (answer.status, answer.err) == (400, f"The option {option} cannot be used: type {example}."), answer
+    assert not volume(ddd).exists()
+
+
+@needs_root
+def test_a_volume_that_exists_keeps_its_owner_and_mode(ddd: Plugin) -> None:
+    wanted = {"uid": "1000", "mode": "0770"}
+    assert create(ddd, Opts=wanted).ok
+    (volume(ddd) / "data" / "note").write_text("kept")
+    for same in (wanted, {"gid": "0"}, {"mode": "770"}, {}, None):
+        assert create(ddd, Opts=same).ok, same
+    for other, has in (
+        ({"uid": "1001", "mode": "0770"}, "uid=1000"),
+        ({"gid": "7"}, "gid=0"),
+        ({"uid": "0", "gid": "0", "mode": "0755"}, "uid=1000, mode=0770"),
+    ):
+        answer = create(ddd, Opts=other)
+        sentence = f"Volume mango exists, and its data folder has {has}. Leave out these options, or take another name."
+        assert (answer.status, answer.err) == (409, sentence), answer
+    assert data_folder(ddd) == (1000, 0, "0770")
+    assert (volume(ddd) / "data" / "note").read_text() == "kept"
+    assert os.listdir(volume(ddd).parent.parent / "aside") == []
+
+
+@needs_root
+def test_what_counts_is_what_the_data_folder_has_now(ddd: Plugin) -> None:
+    """A container may give the folder away; it then has what no Create asked for, and a second Create is told so."""
+    create(ddd, Opts={"uid": "1000"})
+    os.chown(volume(ddd) / "data", 999, 0)
+    assert "has uid=999." in create(ddd, Opts={"uid": "1000"}).err
+    assert create(ddd, Opts={"uid": "999"}).ok and create(ddd).ok
+
+
+@needs_root
+@pytest.mark.parametrize("before", [["setpriv", "--bounding-set=-chown"], ["unshare", "--user", "--map-root-user"]])
+def test_without_the_right_to_give_folders_away_ddd_says_what_it_needs(folder: Path, before: list[str]) -> None:
+    with contextlib.closing(plugin_of([*before, *SERVERS["werkzeug"]], folder)) as plugin:
+        answer = create(plugin.start(), Opts={"uid": "1000"})
+        assert answer.status == 500 and "to change an owner ddd needs CAP_CHOWN" in answer.err, answer
+        assert plugin.call("VolumeDriver.List", {}).json["Volumes"] == []
+        assert create(plugin, Opts={"mode": "0700"}).ok
 
 
 def test_created_at_is_in_get_only_and_outlives_mounts_and_restarts(ddd: Plugin) -> None:
@@ -124,7 +210,7 @@ def test_a_name_that_is_none_is_refused_with_a_sentence(ddd: Plugin, kind: str, 
 # the program
 
 
-ROOMS = ("listener", "kernel", "users", "volumes", "app", "log", "server")
+ROOMS = ("listener", "kernel", "users", "options", "volumes", "app", "log", "server")
 
 
 def imported(file: Path) -> set[str]:

@@ -30,6 +30,7 @@ needs_systemd = pytest.mark.skipif(
 pytestmark = pytest.mark.slow
 
 Service = Callable[..., Plugin]
+OPTIONS = {"uid": "1000", "mode": "01700"} if os.geteuid() == 0 else {"mode": "01700"}
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_systemd_finds_no_fault_in_the_units(folder: Path) -> None:
 @needs_systemd
 def test_the_service_is_exposed_to_little() -> None:
     # of 100: a unit without any hardening has 96, and what is left here is what the plugin needs
-    command = ["systemd-analyze", "security", "--offline=true", "--threshold=12", str(SERVICE)]
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=18", str(SERVICE)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
 
@@ -210,14 +211,15 @@ def test_the_units_say_when_and_for_whom() -> None:
 def test_the_service_makes_no_system_call_that_its_unit_forbids(service: Service, folder: Path) -> None:
     trace = folder / "trace"
     plugin = service("strace", "-f", "-qq", "-o", str(trace)).start()
-    create(plugin)
+    create(plugin, Opts=OPTIONS)
     for endpoint in ("Get", "List", "Path", "Mount", "Unmount", "Capabilities", "Remove"):
         assert plugin.call(f"VolumeDriver.{endpoint}", {"Name": "mango", "ID": "a"}).ok
     wait_for(lambda: "unlinkat(" in trace.read_text(errors="replace"))  # rm is at work
     plugin.stop()
     text = trace.read_text(errors="replace")
     made = set(re.findall(r"^\d+ +(?:<\.\.\. )?(\w+)[( ]", text, re.MULTILINE))
-    assert made >= {"renameat", "fsync", "flock", "execve", "unlinkat"}, made
+    assert made >= {"renameat", "fsync", "flock", "execve", "unlinkat", "fchmod"}, made
+    assert "fchown" in made or os.geteuid() != 0
     assert made - allowed() == set()
     assert "PROT_WRITE|PROT_EXEC" not in text, "MemoryDenyWriteExecute= would end it"
 
@@ -390,20 +392,29 @@ TMPDIR=/var/tmp exec "$@"
 """
 
 
-def sandbox() -> list[str]:
+def capabilities(without: str = "") -> list[str]:
+    """The words before a command that leave it the capabilities of the service, but one."""
+    kept = [right for right in unit(SERVICE)["Service"]["CapabilityBoundingSet"].split() if right != without]
+    bounding = ",".join(["-all", *(right.lower().replace("cap_", "+") for right in kept)])
+    return ["setpriv", "--no-new-privs", f"--bounding-set={bounding}", "--inh-caps=-all"]
+
+
+def sandbox(without: str = "") -> list[str]:
     """The words before a command that give it the file system, the network and the capabilities of the service."""
-    kept = unit(SERVICE)["Service"]["CapabilityBoundingSet"].lower().replace("cap_", "+").split()
-    rights = ["setpriv", "--no-new-privs", f"--bounding-set=-all,{','.join(kept)}", "--inh-caps=-all"]
+    rights = capabilities(without)
     return ["unshare", "--mount", "--propagation=slave", "--net", "sh", "-euc", SANDBOX, "sh", *rights]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give up its rights: sudo ./workshop test")
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give up its rights: sudo ./workshop test")
+
+
+@needs_root
 def test_what_the_service_may_do_is_enough(folder: Path, tmp_path: Path) -> None:
     plugin = Activated(folder, *sandbox())
     root = folder / "root"
     root.mkdir()
     try:
-        assert create(plugin.start()).ok
+        assert create(plugin.start(), Opts=OPTIONS).ok
         leave_what_a_container_may_leave(volume(plugin) / "data")
         with elsewhere('mount --bind "$1/data" "$2"', volume(plugin), tmp_path):
             refused = plugin.call("VolumeDriver.Remove", {"Name": "mango"})
@@ -412,6 +423,39 @@ def test_what_the_service_may_do_is_enough(folder: Path, tmp_path: Path) -> None
         wait_for(lambda: os.listdir(root / "aside") == [])
     finally:
         plugin.close()
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("right", "lost"), [("CAP_CHOWN", "create"), ("CAP_DAC_OVERRIDE", "remove"), ("CAP_FOWNER", "remove")]
+)
+def test_nor_may_it_do_more_than_it_needs(folder: Path, right: str, lost: str) -> None:
+    assert right in unit(SERVICE)["Service"]["CapabilityBoundingSet"].split()
+    plugin = Activated(folder, *sandbox(without=right))
+    (folder / "root").mkdir()
+    try:
+        made = create(plugin.start(), Opts=OPTIONS)
+        assert made.ok == (lost != "create"), made
+        if lost == "remove":
+            leave_what_a_container_may_leave(volume(plugin) / "data")
+            assert plugin.call("VolumeDriver.Remove", {"Name": "mango"}).ok
+            wait_for(lambda: "rm: cannot remove" in plugin.output())
+    finally:
+        plugin.close()
+
+
+@needs_root
+@pytest.mark.parametrize("right", ["", "CAP_SYS_PTRACE"])
+def test_it_may_look_at_the_root_of_a_process_of_another_user(right: str) -> None:
+    look = [*capabilities(without=right), "stat", "--dereference"]
+    with subprocess.Popen(["setpriv", "--reuid=1000", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as another:
+        assert another.stdin and another.stdout
+        another.stdin.write(b"ready\n")
+        another.stdin.flush()
+        another.stdout.readline()
+        done = subprocess.run([*look, f"/proc/{another.pid}/root"], capture_output=True, text=True, timeout=20)
+        another.stdin.close()
+    assert (done.returncode == 0) == (not right), done.stderr
 
 
 def leave_what_a_container_may_leave(data: Path) -> None:

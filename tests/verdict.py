@@ -48,7 +48,8 @@ LACKS = [
     Lack(
         "A container has the volume, and no record says so",
         "Part 3 trusts its records, and what is mounted in its own namespace. ddd asks the kernel which processes have the "
-        "volume mounted, those of other containers too. In a container it needs `--pid host` for that.",
+        "volume mounted, those of other containers too. In a container it needs `--pid host` and `--cap-add SYS_PTRACE` for "
+        "that.",
         "test_remove_is_refused_while_the_kernel_shows_a_mount",
         "kernel.py:user_of_folder",
     ),

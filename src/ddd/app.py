@@ -9,8 +9,8 @@ from typing import Any
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
-from ddd import kernel
-from ddd.volumes import NAME, InUse, NoSuchVolume, Volumes
+from ddd import kernel, options
+from ddd.volumes import NAME, InUse, NoSuchVolume, OtherOptions, Volumes
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
@@ -43,12 +43,14 @@ def capabilities() -> Response:
 @app.post("/VolumeDriver.Create")
 def create() -> Response:
     """Make a volume. One that is there already stays as it is."""
-    name, options = asked("Name"), body().get("Opts")
-    if not isinstance(options, dict | None):
+    name, sent = asked("Name"), body().get("Opts")
+    if not isinstance(sent, dict | None):
         abort(400, "Opts is not an object: send {} or null.")
-    if options:
-        abort(400, f"ddd takes no options: leave out {', '.join(sorted(options))[:200]}.")
-    volumes.create(name)
+    try:
+        wanted = options.read(sent or {})
+    except ValueError as error:
+        abort(400, str(error))
+    volumes.create(name, wanted)
     return answer({"Err": ""})
 
 
@@ -171,8 +173,9 @@ def missing(error: NoSuchVolume) -> Response:
 
 
 @app.errorhandler(InUse)
-def in_use(error: InUse) -> Response:
-    """Say who may use the volume that was to be removed."""
+@app.errorhandler(OtherOptions)
+def conflict(error: Exception) -> Response:
+    """Say who may use the volume that was to be removed, or what the one has that was to be made."""
     return answer({"Err": str(error)}, 409)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from ddd import kernel, users
+from ddd import kernel, options, users
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 """What a volume's name and a mount ID may be: nothing that leads out of the root. Docker checks neither."""
@@ -26,6 +26,10 @@ class NoSuchVolume(Exception):
 
 class InUse(Exception):
     """The volume cannot be removed; the text says in a sentence who may use it."""
+
+
+class OtherOptions(Exception):
+    """The volume exists with another owner or mode than Create asks for; the text says in a sentence which."""
 
 
 class Volumes:
@@ -63,14 +67,21 @@ class Volumes:
         """Return the folder that a container is given."""
         return f"{self.folder}/{name}/data"
 
-    def create(self, name: str) -> None:
-        """Make a volume, aside first, so that it is never there in part. An existing one stays as it is."""
+    def create(self, name: str, wanted: options.Options | None = None) -> None:
+        """Make a volume, aside first, so that it is never there in part. An existing one stays as it is.
+
+        Raises OtherOptions if the existing one does not have what is wanted.
+        """
         with self.open_all() as volumes:
             fresh = self.fresh()
             try:
                 for folder, mode in ((fresh, 0o700), (f"{fresh}/mounts", 0o700), (f"{fresh}/data", 0o755)):
                     os.mkdir(folder)
                     os.chmod(folder, mode)
+                if wanted:
+                    with opened(f"{fresh}/data") as data:
+                        options.apply(data, wanted)
+                        os.fsync(data)
                 with opened(fresh) as descriptor:
                     os.fsync(descriptor)
                 os.rename(fresh, name, dst_dir_fd=volumes)
@@ -78,8 +89,21 @@ class Volumes:
                 self.delete(fresh)
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
+                if wanted:
+                    self.compare(name, wanted)
             # what is answered outlasts a power cut
             os.fsync(volumes)
+
+    def compare(self, name: str, wanted: options.Options) -> None:
+        """Raise OtherOptions if the data folder of a volume does not have what is wanted. Raises NoSuchVolume, too.
+
+        What it has is what it was made with, unless a container has changed that since.
+        """
+        with self.open_one(name) as volume:
+            has = options.differences(os.lstat("data", dir_fd=volume), wanted)
+        if has:
+            instead = "Leave out these options, or take another name."
+            raise OtherOptions(f"Volume {name} exists, and its data folder has {has}. {instead}")
 
     def names(self) -> list[str]:
         """Return the names of all volumes, sorted."""

@@ -60,6 +60,8 @@ def fresh_engine(machine: None) -> Iterator[Callable[[], Engine]]:
             engine = Engine()
             engine.etc.mkdir()
             (engine.etc / "daemon.json").write_text(settings)
+            if "userns-remap" in settings:
+                engine.folder.chmod(0o711)  # the root of its containers is another user, and has to get through
             engines.enter_context(engine)
             import_busybox(engine)
             return engine

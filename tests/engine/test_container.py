@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def test_ddd_is_what_the_image_runs_whatever_is_at_workshop(
 ) -> None:
     for module in ("ddd", "flask", "gunicorn"):
         (tmp_path / f"{module}.py").write_text("raise SystemExit('imported from /workshop')")
-    with in_a_container(engine, "", clone, tmp_path):
+    with in_a_container(engine, "", f"--cap-add SYS_PTRACE {clone}", tmp_path):
         use(engine, name)
 
 
@@ -128,6 +129,68 @@ def compose(engine: Engine) -> list[str]:
     if shutil.which("docker-compose"):
         return ["docker-compose"]
     pytest.skip("Docker Compose is not here: apt-get install docker-compose")
+
+
+@contextmanager
+def composed(engine: Engine) -> Iterator[str]:
+    """Bring ddd up by compose.yaml, and take it down; the container's ID."""
+    command = [*compose(engine), "--project-name=course", f"--file={REPOSITORY}/compose.yaml"]
+    engine.run(*command, "up", "--detach", "--no-build")
+    wait_for(lambda: answers(engine.plugins / "ddd.sock"), "the plugin that compose started")
+    yield engine.run(*command, "ps", "--quiet").stdout.strip()
+    engine.run(*command, "down")
+
+
+def test_the_lines_of_compose_leave_ddd_what_its_work_takes(engine: Engine, name: str, tmp_path: Path) -> None:
+    options = ["-o", "uid=1000", "-o", "gid=1000", "-o", "mode=1700"]
+    volume = ["--network=none", "--user=1000:1000", f"--name=with-{name}", "-v", f"{name}:/data"]
+    with composed(engine) as service:
+        engine.docker("volume", "create", "--driver=ddd", *options, name)
+        script = "mkdir -p /data/a/b && echo hello > /data/a/b/file && chmod 0 /data/a/b && exec sleep 1000"
+        engine.docker("run", "--detach", *volume, BUSYBOX, "sh", "-c", script)
+        (tmp_path / "copy").write_text("copied")
+        engine.docker("cp", str(tmp_path / "copy"), f"with-{name}:/data/copy")
+        engine.docker("cp", f"with-{name}:/data/copy", str(tmp_path / "back"))
+        assert (tmp_path / "back").read_text() == "copied"
+        for record in (engine.root / "volumes" / name / "mounts").iterdir():
+            record.unlink()  # what the kernel says is enough
+        assert "has it mounted at /data." in str(ask(engine, "VolumeDriver.Remove", Name=name)["Err"])
+        holder = engine.output("inspect", "--format={{.State.Pid}}", f"with-{name}")
+        look = f"import os; print(os.listdir('/proc/{holder}/root/data'))"
+        assert "copy" in engine.output("exec", service, "python", "-c", look), "needs CAP_SYS_PTRACE"
+        engine.docker("rm", "--force", f"with-{name}")
+        assert engine.output("volume", "rm", name) == name
+        wait_for(lambda: not list((engine.root / "aside").iterdir()), "the end of the volume's files")
+
+
+def test_the_lines_of_compose_take_the_rest_away(engine: Engine) -> None:
+    with composed(engine) as service:
+        status = engine.output("exec", service, "cat", "/proc/self/status")
+        chown, dac_override, fowner, sys_ptrace = 0, 1, 3, 19
+        bounding = sum(1 << capability for capability in (chown, dac_override, fowner, sys_ptrace))
+        assert f"CapBnd:\t{bounding:016x}\n" in status and "NoNewPrivs:\t1\n" in status
+        assert "Read-only file system" in engine.docker("exec", service, "touch", "/file", check=False).stderr
+        found = json.loads(engine.output("inspect", "--format={{json .HostConfig}}", service))
+        assert (found["Memory"], found["PidsLimit"], found["NetworkMode"]) == (1 << 30, 4096, "none")
+
+
+def test_the_container_is_healthy_while_the_plugin_answers_and_its_disk_is_there(engine: Engine) -> None:
+    with composed(engine) as service:
+        (kind, *look) = json.loads(engine.output("inspect", "--format={{json .Config.Healthcheck.Test}}", service))
+        assert kind == "CMD"
+        assert engine.docker("exec", service, *look, check=False).returncode == 0
+        away = (engine.root / "volumes").rename(engine.root / "away")
+        assert engine.docker("exec", service, *look, check=False).returncode != 0
+        away.rename(engine.root / "volumes")
+
+
+def test_compose_serves_a_daemon_with_userns_remap(fresh_engine: Callable[[str], Engine], image: Path) -> None:
+    engine = fresh_engine('{"userns-remap": "default"}')
+    engine.docker("load", "--input", str(image))
+    first = engine.run("sh", "-c", "grep dockremap /etc/subuid").stdout.split(":")[1]
+    with composed(engine):
+        engine.docker("volume", "create", "--driver=ddd", "-o", f"uid={first}", "-o", f"gid={first}", "mango")
+        use(engine, "mango")
 
 
 def test_compose_brings_ddd_up_and_takes_it_down(engine: Engine, name: str) -> None:

@@ -19,6 +19,7 @@ from .plugins import Part, ask
 pytestmark = pytest.mark.engine
 
 Start = Callable[..., Engine]
+RIGHTS = ["--pid=host", "--cap-add=SYS_PTRACE"]
 LIVE_RESTORE = '{"live-restore": true}'
 
 
@@ -52,7 +53,7 @@ def test_the_same_with_the_plugin_in_a_container(fresh_engine: Start, image: Pat
     engine = fresh_engine(settings)
     engine.docker("load", "--input", str(image))
     folders = ["-v", "/run/docker/plugins:/run/docker/plugins", "-v", "/var/lib/ddd:/var/lib/ddd"]
-    engine.docker("run", "-d", "--network=none", "--pid=host", "--restart=always", "--name=ddd", *folders, OURS)
+    engine.docker("run", "-d", "--network=none", "--restart=always", "--name=ddd", *RIGHTS, *folders, OURS)
     wait_for(lambda: answers(engine.plugins / "ddd.sock"), "the plugin in its container")
     kill_engine_while_a_container_has(engine, name)
 

@@ -90,6 +90,15 @@ def test_each_uses_what_the_other_has_made(engine: Engine, podman: Podman, name:
     assert not (engine.root / "volumes" / name).exists()
 
 
+def test_podman_passes_the_options_on(engine: Engine, podman: Podman, name: str) -> None:
+    podman("volume", "create", "--driver=ddd", "--opt=uid=1000", "--opt=mode=0700", name)
+    podman("run", "--rm", "--user=1000", "--volume", f"{name}:/data", BUSYBOX, "touch", "/data/file")
+    data = (engine.root / "volumes" / name / "data").stat()
+    assert (data.st_uid, f"{data.st_mode:o}") == (1000, "40700")
+    bad = podman.refused("volume", "create", "--driver=ddd", "--opt=uid=ann", f"{name}-2")
+    assert "The option uid cannot be used: type a number from 0 to 4294967294, such as -o uid=1000." in bad
+
+
 def test_podman_learns_what_docker_has_made_and_removed_when_it_is_told_to(
     engine: Engine, podman: Podman, name: str
 ) -> None:
@@ -137,7 +146,7 @@ def test_podman_cannot_remove_what_a_container_of_docker_has(engine: Engine, pod
 
 def test_both_print_the_sentence_of_an_error(engine: Engine, podman: Podman, name: str) -> None:
     create = ["volume", "create", "--driver=ddd", "--opt=size=10G", name]
-    sentence = "ddd takes no options: leave out size"
+    sentence = "ddd takes the options uid, gid and mode: leave out size"
     assert f"VolumeDriver.Create: {sentence}" in docker_refused(engine, *create)
     assert f"VolumeDriver.Create on volume {name} in volume plugin ddd: {sentence}" in podman.refused(*create)
     long = "x" * 256  # Podman itself refuses what has other signs, as Docker does for its own driver

@@ -113,8 +113,52 @@ def test_labels_are_kept_by_docker(engine: Engine, name: str) -> None:
 def test_an_option_is_refused_by_its_name(engine: Engine, name: str) -> None:
     refused = engine.docker("volume", "create", "--driver=ddd", "-o", "size=10G", name, check=False)
     assert refused.returncode == 1
-    assert f"create {name}: VolumeDriver.Create: ddd takes no options: leave out size" in refused.stderr
+    sentence = "ddd takes the options uid, gid and mode: leave out size"
+    assert f"create {name}: VolumeDriver.Create: {sentence}" in refused.stderr
     assert name not in listed(engine)
+
+
+WRITE = ["sh", "-c", "touch /data/file && stat -c %u:%g:%a /data /data/file"]
+
+
+def test_a_container_of_another_user_writes_to_a_volume_that_was_made_for_it(engine: Engine, name: str) -> None:
+    mount = f"--mount=type=volume,src={name},dst=/data,volume-driver=ddd"
+    options = "volume-opt=uid=1000,volume-opt=gid=1000,volume-opt=mode=0700"
+    assert engine.container("--user=1000:1000", f"{mount},{options}", BUSYBOX, *WRITE).splitlines() == [
+        "1000:1000:700",
+        "1000:1000:644",
+    ]
+    refused = engine.docker("run", "--rm", "--network=none", "--user=1001", mount, BUSYBOX, *WRITE, check=False)
+    assert "Permission denied" in refused.stderr
+
+
+def test_docker_gives_an_empty_volume_the_owner_of_the_folder_in_the_image(engine: Engine, name: str) -> None:
+    folder = ["sh", "-c", "mkdir /data && chown 33:34 /data"]
+    engine.docker("run", f"--name=for-{name}", "--network=none", BUSYBOX, *folder)
+    engine.docker("commit", f"for-{name}", f"with-a-folder:{name}")
+    engine.docker("rm", f"for-{name}")
+    for volume, copies, owner in ((f"{name}-1", "", "33:34:755"), (f"{name}-2", ",volume-nocopy", "1000:0:755")):
+        mount = f"--mount=type=volume,src={volume},dst=/data,volume-driver=ddd,volume-opt=uid=1000{copies}"
+        assert engine.container(mount, f"with-a-folder:{name}", "stat", "-c", "%u:%g:%a", "/data") == owner
+    engine.docker("rmi", f"with-a-folder:{name}")
+
+
+def test_docker_itself_ignores_the_options_of_a_volume_that_exists(engine: Engine, volume: str) -> None:
+    assert engine.output("volume", "create", "--driver=ddd", "-o", "uid=1000", volume) == volume
+    assert (engine.root / "volumes" / volume / "data").stat().st_uid == 0
+    # ddd refuses what Docker does not ask
+    assert "its data folder has uid=0." in str(ask(engine, "VolumeDriver.Create", Name=volume, Opts={"uid": "1000"}))
+
+
+def test_a_container_writes_under_userns_remap(fresh_engine: Callable[[str], Engine], name: str, server: str) -> None:
+    engine = fresh_engine('{"userns-remap": "default"}')
+    first = engine.run("sh", "-c", "grep dockremap /etc/subuid").stdout.split(":")[1]
+    with Part(engine, server=server):
+        engine.docker("volume", "create", "--driver=ddd", "-o", f"uid={first}", "-o", f"gid={first}", name)
+        assert engine.container("-v", f"{name}:/data", BUSYBOX, *WRITE).splitlines() == ["0:0:755", "0:0:644"]
+        mount = ["-v", f"{name}-plain:/data", "--volume-driver=ddd"]
+        refused = engine.docker("run", "--rm", "--network=none", *mount, BUSYBOX, *WRITE, check=False)
+        assert "Permission denied" in refused.stderr
 
 
 @pytest.mark.parametrize("escape", ["../escape", "/etc/escape", "..", "sp ace", "a/../../escape"])

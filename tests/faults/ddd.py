@@ -18,6 +18,10 @@ DDD = Path(__file__).parents[1] / "serve.py"
 SERVERS = ("werkzeug", "gunicorn")
 GONE = "the connection was closed without an answer"
 
+OWNER = (4711, 4712) if os.geteuid() == 0 else (os.geteuid(), os.getegid())  # only root gives a folder away
+OPTIONS = {"uid": str(OWNER[0]), "gid": str(OWNER[1]), "mode": "1770"}
+"""What the volume `peach` is made with, and no other."""
+
 State = dict[str, dict[str, int]]
 """Volumes, and how often each ID has each of them mounted."""
 
@@ -106,8 +110,10 @@ class Ddd(Plugin):
 def mounts_of(volume: Path) -> dict[str, int]:
     """Return how often each ID has a volume mounted; fail when the volume is not whole."""
     assert sorted(os.listdir(volume)) == ["data", "mounts"], volume
-    modes = [f"{path.lstat().st_mode:o}" for path in (volume, volume / "mounts", volume / "data")]
-    assert modes == ["40700", "40700", "40755"], (volume, modes)
+    ours = (os.geteuid(), os.getegid())
+    data = (*OWNER, 0o41770) if volume.name == "peach" else (*ours, 0o40755)
+    found = [owner_and_mode(path) for path in (volume, volume / "mounts", volume / "data")]
+    assert found == [(*ours, 0o40700), (*ours, 0o40700), data], (volume, found)
     counts: Counter[str] = Counter()
     for record in (volume / "mounts").iterdir():
         name, text = re.fullmatch(r"(.+)\.[0-9a-f]{16}", record.name), record.read_text()
@@ -116,3 +122,9 @@ def mounts_of(volume: Path) -> dict[str, int]:
         assert re.fullmatch(form, text), (record, text)
         counts[name[1] if name else record.name] += text.count("\n")
     return dict(counts)
+
+
+def owner_and_mode(path: Path) -> tuple[int, int, int]:
+    """Return the owner, the group and the mode of a file, without following a link."""
+    found = path.lstat()
+    return found.st_uid, found.st_gid, found.st_mode

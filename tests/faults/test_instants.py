@@ -19,7 +19,7 @@ from engine.engine import wait_for
 from workshop.protocol.exchange import Exchange
 
 from .conftest import Start
-from .ddd import Ddd, State
+from .ddd import OPTIONS, Ddd, State
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +103,7 @@ def mounted_before(ddd: Ddd) -> None:
 
 CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]] = {
     "create": (nothing, lambda ddd: ddd.ask("Create"), {"mango": {}}),
+    "create with options": (nothing, lambda ddd: ddd.ask("Create", "peach", Opts=OPTIONS), {"peach": {}}),
     "create again": (with_files, lambda ddd: ddd.ask("Create"), {"mango": {}}),
     "mount": (with_files, lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 1}}),
     "mount again": (mounted(1), lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 2}}),
@@ -149,17 +150,19 @@ def killed_at(ddd: Ddd, log: Path, name: str, number: int, call: Callable[[Ddd],
 @pytest.mark.parametrize(
     ("endpoint", "order"),
     [
+        ("Create with options", r"chmod.*chown.*fsync\(\d+<\S*/aside/\w+/data>.*rename.*fsync\(\d+<\S*/volumes>"),
         ("Create", r"fsync\(\d+<\S*/aside/\w+>.*rename.*fsync\(\d+<\S*/volumes>"),
         ("Remove", r"rename.*fsync\(\d+<\S*/volumes>"),
         ("Mount", r"fsync\(\d+<\S*/aside/\w+>.*rename"),
     ],
-    ids=["Create", "Remove", "Mount"],
+    ids=["Create with options", "Create", "Remove", "Mount"],
 )
 def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint: str, order: str) -> None:
     with_files(ddd)
-    name = "pear" if endpoint == "Create" else "mango"
+    verb, _, options = endpoint.partition(" ")
+    name = "peach" if options else "pear" if verb == "Create" else "mango"
     with strace(ddd, folder / "log"):
-        ddd.succeeds(endpoint, name, ID="a")
+        ddd.succeeds(verb, name, ID="a", Opts=OPTIONS if options else None)
     before, _, _ = (folder / "log").read_text().partition("sendto(")
     assert re.search(order, before, re.S), before
 

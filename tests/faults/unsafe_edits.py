@@ -33,6 +33,8 @@ BODY = "test_attack.py::test_a_body_beyond_all_bounds_is_refused_in_bounded_memo
 # fmt: off
 FAULTS = [
     Fault("a volume is made in place", f"{KILL}[create]", "volumes.py", "            fresh = self.fresh()\n            try:", "            fresh = os.path.join(self.folder, secrets.token_hex(16))\n            try:"),
+    Fault("options come after the volume", f"{KILL}[create with options]", "app.py", "    volumes.create(name, wanted)\n", '    volumes.create(name)\n    with volumes.open_one(name):\n        folder = os.open(mountpoint(name), os.O_RDONLY)\n        options.apply(folder, wanted)\n        os.close(folder)\n'),
+    Fault("options are not on the disk", f"{ON_DISK}[werkzeug-Create with options]", "volumes.py", "                        os.fsync(data)\n", ""),
     Fault("a volume is removed in place", f"{KILL}[remove]", "volumes.py", "            os.rename(name, gone, src_dir_fd=volumes)", '            subprocess.run(["rm", "-rf", os.path.join(self.folder, name)])'),
     Fault("a record is written in place", f"{KILL}[mount]", "users.py", '    try:\n        with open(aside, "x")', '    aside = f"/proc/self/fd/{mounts}/{in_name(mount_id)}.{secrets.token_hex(8)}"\n    try:\n        with open(aside, "x")'),
     Fault("a file of the version before is written anew", f"{KILL}[unmount one of two of before]", "users.py", "            os.truncate(file, sum(map(len, record.callers[:-1])))", '            os.truncate(file, 0)\n            os.write(file, "".join(record.callers[:-1]).encode())'),
@@ -57,7 +59,7 @@ FAULTS = [
     Fault("rm goes into other disks", "test_disk.py::test_nor_a_disk_that_is_mounted_while_it_is_deleted[werkzeug]", "volumes.py", ' "--one-file-system",', ""),
     Fault("Remove waits for its files to go", "test_disk.py::test_remove_of_many_files_is_answered_before_they_are_deleted", "app.py", "    done.call_on_close(threading.Thread(target=volumes.delete, args=[gone], daemon=True).start)", "    volumes.delete(gone)"),
     Fault("the start of a name will do", "test_attack.py::test_no_name_or_id_leads_out[werkzeug]", "app.py", "NAME.fullmatch(name):\n        rule", "NAME.match(name):\n        rule"),
-    Fault("an option is taken", "test_attack.py::test_no_option_does_anything[werkzeug]", "app.py", "    if options:\n", "    if options == {}:\n"),
+    Fault("an option is taken", "test_attack.py::test_no_option_does_anything[werkzeug]", "app.py", "    try:\n        wanted", "    sent = {}\n    try:\n        wanted"),
     Fault("folders are opened through links", LINK, "volumes.py", " | os.O_NOFOLLOW, dir_fd=inside", ", dir_fd=inside"),
     Fault("records are opened through links", LINK, "users.py", "flags | os.O_NOFOLLOW, dir_fd=mounts", "flags, dir_fd=mounts"),
     Fault("a container is given a link", LINK, "volumes.py", ', opened("data", inside=volume)', ""),
