@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import signal
 import socket
 import stat
@@ -270,6 +271,21 @@ def test_half_a_call_has_ten_seconds_and_no_call_at_all_has_a_week(ddd: Plugin) 
         idle.sendall(request("VolumeDriver.List", {}))
         assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
     assert "A call was not there whole after 10 seconds" in ddd.output()
+
+
+def test_a_thousand_connections_without_a_call_stop_nobody(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        pytest.skip("needs 4096 open files: ulimit -Hn 4096")
+    plugin = plugin_of(["sh", "-c", 'ulimit -Sn 1024; exec "$@"', "sh", *SERVERS["gunicorn"]], folder)
+    with contextlib.ExitStack() as idle:
+        idle.callback(plugin.close)
+        plugin.start()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+        idle.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1100):
+            idle.enter_context(plugin.address().connect(10))
+        assert create(plugin).ok
 
 
 def connection_is_over(connection: socket.socket) -> bool:
