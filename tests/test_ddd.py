@@ -124,7 +124,7 @@ def test_a_name_that_is_none_is_refused_with_a_sentence(ddd: Plugin, kind: str, 
 # the program
 
 
-ROOMS = ("listener", "locks", "kernel", "users", "volumes", "app", "log", "worker", "server")
+ROOMS = ("listener", "locks", "kernel", "users", "volumes", "app", "log", "metrics", "worker", "server")
 
 OUTSIDE = {"flask", "werkzeug", "gunicorn", "prometheus_client", "workshop"}
 MAY_IMPORT = {

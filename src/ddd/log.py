@@ -1,6 +1,5 @@
 """A line in the log for each call: what was asked, how long it took, and what came of it. No call waits for it."""
 
-import contextlib
 import io
 import json
 import logging
@@ -37,31 +36,36 @@ class Stderr(io.TextIOBase):
     def write(self, text: str) -> int:
         """Send lines that are whole; keep what comes before the end of one. It raises nothing when stderr fails."""
         with self.lock:
-            self.begun += text
-            if text.endswith("\n"):
-                lines, self.begun = self.begun, ""
-                self.put(lines)
+            if self.begun or text[-1:] != "\n":
+                self.begun += text
+                if text[-1:] != "\n":
+                    return len(text)
+                text, self.begun = self.begun, ""
+            self.put(text)
         return len(text)
 
     def put(self, lines: str) -> None:
         """Send lines, or drop them. The first ones that have room again tell how many were dropped."""
-        untold = self.dropped - self.told
-        note = f"{untold} of the lines before this one had no room in the log, and were dropped.\n" if untold else ""
-        data = self.rest + (note + lines).encode(errors="backslashreplace")
-        sent = 0
-        with contextlib.suppress(OSError):
+        if untold := self.dropped - self.told:
+            lines = f"{untold} of the lines before this one had no room in the log, and were dropped.\n{lines}"
+        data = self.rest + lines.encode(errors="backslashreplace")
+        try:
             sent = self.send(data)
+        except OSError:
+            sent = 0
         if sent > len(self.rest):
             self.rest, self.told = data[sent:], self.dropped
         else:
             self.rest = self.rest[sent:]
-            self.dropped += bool(lines)
+            self.dropped += 1
 
     def catch_up(self) -> None:
         """Write what waits for room: the rest of a line, and how many were dropped."""
         if self.rest or self.dropped > self.told:
             with self.lock:
+                dropped = self.dropped
                 self.put("")
+                self.dropped = dropped
 
 
 def sender(descriptor: int) -> Callable[[bytes], int]:
@@ -101,14 +105,18 @@ def begin() -> None:
 
 def write(response: Response) -> Response:
     """Write a call into the log, in one line. Times are in milliseconds."""
-    took, status = (time.perf_counter() - g.begun) * 1000, response.status_code
-    outcome = "hung-up" if status == 503 else status
+    took = (time.perf_counter() - g.begun) * 1000
     sent: object = response.json
-    err = sent["Err"] if isinstance(sent, dict) and status not in (200, 503) else ""
+    err = sent["Err"] if isinstance(sent, dict) and response.status_code not in (200, 503) else ""
     asked = f"call={g.call} endpoint={quoted(request.path[1:])} volume={quoted(volume())}"
     # not by Python's logging, which costs three times as much
-    stderr.write(f"{asked} ms={took:.1f} outcome={outcome} err={quoted(err)}\n")
+    stderr.write(f"{asked} ms={took:.1f} outcome={outcome(response)} err={quoted(err)}\n")
     return response
+
+
+def outcome(response: Response) -> str:
+    """Return what came of a call: a status, or that no answer was given."""
+    return "hung-up" if response.status_code == 503 else str(response.status_code)
 
 
 def volume() -> str:

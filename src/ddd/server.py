@@ -15,6 +15,11 @@ from ddd import kernel, listener, log
 from ddd.app import app, volumes
 from ddd.worker import OneThreadEach
 
+try:
+    from ddd import metrics
+except ModuleNotFoundError:  # prometheus_client: an earlier version was installed without
+    metrics = None  # type: ignore[assignment]
+
 OPEN_FILES = 16384  # as many connections, and what 64 calls open besides
 
 
@@ -85,6 +90,12 @@ def run() -> None:
         said = "In this container ddd sees no other process, and goes by its records alone: run it with --pid host."
         print(said, file=sys.stderr)
     log.install(app)
+    if metrics:
+        metrics.install(app)
+        sockets = metrics.listen()
+        SETTINGS["post_fork"] = lambda arbiter, worker: metrics.serve(sockets)
+    elif os.environ.get("DDD_METRICS"):
+        sys.exit("DDD_METRICS needs prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
     # gunicorn's own way of making a socket lets everybody in; the file of systemd's socket it leaves alone at the end
     bind = [] if listener.from_systemd() else [f"fd://{listener.listen(listener.SOCKET).detach()}"]
     Server(bind).run()
