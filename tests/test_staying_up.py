@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,6 +289,21 @@ def test_a_thousand_connections_without_a_call_stop_nobody(folder: Path) -> None
         assert create(plugin).ok
 
 
+IMPATIENT = "import runpy; from ddd import worker; worker.SENDING = 1; runpy.run_module('ddd', run_name='__main__')"
+
+
+def test_callers_who_do_not_read_their_answer_stop_nobody(folder: Path) -> None:
+    plugin = plugin_of([sys.executable, "-c", IMPATIENT], folder)
+    for number in range(4000):  # a List of them is more than a socket holds
+        (folder / "root" / "volumes" / f"mango{number}").mkdir(parents=True)
+    with contextlib.ExitStack() as callers:
+        callers.callback(plugin.close)
+        plugin.start()
+        for _ in range(70):
+            callers.enter_context(plugin.address().connect(10)).sendall(request("VolumeDriver.List", {}))
+        wait_for(lambda: create(plugin).ok, "an answer")
+
+
 def connection_is_over(connection: socket.socket) -> bool:
     """Tell whether the other end has closed."""
     try:
@@ -381,6 +397,13 @@ def test_nonsense_is_refused_with_a_sentence_in_json(running: Plugin, sent: byte
     assert list(answer.json) == ["Err"] and answer.err.endswith("."), answer
     assert running.call("VolumeDriver.List", {}).json == {"Volumes": [], "Err": ""}
     assert worker(running) == before
+
+
+def test_who_keeps_a_connection_open_that_is_over_holds_up_nobody(running: Plugin) -> None:
+    with contextlib.ExitStack() as callers:
+        for _ in range(20):
+            callers.enter_context(running.address().connect(10)).sendall(b"hello\r\n\r\n")
+        assert running.call("VolumeDriver.List", {}).ok
 
 
 def test_a_script_name_changes_nothing(running: Plugin) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import select
 import socket
+import struct
 import time
 from functools import partial
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from ddd.app import MEDIA_TYPE, app
 
 ARRIVAL = 10
 """How long a call may take to arrive, from its first byte to its last, in seconds."""
+SENDING = 30
+"""How long an answer waits for a caller who does not read it, in seconds."""
 LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 STATUS = {
@@ -43,6 +46,8 @@ class OneThreadEach(ThreadWorker):
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a call to a thread when it is there; wait for the rest of it beside the other connections until then."""
+        if not conn.initialized:
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SENDING, 0))
         if arrived(conn):
             super().enqueue_req(conn)
             return
