@@ -13,8 +13,9 @@ class Taken(Exception):
 
 def take(root: str) -> None:
     """Lock a root until this process, and all that it forks, have ended. Raises Taken, OSError."""
-    # neither descriptor is closed, and with them stay the locks
-    own = os.open(os.path.join(root, "lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    # Neither descriptor is closed, and with them stay the locks. A file that is open for writing would keep an operator
+    # from making the disk read-only
+    own = os.open(os.path.join(root, "lock"), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     os.fchmod(own, 0o600)
     folder = os.open(root, os.O_RDONLY)
     for lock in (own, folder):
