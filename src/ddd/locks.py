@@ -33,8 +33,8 @@ def take(root: str) -> None:
 def stranger(folder: str) -> str | None:
     """Name the process that has locked a folder, if it is not root's. None: it is root's, or cannot be known.
 
-    Part 3 and earlier versions of ddd have only this lock, and run as root. Every user who may list the folder can
-    take it too, and leave it to a child. Source: proc_locks(5).
+    Earlier versions of ddd have only this lock, and run as root. Every user who may list the folder can take it too,
+    and leave it to a child. Source: proc_locks(5).
     """
     place = os.stat(folder)
     with open("/proc/locks") as locks:
