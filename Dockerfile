@@ -16,7 +16,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 ARG PIP_FIND_LINKS=/wheels
 ARG PIP_NO_INDEX
 COPY constraints.txt wheel[s] /wheels/
-RUN pip install --no-cache-dir -c /wheels/constraints.txt flask gunicorn
+RUN pip install --no-cache-dir -c /wheels/constraints.txt flask gunicorn prometheus_client
 
 # ddd belongs to the environment: it runs whatever is at /workshop. A line of a .pth file is a folder to import from.
 COPY src/ddd /opt/ddd/ddd

@@ -7,17 +7,38 @@ SETTINGS = """\
 Two variables of the environment tell ddd where it works:
   DDD_SOCKET   where Docker looks for it (default: /run/docker/plugins/ddd.sock)
   DDD_ROOT     the folder of the volumes (default: /var/lib/ddd)
+A third one gives numbers to Prometheus:
+  DDD_METRICS  address and port of /metrics and /health, such as 127.0.0.1:9323 (default: none)
 """
 
 
 def main() -> None:
-    """Run the plugin. Where gunicorn is not installed, say so and exit with status 1."""
-    argparse.ArgumentParser(
+    """Run what the command line asks for; without a command, the plugin."""
+    parser = argparse.ArgumentParser(
         prog="ddd-plugin",
-        description="Serve Docker's volume calls until SIGTERM or Ctrl-C.",
+        description="Serve Docker's volume calls until SIGTERM or Ctrl-C. A COMMAND works beside a plugin that runs.",
         epilog=SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("metrics", help="print the numbers for Prometheus of the ddd that works in DDD_ROOT")
+    if parser.parse_args().command == "metrics":
+        show_metrics()
+    else:
+        serve()
+
+
+def show_metrics() -> None:
+    """Print the metrics. Where prometheus_client is not installed, say so and exit with status 1."""
+    try:
+        from ddd import metrics
+    except ModuleNotFoundError:
+        sys.exit("The metrics need prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
+    metrics.show()
+
+
+def serve() -> None:
+    """Run the plugin. Where gunicorn is not installed, say so and exit with status 1."""
     try:
         from ddd import server
     except ModuleNotFoundError as error:

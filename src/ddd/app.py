@@ -115,6 +115,13 @@ def mountpoint(name: str) -> str:
 # what is sent
 
 
+@app.before_request
+def refuse_chunks() -> None:
+    """Refuse a body that does not say beforehand how long it is. Docker and Podman send no such body."""
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        abort(400, "ddd reads no body in chunks: send its Content-Length.")
+
+
 def body() -> dict[str, Any]:
     """Return the JSON object of this call. Docker names no Content-Type, so Flask is told not to look for one."""
     try:
@@ -162,6 +169,9 @@ def hang_up() -> Response:
 @app.errorhandler(HTTPException)
 def refuse(error: HTTPException) -> Response:
     """Answer an error the way Docker can print it: a status that is not 200, and a sentence in Err."""
+    if error.code == 413 or "HTTP_TRANSFER_ENCODING" in request.environ:
+        # the server would wait for what it does not read
+        connection().shutdown(socket.SHUT_RD)
     unknown = f"ddd does not answer {request.method} {request.path}."
     return answer({"Err": error.description if request.url_rule else unknown}, error.code or 500)
 

@@ -1,20 +1,99 @@
-"""A line in the log for each call: what was asked, how long it took, and what came of it."""
+"""A line in the log for each call: what was asked, how long it took, and what came of it. No call waits for it."""
 
-import contextlib
+import io
 import json
 import logging
 import os
 import secrets
+import select
+import socket
+import stat
+import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 from flask import Flask, Response, g, has_request_context, request
 
 from ddd.app import body
 
 
+class Stderr(io.TextIOBase):
+    """stderr, on which a write never waits: a line without room for it is dropped, and counted.
+
+    Whoever reads the log may stop for a while. A Docker daemon with live-restore asks a plugin for every volume before
+    it reads the logs of its containers again.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.send = sender(descriptor)
+        self.lock = threading.Lock()
+        self.begun = ""  # of a line whose end is not written yet
+        self.rest = b""  # of a line for which there was room in part
+        self.dropped = 0
+        self.told = 0
+
+    def write(self, text: str) -> int:
+        """Send lines that are whole; keep what comes before the end of one. It raises nothing when stderr fails."""
+        with self.lock:
+            if self.begun or text[-1:] != "\n":
+                self.begun += text
+                if text[-1:] != "\n":
+                    return len(text)
+                text, self.begun = self.begun, ""
+            self.put(text)
+        return len(text)
+
+    def put(self, lines: str) -> None:
+        """Send lines, or drop them. The first ones that have room again tell how many were dropped."""
+        if untold := self.dropped - self.told:
+            lines = f"{untold} of the lines before this one had no room in the log, and were dropped.\n{lines}"
+        data = self.rest + lines.encode(errors="backslashreplace")
+        try:
+            sent = self.send(data)
+        except OSError:
+            sent = 0
+        if sent > len(self.rest):
+            self.rest, self.told = data[sent:], self.dropped
+        else:
+            self.rest = self.rest[sent:]
+            self.dropped += 1
+
+    def catch_up(self) -> None:
+        """Write what waits for room: the rest of a line, and how many were dropped."""
+        if self.rest or self.dropped > self.told:
+            with self.lock:
+                dropped = self.dropped
+                self.put("")
+                self.dropped = dropped
+
+
+def sender(descriptor: int) -> Callable[[bytes], int]:
+    """Return what sends bytes to a descriptor without waiting for a reader, and returns how many it has taken.
+
+    Never by O_NONBLOCK on the descriptor itself: that would hold for each process that shares it, such as a shell.
+    """
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+    if kind == stat.S_IFSOCK:  # of systemd's journal
+        journal = socket.socket(fileno=os.dup(descriptor))
+        return lambda data: journal.send(data, socket.MSG_DONTWAIT)
+    if kind == stat.S_IFREG:
+        return partial(os.write, descriptor)
+    try:  # a pipe or a terminal that is opened again has settings of its own
+        return partial(os.write, os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
+    except OSError:  # it belongs to another user
+        room = select.poll()
+        room.register(descriptor, select.POLLOUT)
+        return lambda data: os.write(descriptor, data[: select.PIPE_BUF]) if room.poll(0) else 0
+
+
+stderr = Stderr(2)
+
+
 def install(app: Flask) -> None:
     """Have a line logged for each call that the app answers, and each call named in what else is logged."""
-    app.before_request(begin)
+    # before what the app itself does first: that may refuse the call
+    app.before_request_funcs.setdefault(None, []).insert(0, begin)
     app.after_request(write)
     app.logger.addFilter(name_call)
 
@@ -26,15 +105,18 @@ def begin() -> None:
 
 def write(response: Response) -> Response:
     """Write a call into the log, in one line. Times are in milliseconds."""
-    took, status = (time.perf_counter() - g.begun) * 1000, response.status_code
-    outcome = "hung-up" if status == 503 else status
+    took = (time.perf_counter() - g.begun) * 1000
     sent: object = response.json
-    err = sent["Err"] if isinstance(sent, dict) and status not in (200, 503) else ""
+    err = sent["Err"] if isinstance(sent, dict) and response.status_code not in (200, 503) else ""
     asked = f"call={g.call} endpoint={quoted(request.path[1:])} volume={quoted(volume())}"
-    # straight to stderr, which costs a third of Python's logging; a log that cannot be written costs no answer
-    with contextlib.suppress(OSError):
-        os.write(2, f"{asked} ms={took:.1f} outcome={outcome} err={quoted(err)}\n".encode())
+    # not by Python's logging, which costs three times as much
+    stderr.write(f"{asked} ms={took:.1f} outcome={outcome(response)} err={quoted(err)}\n")
     return response
+
+
+def outcome(response: Response) -> str:
+    """Return what came of a call: a status, or that no answer was given."""
+    return "hung-up" if response.status_code == 503 else str(response.status_code)
 
 
 def volume() -> str:

@@ -1,57 +1,61 @@
-"""gunicorn, which serves the app: its settings and its worker."""
+"""gunicorn, which serves the app: its settings, its start and its end."""
 # mypy: allow-subclassing-any, allow-untyped-calls
 
-import select
-import socket
+import contextlib
+import os
+import resource
+import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.workers.gthread import ThreadWorker
 
 from ddd import kernel, listener, log
 from ddd.app import app, volumes
+from ddd.worker import OneThreadEach
+
+try:
+    from ddd import metrics
+except ModuleNotFoundError:  # prometheus_client: an earlier version was installed without
+    metrics = None  # type: ignore[assignment]
+
+OPEN_FILES = 16384  # as many connections, and what 64 calls open besides
 
 
-class OneThreadEach(ThreadWorker):
-    """gunicorn's worker with threads, but one that has answered waits a moment for the next call on its connection.
-
-    Docker's calls come in pairs, such as Get and Create. From gunicorn's main thread to another and back takes as long
-    as all the rest of a Get. With more connections than threads nobody waits: the thread is for the others then.
-    """
-
-    def handle(self, conn: Any) -> Any:
-        """Answer a call, and those that follow it at once on the same connection."""
-        kept = super().handle(conn)
-        while kept is True and self.alive and self.nr_conns <= self.cfg.threads and readable(conn.sock):
-            kept = super().handle(conn)
-        return kept
-
-
-def readable(connection: socket.socket, milliseconds: int = 5) -> bool:
-    """Tell whether something comes on a connection within this time."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(milliseconds))
+def note_others(arbiter: Any, worker: Any) -> None:
+    """Note for a worker that is about to be made whether there is another one."""
+    worker.alone = not arbiter.WORKERS
 
 
 def clear(worker: Any) -> None:
-    """Delete in the background what an earlier run left aside, once a worker is there that answers."""
+    """Delete in the background what a plugin or a worker left aside that was killed, once one is there that answers."""
     # not after a SIGHUP: the worker before this one may still be making a volume there
-    if worker.age == 1:
+    if worker.alone:
         threading.Thread(target=volumes.clear, args=[volumes.left_aside()], daemon=True).start()
+
+
+def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Answer a call that gunicorn has read. A body that is shorter than it was said to be is refused.
+
+    gunicorn says that a body ends by itself, so that Flask takes one that broke off for whole.
+    """
+    del environ["wsgi.input_terminated"]
+    return app(environ, start_response)
 
 
 SETTINGS = {
     # one process, so that nothing has to be told to another; threads, because Docker calls on several connections at
-    # once, and so many, because a caller who stops halfway through a call keeps one
+    # once, and so many, because a call keeps one while it waits for its volume or its disk
     "workers": 1,
     "worker_class": OneThreadEach,
     "threads": 64,
     # Docker keeps its connections open. A call on one that was closed comes back without its body: never close first
     "keepalive": 7 * 24 * 3600,
     "control_socket_disable": True,
+    # there is no proxy whose word on the path would count
+    "forwarder_headers": "",
+    "pre_fork": note_others,
     "post_worker_init": clear,
 }
 
@@ -68,18 +72,39 @@ class Server(BaseApplication):
         for name, value in SETTINGS.items():
             self.cfg.set(name, value)
         self.cfg.set("bind", self.bind)
+        # beyond so many connections the next ones wait in the socket: the calls of the others need open files, too
+        self.cfg.set("worker_connections", max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 512, 256))
 
-    def load(self) -> Flask:
+    def load(self) -> Any:
         """Return what gunicorn serves."""
-        return app
+        return serve
 
 
 def run() -> None:
     """Serve Docker's calls until SIGTERM. Where the root or the socket cannot be had, exit with a sentence."""
+    sys.stderr = log.stderr
+    allow_open_files()
+    os.environ.pop("SCRIPT_NAME", None)  # gunicorn would take it for the beginning of every path
     volumes.prepare()
     if kernel.sees_only_itself():
-        print("In this container ddd sees no other process, and goes by its records alone: run it with --pid host.")
+        said = "In this container ddd sees no other process, and goes by its records alone: run it with --pid host."
+        print(said, file=sys.stderr)
     log.install(app)
+    if metrics:
+        metrics.install(app)
+        sockets = metrics.listen()
+        SETTINGS["post_fork"] = lambda arbiter, worker: metrics.serve(sockets)
+    elif os.environ.get("DDD_METRICS"):
+        sys.exit("DDD_METRICS needs prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
     # gunicorn's own way of making a socket lets everybody in; the file of systemd's socket it leaves alone at the end
     bind = [] if listener.from_systemd() else [f"fd://{listener.listen(listener.SOCKET).detach()}"]
     Server(bind).run()
+
+
+def allow_open_files() -> None:
+    """Raise the number of files that may be open, as far as this process may do so: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

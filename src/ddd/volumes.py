@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from ddd import kernel, options, users
+from ddd import kernel, locks, options, users
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 """What a volume's name and a mount ID may be: nothing that leads out of the root. Docker checks neither."""
@@ -53,11 +53,9 @@ class Volumes:
                 os.makedirs(folder, 0o700, exist_ok=True)
                 with opened(folder) as descriptor:
                     os.chmod(descriptor, 0o700)
-            root = os.open(self.root, os.O_RDONLY)  # stays open, and with it the lock
-            fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.fsync(root)
-        except BlockingIOError:
-            sys.exit(f"Another ddd works in {self.root}. End it, or choose another folder with DDD_ROOT=…")
+            locks.take(self.root)
+        except locks.Taken as error:
+            sys.exit(str(error))
         except OSError as error:
             place = f"No volumes can be kept in {self.root}: {error.strerror}."
             sys.exit(f"{place} Run as root, or choose a folder with DDD_ROOT=…")

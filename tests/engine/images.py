@@ -65,13 +65,13 @@ def wheels(folder: Path) -> None:
     """The packages of the image, for the Python of Debian 12."""
     constraints = REPOSITORY / "constraints.txt"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version=3.11"]
-    call(*pip, "--dest", folder, "--constraint", constraints, "flask", "gunicorn")
+    call(*pip, "--dest", folder, "--constraint", constraints, "flask", "gunicorn", "prometheus_client")
 
 
 def wheels_folder() -> Path:
     """The folder with the packages of the image, for the versions of constraints.txt."""
     versions = hashlib.sha256((REPOSITORY / "constraints.txt").read_bytes()).hexdigest()[:12]
-    return once(f"wheels-{versions}", wheels)
+    return once(f"wheels-metrics-{versions}", wheels)
 
 
 def import_busybox(engine: Engine) -> None:

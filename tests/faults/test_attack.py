@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import json
 import os
@@ -279,11 +280,25 @@ HALVES = {
 @pytest.mark.parametrize("half", HALVES.values(), ids=HALVES)
 def test_slow_callers_keep_nobody_waiting(ddd: Ddd, half: bytes) -> None:
     with contextlib.ExitStack() as slow:
-        for _ in range(50):
+        for _ in range(100):
             slow.enter_context(ddd.address().connect(ddd.patience)).sendall(half)
         for endpoint in ENDPOINTS:
             ddd.succeeds(endpoint, "pear", ID="a")
     assert "mango" not in ddd.listed(), "half a call has made a volume"
+
+
+def test_calls_that_wait_for_their_volume_keep_nobody_waiting(ddd: Ddd) -> None:
+    ddd.succeeds("Create")
+    held = os.open(ddd.volume(), os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as waiting:
+        waiting.callback(os.close, held)
+        for _ in range(50):
+            caller = waiting.enter_context(ddd.address().connect(ddd.patience))
+            caller.sendall(request("VolumeDriver.Get", {"Name": "mango"}))
+        for endpoint in ENDPOINTS:
+            ddd.succeeds(endpoint, "pear", ID="a")
+    ddd.succeeds("Get")
 
 
 def test_five_hundred_callers_at_once_are_all_answered(ddd: Ddd) -> None:

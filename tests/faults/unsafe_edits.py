@@ -29,6 +29,7 @@ MODEL = "test_model.py::test_it_is_as_the_model_says[werkzeug-20]"
 KILL = "test_instants.py::test_a_kill_at_every_instant_leaves_a_whole_state"
 ON_DISK = "test_instants.py::test_what_is_answered_is_on_the_disk_first"
 BODY = "test_attack.py::test_a_body_beyond_all_bounds_is_refused_in_bounded_memory"
+WAIT = "test_attack.py::test_calls_that_wait_for_their_volume_keep_nobody_waiting"
 
 # fmt: off
 FAULTS = [
@@ -67,8 +68,11 @@ FAULTS = [
     Fault("links in the root are followed", "test_attack.py::test_a_link_in_the_root_stops_the_start[aside-werkzeug]", "volumes.py", "                with opened(folder) as descriptor:\n                    os.chmod(descriptor, 0o700)", "                os.chmod(folder, 0o700)"),
     Fault("a body of any length", f"{BODY}[werkzeug-64 MiB]", "app.py", 'app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024', ""),
     Fault("a body of any depth", f"{BODY}[werkzeug-100 000 lists]", "app.py", "    except RecursionError:", "    except ZeroDivisionError:"),
-    Fault("one caller at a time", "test_attack.py::test_slow_callers_keep_nobody_waiting[gunicorn-half a head]", "server.py", '"threads": 64', '"threads": 1'),
-    Fault("a few callers at a time", "test_attack.py::test_slow_callers_keep_nobody_waiting[gunicorn-half a body]", "server.py", '"threads": 64', '"threads": 16'),
+    Fault("one caller at a time", f"{WAIT}[gunicorn]", "server.py", '"threads": 64', '"threads": 1'),
+    Fault("a few callers at a time", f"{WAIT}[gunicorn]", "server.py", '"threads": 64', '"threads": 16'),
+    Fault("half a head has a thread", "test_attack.py::test_slow_callers_keep_nobody_waiting[gunicorn-half a head]", "worker.py", "    if head < 0:\n", "    if head < 0 and data:\n        return True\n    if head < 0:\n"),
+    Fault("half a body has a thread", "test_attack.py::test_slow_callers_keep_nobody_waiting[gunicorn-half a body]", "worker.py", "length > LARGEST or len(data) >= head + 4 + length", "True"),
+    Fault("no call at all has a thread", "test_attack.py::test_slow_callers_keep_nobody_waiting[gunicorn-nothing]", "worker.py", "            return False\n        except OSError", "            return not conn.parser.unreader.buf.getvalue()\n        except OSError"),
     Fault("the 129th caller is turned away", "test_attack.py::test_five_hundred_callers_at_once_are_all_answered[gunicorn]", "listener.py", "QUEUE = 1024", "QUEUE = 128"),
     Fault("the socket is open to all", "test_attack.py::test_another_user_is_not_let_in_from_the_first_instant_on[werkzeug]", "listener.py", "os.umask(0o177)", "os.umask(0)"),
 ]

@@ -1,0 +1,200 @@
+"""Numbers for Prometheus: the calls, what is on the disk, and the log. They have sockets of their own."""
+# mypy: allow-subclassing-any, allow-untyped-calls
+
+import contextlib
+import functools
+import http.client
+import os
+import socket
+import stat
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ddd import log
+from ddd.app import volumes
+
+SOCKET = "metrics.sock"  # in the root: only root can connect to it
+BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.1, 1, 5, 15, 60]  # in seconds: Podman waits 5, Docker 60
+
+disable_created_metrics()
+registry = CollectorRegistry()
+calls = Counter("ddd_calls", "Calls that were answered", ["endpoint", "outcome"], registry=registry)
+seconds = Histogram("ddd_call_duration_seconds", "Time of a call", ["endpoint"], registry=registry, buckets=BUCKETS)
+
+
+@functools.cache
+def numbers_of(endpoint: str, outcome: str) -> tuple[Counter, Histogram]:
+    """Return what counts such a call, and what takes its time: looking them up takes longer than counting."""
+    return calls.labels(endpoint, outcome), seconds.labels(endpoint)
+
+
+def count(response: Response) -> Response:
+    """Count a call. One that no endpoint answers is "other": whatever is sent, there are only so many names."""
+    endpoint = (request.url_rule.rule[1:] if request.url_rule else "") or "other"
+    number, duration = numbers_of(endpoint, log.outcome(response))
+    number.inc()
+    duration.observe(time.perf_counter() - g.begun)
+    return response
+
+
+class OnDisk(Collector):
+    """What is on the disk, and what the log has dropped: looked up at each scrape, one scrape at a time."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the numbers; without those of the disk while that is away."""
+        yield CounterMetricFamily("ddd_log_lines_dropped", "Lines without room in the log", log.stderr.dropped)
+        with self.turn, contextlib.suppress(OSError):
+            with volumes.open_all() as folder:
+                there = [count_files(name, folder) for name in os.listdir(folder)]
+                room = os.statvfs(folder)
+            yield GaugeMetricFamily("ddd_volumes", "Volumes", len(there))
+            yield GaugeMetricFamily("ddd_mounts", "Records of Mounts without their Unmount", sum(there))
+            yield GaugeMetricFamily("ddd_aside", "What is on its way in or out", len(os.listdir(volumes.aside)))
+            yield GaugeMetricFamily("ddd_free_bytes", "Free space on the disk", room.f_bavail * room.f_frsize)
+
+
+def count_files(name: str, folder: int) -> int:
+    """Return how many Mounts are recorded of a volume; none of one that has gone."""
+    with contextlib.suppress(OSError):
+        mounts = os.open(f"{name}/mounts", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            return len(os.listdir(mounts))
+        finally:
+            os.close(mounts)
+    return 0
+
+
+registry.register(OnDisk())
+
+
+def install(app: Flask) -> None:
+    """Have each call counted that the app answers. The log notes when a call begins: install that, too."""
+    app.after_request(count)
+
+
+# the sockets
+
+
+class Handler(MetricsHandler):
+    """Answers GET /metrics and GET /health, and nothing else: no endpoint of the plugin."""
+
+    registry = registry
+    timeout = 10  # in seconds, for one who asks by half
+
+    def do_GET(self) -> None:
+        """Answer with the numbers, or say whether the plugin can work."""
+        if self.path == "/metrics":
+            super().do_GET()
+            return
+        fault = trouble() if self.path == "/health" else "Here are /metrics and /health."
+        self.send_response(200 if not fault else 503 if self.path == "/health" else 404)
+        self.end_headers()
+        self.wfile.write(f"{fault or 'ok'}\n".encode())
+
+
+class Server(ThreadingHTTPServer):
+    """Serves the numbers on a socket that listens already."""
+
+    address_family = socket.AF_UNIX  # of the socket that is replaced: the service may make no other
+
+    def __init__(self, listening: socket.socket) -> None:
+        super().__init__(("", 0), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing about one who has hung up."""
+
+
+def trouble() -> str:
+    """Say in a sentence why the plugin cannot work; nothing when it can."""
+    try:
+        with volumes.open_all():
+            return ""
+    except OSError as error:
+        return f"ddd is in trouble: {error}."
+
+
+def listen() -> list[socket.socket]:
+    """Return the sockets for the numbers: in the root, for `python -m ddd metrics`, and at DDD_METRICS if that is set.
+
+    Where DDD_METRICS cannot be had, exit with a sentence. Without the one in the root the plugin starts all the same.
+    """
+    asked = os.environ.get("DDD_METRICS")
+    listening = [listen_at(asked)] if asked else []
+    try:
+        return [*listening, listen_in_root()]
+    except OSError as error:
+        print(f"python -m ddd metrics will not work: {volumes.root}/{SOCKET}: {error.strerror}.", file=sys.stderr)
+        return listening
+
+
+def listen_in_root() -> socket.socket:
+    """Return the socket in the root. On what is there already nobody listens: the root is locked. Raises OSError."""
+    listening = socket.socket(socket.AF_UNIX)
+    with path_in_root() as path:
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISSOCK(os.lstat(path).st_mode):
+                os.unlink(path)
+        umask = os.umask(0o177)
+        try:
+            listening.bind(path)
+        finally:
+            os.umask(umask)
+    listening.listen()
+    return listening
+
+
+@contextlib.contextmanager
+def path_in_root() -> Iterator[str]:
+    """Give a path of the socket that is short enough, however long that of the root is. Source: unix(7)."""
+    root = os.open(volumes.root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{root}/{SOCKET}"
+    finally:
+        os.close(root)
+
+
+def listen_at(address: str) -> socket.socket:
+    """Return a socket at an address and port, such as 127.0.0.1:9323 or [::1]:9323. Else exit with a sentence."""
+    host, _, port = address.rpartition(":")
+    try:
+        if not host:
+            raise ValueError("it has no address")
+        family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except (OSError, OverflowError, ValueError) as error:
+        sys.exit(f"DDD_METRICS={address} cannot be used: {error}. Set it to a free port, such as 127.0.0.1:9323.")
+
+
+def serve(sockets: list[socket.socket]) -> None:
+    """Serve the numbers beside the calls, until the process ends."""
+    for listening in sockets:
+        threading.Thread(target=Server(listening).serve_forever, args=[3600], daemon=True).start()
+
+
+def show() -> None:
+    """Print the numbers of the ddd that works in the root. Exit with a sentence where none answers."""
+    asking = http.client.HTTPConnection("ddd")
+    asking.sock = socket.socket(socket.AF_UNIX)
+    asking.sock.settimeout(60)
+    try:
+        with path_in_root() as path:
+            asking.sock.connect(path)
+        asking.request("GET", "/metrics")
+        print(asking.getresponse().read().decode(), end="")
+    except OSError as error:
+        sys.exit(f"No ddd answers in {volumes.root}: {error.strerror}. Start it, or name its folder with DDD_ROOT=…")
+    finally:
+        asking.close()

@@ -1,0 +1,148 @@
+"""gunicorn's worker: a call gets a thread when all of it is there, and what is no call gets an answer in JSON."""
+# mypy: allow-subclassing-any, allow-untyped-calls
+
+import contextlib
+import json
+import os
+import re
+import select
+import socket
+import struct
+import time
+from functools import partial
+from http import HTTPStatus
+from selectors import EVENT_READ
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+from ddd import log
+from ddd.app import MEDIA_TYPE, app
+
+ARRIVAL = 10
+"""How long a call may take to arrive, from its first byte to its last, in seconds."""
+SENDING = 30
+"""How long an answer waits for a caller who does not read it, in seconds."""
+LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+STATUS = {
+    errors.LimitRequestLine: 414,
+    errors.ExpectationFailed: 417,
+    errors.LimitRequestHeaders: 431,
+    errors.UnsupportedTransferCoding: 501,
+}
+"""What gunicorn answers by itself is 400, but for these."""
+
+
+class OneThreadEach(ThreadWorker):
+    """gunicorn's worker with threads, but a call gets one only when all of it is there: half a call holds up nobody.
+
+    One that has answered waits a moment for the next call on its connection. Docker's calls come in pairs, such as Get
+    and Create. From gunicorn's main thread to another and back takes as long as all the rest of a Get. With more
+    connections than threads nobody waits: the thread is for the others then.
+    """
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a call to a thread when it is there; wait for the rest of it beside the other connections until then."""
+        if not conn.initialized:
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SENDING, 0))
+        if arrived(conn):
+            super().enqueue_req(conn)
+            return
+        conn.sock.setblocking(False)
+        if conn.parser.unreader.buf.getvalue():
+            conn.timeout = time.monotonic() + ARRIVAL
+            self.pending_conns.append(conn)
+            self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        else:
+            conn.set_timeout()
+            self.keepalived_conns.append(conn)
+            self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
+
+    def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Go on with a call that has come in part. Its time is not prolonged by what comes."""
+        if arrived(conn):
+            super().on_pending_socket_readable(conn, client)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose call has not come in time, and all such when the plugin stops.
+
+        Without an answer: any error that Get answers means "no such volume" to Docker.
+        """
+        for conn in list(self.pending_conns):
+            if not self.alive or conn.timeout < time.monotonic():
+                self.log.warning("A call was not there whole after %s seconds: its connection is closed.", ARRIVAL)
+                self.poller.unregister(conn.sock)
+                self.pending_conns.remove(conn)
+                self.nr_conns -= 1
+                conn.close()
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a call, and those that follow it at once on the same connection."""
+        kept = super().handle(conn)
+        while kept is True and self.alive and self.nr_conns <= self.cfg.threads and readable(conn) and arrived(conn):
+            kept = super().handle(conn)
+        if not kept:
+            hurry(conn.sock)
+        return kept
+
+    def handle_error(self, req: Any, client: socket.socket, addr: object, error: Exception) -> None:
+        """Answer what is no HTTP, or too much of it, in the form that Docker reads."""
+        status = HTTPStatus(STATUS.get(type(error), 400 if isinstance(error, errors.ParseException) else 500))
+        sentence = f"ddd cannot read this call: {str(error)[:200]}."
+        self.log.error("A call is answered with status %d: %s", status, sentence, exc_info=status == 500)
+        body = json.dumps({"Err": sentence}) + "\n"
+        head = f"HTTP/1.1 {status} {status.phrase}", f"Content-Type: {MEDIA_TYPE}", f"Content-Length: {len(body)}"
+        with contextlib.suppress(OSError):
+            util.write_nonblock(client, "\r\n".join([*head, "Connection: close", "", body]).encode())
+
+    def notify(self) -> None:
+        """Tell gunicorn that the worker lives; and, when there is room again in the log, what was dropped."""
+        super().notify()
+        log.stderr.catch_up()
+
+
+def arrived(conn: Any) -> bool:
+    """Read what has come of a call, and tell whether a thread can go on without waiting. It never waits itself.
+
+    That is: all of the call is there, or its end will never come, or it is more than ddd reads.
+    """
+    conn.init()
+    while not whole(conn.parser.unreader.buf.getvalue()):
+        try:
+            data = conn.sock.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        if not data:
+            return True
+        conn.parser.unreader.buf.seek(0, os.SEEK_END)
+        conn.parser.unreader.buf.write(data)
+    return True
+
+
+def whole(data: bytes) -> bool:
+    """Tell whether these bytes are a call with all of its body, or more than ddd reads."""
+    head = data.find(b"\r\n\r\n")
+    if head < 0:
+        # lines that end with LF alone are refused: the end of such a head never comes
+        return len(data) > LARGEST or data.count(b"\n") > data.count(b"\r\n")
+    found = LENGTH.search(data, 0, head + 2)
+    length = int(found[1]) if found else 0
+    return length > LARGEST or len(data) >= head + 4 + length
+
+
+def readable(conn: Any, milliseconds: int = 5) -> bool:
+    """Tell whether something comes on a connection within this time, or has come with the call before."""
+    poll = select.poll()
+    poll.register(conn.sock, select.POLLIN)
+    return bool(conn.parser.unreader.buf.getvalue() or poll.poll(milliseconds))
+
+
+def hurry(connection: socket.socket) -> None:
+    """Have a connection closed at once. Else gunicorn's main thread waits 2 seconds for the other end to close it."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
