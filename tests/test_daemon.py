@@ -258,6 +258,36 @@ def test_a_broken_connection_leaves_the_record_of_the_volume(plugin: Plugin, mad
     assert daemon.volume_inspect("mango")["Labels"] == {"stage": "test"}
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("1.e", "invalid character 'e' after decimal point in numeric literal"),
+        ('{"x": NaN}', "invalid character 'N' looking for beginning of value"),
+        ('{"Err": 7, "err": ""}', "json: cannot unmarshal number into Go struct field .*Err of type string"),
+        ('{"Err": "no", "err": null}', "no"),
+    ],
+)
+def test_what_go_does_not_take_is_an_error(plugin: Plugin, made: Made, answer: str, words: str) -> None:
+    plugin.answers = [*GOOD, NO, (200, answer)]
+    with pytest.raises(DockerError, match=f"^create mango: {words}$"):
+        made().volume_create("mango", "ddd")
+
+
+@pytest.mark.parametrize("answer", ['{"Err": "no"} x', '{"Err": NaN}', '{"Err": 7}', '{"Err": 7, "Err": "no"}'])
+def test_of_an_error_that_is_no_json_all_of_it_is_said(plugin: Plugin, made: Made, answer: str) -> None:
+    plugin.answers = [*GOOD, NO, (500, answer)]
+    with pytest.raises(DockerError, match=f"^create mango: VolumeDriver.Create: {re.escape(answer)}$"):
+        made().volume_create("mango", "ddd")
+
+
+def test_the_keys_of_a_status_are_the_plugins_own(plugin: Plugin, made: Made) -> None:
+    status = {"name": 1, "Err": "kept", "deep": {"volume": None}}
+    plugin.answers = [*GOOD, *[(200, json.dumps({"volume": {"NAME": "mango", "status": status}}))] * 2]
+    daemon = made()
+    daemon.volume_create("mango", "ddd")
+    assert daemon.volume_inspect("mango")["Status"] == status
+
+
 def test_what_implements_lacks_is_kept_until_a_restart(plugin: Plugin, made: Made) -> None:
     daemon = made()
     plugin.answers = [(200, '{"Implements":[]}'), *GOOD, MANGO]

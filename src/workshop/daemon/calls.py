@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from workshop.protocol import gojson
+from workshop.protocol import answers, gojson
 from workshop.protocol.discovery import IN_A_HOST
 from workshop.protocol.exchange import HOSTS, Address, Exchange, failure, read_answer, request
-from workshop.protocol.gojson import as_go_reads, to_json
+from workshop.protocol.gojson import to_json
 
 # in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate for ever
 LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Activate": 1e6}
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
 GIVE_UP = 30.0
-Type = TypeVar("Type")
 
 
 class DriverError(Exception):
@@ -133,49 +131,16 @@ def url(address: Address, shape: str) -> str:
 
 
 def decode(answer: Exchange) -> dict[str, Any]:
-    """Return the object in an answer. Raises DriverError in Docker's words where there is none, or it is an error.
+    """Return what Docker decodes an answer into. Raises DriverError in its words where it cannot, or is told an error.
 
     Source: moby pkg/plugins/client.go (callWithRetry), and tests/engine/test_diagnoses.py.
     """
     if answer.status != 200:
-        raise DriverError(f"{answer.endpoint}: {_printed_error(answer.text)}")
-    method = answer.endpoint.rpartition(".")[2]
-    # Activate is decoded by another package, which does not look for an Err
-    of_type = "plugins.Manifest" if method == "Activate" else f"drivers.volumeDriverProxy{method}Response"
+        raise DriverError(f"{answer.endpoint}: {answers.read_error(answer.body)}")
     try:
-        value = as_go_reads(gojson.decode(answer.text))
+        value = answers.read_answer(answer.endpoint, answer.body)
     except ValueError as error:
         raise DriverError(str(error)) from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go value of type {of_type}")
-    err = (
-        check_type(value.get("Err"), str, f"{of_type.partition('.')[2]}.Err of type string")
-        if method != "Activate"
-        else ""
-    )
-    if err:
-        raise DriverError(err)
-    return value
-
-
-def _printed_error(text: str) -> str:
-    """Return what Docker prints of the body of an error: its Err, or all of it where that is not JSON with one."""
-    with contextlib.suppress(ValueError):
-        said = as_go_reads(json.loads(text))
-        if isinstance(said, dict) and isinstance(said.get("Err"), str) and said["Err"]:
-            return str(said["Err"])
-    return text
-
-
-def check_type(value: Any, wanted: type[Type], field: str) -> Type:
-    """Return a value of an answer, an empty one for null. Raises DriverError where it is of another type.
-
-    field is Go's name for where it is to go, as far as it is the same in all releases.
-    """
-    if value is None:
-        return wanted()
-    if not isinstance(value, wanted):
-        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go struct field {field}")
+    if value.get("Err"):
+        raise DriverError(value["Err"])
     return value

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from workshop.protocol import gojson
-from workshop.protocol.gojson import as_go_reads, to_json
+from workshop.protocol import answers, gojson
+from workshop.protocol.gojson import to_json
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 SHAPES = ("20.10", "28")
@@ -99,7 +99,7 @@ class Exchange:
         Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
         """
         try:
-            return as_go_reads(gojson.decode(self.text))
+            return answers.named(gojson.decode(self.body))
         except ValueError:
             return None
 
