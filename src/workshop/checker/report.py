@@ -60,7 +60,7 @@ def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
     lines = [f"            ({earlier} earlier calls)"] if earlier > 0 else []
     for exchange in exchanges[-EXCHANGES_SHOWN:]:
         lines += wrap(speaker_of(exchange), asked(exchange))
-        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
+        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", exchange.way + _answer_line(exchange))
     return lines
 
 

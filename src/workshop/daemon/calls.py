@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import time
-import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workshop.protocol import answers, gojson
-from workshop.protocol.discovery import IN_A_HOST
-from workshop.protocol.exchange import HOSTS, Address, Exchange, failure, read_answer, request
+from workshop.protocol.exchange import HOSTS, Address, Exchange, base_url, exchange, request
 from workshop.protocol.gojson import to_json
 
 # in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate for ever
@@ -44,29 +41,16 @@ class Clock:
 
 @dataclass
 class Attempt:
-    """One exchange, and where it failed: whether the request had been sent by then, and Go's words for it."""
+    """One exchange, and Go's words for why it has no answer."""
 
     exchange: Exchange
-    sent: bool = False
     wrong: str = ""
 
 
 def attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attempt:
-    """Send a request on a new connection, and return what came of it. limit bounds each wait, in seconds."""
-    result = Attempt(Exchange(endpoint, data))
-    begun = time.perf_counter()
-    try:
-        with address.connect(limit) as connection:
-            result.sent = True
-            # a plugin may refuse a large body before it has read all of it: what it answered still counts
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.sendall(data)
-            read_answer(connection, result.exchange)
-    except (OSError, http.client.HTTPException) as error:
-        result.exchange.status, result.exchange.failure = 0, failure(error)
-        result.wrong = _go_error(error, address, result.sent)
-    result.exchange.seconds = time.perf_counter() - begun
-    return result
+    """Send a request on a new connection, and return what came of it. limit bounds all of it, in seconds."""
+    made = exchange(address, endpoint, data, limit)
+    return Attempt(made, _go_error(made.error, address, made.reached) if made.error else "")
 
 
 def _go_error(error: Exception, address: Address, connected: bool) -> str:
@@ -109,11 +93,11 @@ class Client:
             if made.exchange.status:
                 return made.exchange
             if self.clock.now() - begun + wait >= GIVE_UP:
-                raise Broken(f'Post "{url(address, self.shape)}/{endpoint}": {made.wrong}')
+                raise Broken(f'Post "{made.exchange.url}": {made.wrong}')
             self.clock.sleep(wait)
             wait *= 2
             # what was sent is lost: Docker sends the rest of a buffer that it has read to its end (moby issue 39331)
-            body = b"" if made.sent else body
+            body = b"" if made.exchange.reached else body
 
 
 def host_header(address: Address) -> str | None:
@@ -124,10 +108,8 @@ def host_header(address: Address) -> str | None:
 
 
 def url(address: Address, shape: str) -> str:
-    """Return the URL that Docker names in an error: before 20.10.26 a socket's path stood for the host."""
-    if address.path:
-        return f"http://{HOSTS[shape] or urllib.parse.quote(address.path, safe=IN_A_HOST)}"
-    return f"{'https' if address.tls else 'http'}://{host_header(address)}"
+    """Return the URL that Docker names in an error."""
+    return base_url(address, host_header(address) or HOSTS[shape])
 
 
 def decode(answer: Exchange) -> dict[str, Any]:

@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from workshop.protocol import gojson
-from workshop.protocol.exchange import Address
+from workshop.protocol.exchange import IN_A_HOST, Address
 
 # the longest path that fits into the kernel's sockaddr_un, which ends in a zero byte
 LONGEST_PATH = 107
 LAST_PORT = 65535
-# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
-IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 NO_HOST = 'Post "http:///Plugin.Activate": http: no Host in request URL'
 # what Go's strings.TrimSpace takes for white space; Python's strip takes more
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))

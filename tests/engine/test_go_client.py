@@ -1,0 +1,186 @@
+"""What Go's client does by itself: the practice daemon sends the bytes that a real engine sends, and says its words."""
+
+from __future__ import annotations
+
+import ctypes
+import gzip
+import json
+import re
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from .engine import Engine, child_of
+from .images import REPOSITORY
+from .plugins import ANSWERS, read_request
+from .record import version_of
+from .test_discovery_table import PRACTISE
+
+pytestmark = pytest.mark.engine
+CLONE_NEWNET = 0x40000000
+
+
+def answer(body: bytes, status: int = 200, *headers: str) -> bytes:
+    """Return the bytes of an answer."""
+    lines = [f"HTTP/1.1 {status} X", *headers, "Connection: close", f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def moved(status: int, location: str = "/elsewhere") -> bytes:
+    return answer(b"moved", status, f"Location: {location}")
+
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + EARLY
+NO = answer(b'{"Err":"Elsewhere."}')
+ZIPPED = answer(gzip.compress(b'{"Err":"Unpacked."}', mtime=0), 200, "Content-Encoding: gzip")
+# What is answered to Create, and to what is asked next. HOST is what the request has named in Host.
+TABLE: dict[str, list[bytes]] = {
+    **{f"moved-{status}": [moved(status), NO] for status in (300, 301, 302, 303, 304, 305, 306, 307, 308)},
+    "twice": [moved(307, "/a"), moved(308, "/b"), NO],
+    "then-a-get": [moved(307, "/a"), moved(303, "/b"), moved(302, "/c"), NO],
+    "nine": [*(moved(308, f"/{number}") for number in range(9)), NO],
+    "ten": [moved(308, f"/{number}") for number in range(10)],
+    "with-a-slash": [moved(308, "/VolumeDriver.Create/"), NO],
+    "beside": [moved(308, "x/../y?a=b&c#d"), NO],
+    "query": [moved(308, "?a=b"), NO],
+    "no-path": [moved(308, "http://other"), NO],
+    "other-host": [moved(308, "http://other:81/elsewhere"), NO],
+    "no-scheme": [moved(308, "//other/elsewhere"), NO],
+    "of-host": [moved(308, "http://HOST/elsewhere"), NO],
+    "no-host": [moved(308, "http:///elsewhere"), NO],
+    "ftp": [moved(308, "ftp://other/elsewhere"), NO],
+    "no-location": [answer(b"moved", 308)],
+    "gone-there": [moved(308), b""],
+    "interim": [INTERIM + NO],
+    "interim-moved": [EARLY + moved(307), EARLY * 2 + NO],
+    "zipped": [ZIPPED],
+    "elsewhere-404": [moved(302), answer(b"404 page not found\n", 404)],
+}
+OVER_TCP: dict[str, list[bytes]] = {
+    "tcp-zipped": [ZIPPED],
+    "tcp-zipped-error": [answer(gzip.compress(b'{"Err":"Unpacked."}'), 500, "Content-Encoding: GZIP")],
+    "tcp-zipped-elsewhere": [moved(307), ZIPPED],
+    "tcp-moved": [moved(302), NO],
+    "tcp-of-host": [moved(308, "http://HOST/elsewhere"), NO],
+}
+
+
+class Plugin:
+    """A plugin that keeps the bytes of each call of its row, and gives the row's answers in turn."""
+
+    def __init__(self, answers: list[bytes]) -> None:
+        self.answers = answers
+        self.asked: list[bytes] = []
+
+    def answer(self, request: bytes) -> bytes:
+        endpoint = request.split()[1].decode().removeprefix("/")
+        if endpoint in ("Plugin.Activate", "VolumeDriver.Capabilities"):
+            return answer(json.dumps(ANSWERS[endpoint]).encode())
+        if endpoint == "VolumeDriver.Get":
+            return answer(b'{"Err":"no such volume"}')
+        turn = self.answers[len(self.asked) % len(self.answers)]
+        self.asked.append(request)
+        host = re.search(rb"Host: (.*?)\r\n", request)
+        assert host
+        return turn.replace(b"HOST", host[1])
+
+
+class Handler(socketserver.StreamRequestHandler):
+    """One request, one answer, and the connection is closed."""
+
+    def handle(self) -> None:
+        if request := read_request(self.rfile):
+            server: Any = self.server
+            self.wfile.write(server.plugin.answer(request))
+
+
+def beside(engine: Engine, make: Callable[[], Any]) -> Any:
+    """Return what is made in the network of an engine: by a thread of its own, which ends there."""
+    made = []
+
+    def inside() -> None:
+        assert engine._init
+        with open(f"/proc/{child_of(engine._init)}/ns/net") as network:
+            assert ctypes.CDLL(None).setns(network.fileno(), CLONE_NEWNET) == 0
+        made.append(make())
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    return made[0]
+
+
+@pytest.fixture(scope="module")
+def plugins(machine: None) -> Iterator[tuple[Engine, dict[str, Plugin]]]:
+    """An engine, and a plugin for each row."""
+    found = {name: Plugin(answers) for name, answers in (TABLE | OVER_TCP).items()}
+    with Engine() as engine, ExitStack() as servers:
+        for name, plugin in found.items():
+            server: Any
+            if name in TABLE:
+                server = socketserver.ThreadingUnixStreamServer(str(engine.plugins / f"{name}.sock"), Handler)
+            else:
+                server = beside(engine, lambda: socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
+                address = f"tcp://127.0.0.1:{server.server_address[1]}"
+                engine.specs.mkdir(parents=True, exist_ok=True)
+                (engine.specs / f"{name}.spec").write_text(address)
+            server.plugin = plugin
+            servers.enter_context(server)
+            threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+            servers.callback(server.shutdown)
+        yield engine, found
+
+
+Said = dict[str, tuple[str, list[bytes]]]
+
+
+@pytest.fixture(scope="module")
+def real(plugins: tuple[Engine, dict[str, Plugin]]) -> Said:
+    """What docker says of each row, and what its daemon has sent."""
+    engine, found = plugins
+
+    def create(name: str) -> str:
+        return engine.docker("volume", "create", f"--driver={name}", name, check=False).stderr.strip()
+
+    with ThreadPoolExecutor(len(found)) as pool:
+        words = list(pool.map(create, found))
+    return taken(found, words)
+
+
+def without_options(request: bytes) -> bytes:
+    """Return a request as it is where docker, the program, passes {} on for no options: some releases pass null."""
+    head, _, body = request.replace(b'"Opts":null', b'"Opts":{}').partition(b"\r\n\r\n")
+    return re.sub(rb"Length: [1-9]\d*", b"Length: %d" % len(body), head) + b"\r\n\r\n" + body
+
+
+def taken(found: dict[str, Plugin], words: list[str]) -> Said:
+    """Return what was said and sent, and begin anew."""
+    asked = [[*map(without_options, plugin.asked)] for plugin in found.values()]
+    said = dict(zip(found, zip(words, asked, strict=True), strict=True))
+    for plugin in found.values():
+        plugin.asked = []
+    return said
+
+
+@pytest.fixture(scope="module")
+def practised(plugins: tuple[Engine, dict[str, Plugin]], real: Said) -> Said:
+    """What the practice daemon says of each row, and what it has sent."""
+    engine, found = plugins
+    release = "20.10" if version_of(engine).startswith("20.10") else "28"
+    lines = engine.run(
+        sys.executable, "-c", PRACTISE.replace('"v", name', "name, name"), release, *found, folder=REPOSITORY
+    ).stdout.splitlines()
+    return taken(found, [json.loads(line)[1].strip() for line in lines])
+
+
+@pytest.mark.parametrize("name", [*TABLE, *OVER_TCP])
+def test_both_send_the_same_and_say_the_same(name: str, real: Said, practised: Said) -> None:
+    assert practised[name][0] == real[name][0]
+    assert practised[name][1] == real[name][1] != []
