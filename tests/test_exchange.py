@@ -301,3 +301,30 @@ def test_gzip_that_is_broken_or_too_long_is_no_answer(
     answer = exchange(address, "x", request("x", host="plugin:80"))
     assert answer.status == 0
     assert answer.failure.startswith(f"no answer: {failure}")
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        (b"X\r\nContent-Length: 11", 'malformed MIME header: missing colon: "X"'),
+        (b"Content-Length: 11\r\nContent-Length: 12", 'multiple Content-Length headers; got ["11" "12"]'),
+        (b"Content-Length: x", 'bad Content-Length "x"'),
+        (b"Content-Length: -1", 'bad Content-Length "-1"'),
+        (b"Content-Length: +11", 'bad Content-Length "+11"'),
+        (b"Transfer-Encoding: gzip, chunked", 'unsupported transfer encoding: "gzip, chunked"'),
+    ],
+)
+def test_headers_that_go_does_not_take_are_no_answer(turns: tuple[Turns, Address], headers: bytes, why: str) -> None:
+    plugin, address = turns
+    plugin.give(b"HTTP/1.1 200 OK\r\n" + headers + b'\r\n\r\n{"Err": ""}')
+    answer = exchange(address, "VolumeDriver.Create", SENT)
+    assert answer.status == 0
+    assert answer.failure.startswith("no answer: ")
+    assert answer.failure.endswith(why)
+
+
+@pytest.mark.parametrize("headers", [b"Content-Length: 11\r\nContent-Length: 11", b"X: a\r\n b\r\nContent-Length: 11"])
+def test_odd_headers_that_go_takes_are_an_answer(turns: tuple[Turns, Address], headers: bytes) -> None:
+    plugin, address = turns
+    plugin.give(b"HTTP/1.1 200 OK\r\n" + headers + b'\r\n\r\n{"Err": ""}')
+    assert exchange(address, "VolumeDriver.Create", SENT).ok

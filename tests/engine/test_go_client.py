@@ -63,6 +63,47 @@ TABLE: dict[str, list[bytes]] = {
     "zipped": [ZIPPED],
     "elsewhere-404": [moved(302), answer(b"404 page not found\n", 404)],
 }
+BODY = b'{"Err":"Odd."}'
+LENGTH = b"Content-Length: 14\r\n"
+# Answers that are not as RFC 9112 wants them, or seldom seen.
+ODD = {
+    "odd-chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\n" + BODY[:5] + b"\r\n9\r\n" + BODY[5:]
+    + b"\r\n0\r\nTrailer: t\r\n\r\n",
+    "odd-gzip-chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\ne\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "odd-chunks-and-length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\ne\r\n" + BODY
+    + b"\r\n0\r\n\r\n",
+    "odd-chunks-cut": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + BODY,
+    "odd-1.0": b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
+    "odd-2": b"HTTP/2 200 OK\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-0.9": BODY,
+    "odd-bare": b"HTTP/1.1 200 OK\nContent-Length: 14\n\n" + BODY,
+    "odd-no-reason": b"HTTP/1.1 200\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-no-colon": b"HTTP/1.1 200 OK\r\nX\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-folded": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-lengths": b"HTTP/1.1 200 OK\r\n" + LENGTH + LENGTH + b"\r\n" + BODY,
+    "odd-two-lengths": b"HTTP/1.1 200 OK\r\n" + LENGTH + b"Content-Length: 15\r\n\r\n" + BODY,
+    "odd-length": b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n" + BODY,
+    "odd-length-minus": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" + BODY,
+    "odd-length-plus": b"HTTP/1.1 200 OK\r\nContent-Length: +14\r\n\r\n" + BODY,
+    "odd-short": b"HTTP/1.1 500 X\r\nContent-Length: 99\r\n\r\n" + BODY,
+    "odd-short-200": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + BODY,
+    "odd-none-200": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n",
+    "odd-cut-200": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + BODY[:9],
+    "odd-long": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" + BODY,
+    "odd-600": b"HTTP/1.1 600 X\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-99": b"HTTP/1.1 99 X\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-status": b"HTTP/1.1 2OO OK\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-204": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "odd-204-body": b"HTTP/1.1 204 No Content\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-101": b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + BODY,
+    "odd-cut-head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "odd-cut-line": b"HTTP/1.1 2",
+    "odd-newline": b"\r\nHTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-nul": b"HTTP/1.1 200 OK\r\nX: a\0b\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-latin": b"HTTP/1.1 200 OK\r\nServer: gr\xf6\xdfe\r\n" + LENGTH + b"\r\n" + BODY,
+    "odd-utf-8": b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n\xff\xfe",
+}  # fmt: skip
+TABLE |= {name: [said] for name, said in ODD.items()}
 OVER_TCP: dict[str, list[bytes]] = {
     "tcp-zipped": [ZIPPED],
     "tcp-zipped-error": [answer(gzip.compress(b'{"Err":"Unpacked."}'), 500, "Content-Encoding: GZIP")],
@@ -147,7 +188,8 @@ def real(plugins: tuple[Engine, dict[str, Plugin]]) -> Said:
     engine, found = plugins
 
     def create(name: str) -> str:
-        return engine.docker("volume", "create", f"--driver={name}", name, check=False).stderr.strip()
+        done = engine.docker("volume", "create", f"--driver={name}", name, check=False)
+        return (done.stderr or done.stdout).strip()
 
     with ThreadPoolExecutor(len(found)) as pool:
         words = list(pool.map(create, found))

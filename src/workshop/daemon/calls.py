@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workshop.protocol import answers, gojson
-from workshop.protocol.exchange import HOSTS, Address, Exchange, base_url, exchange, request
+from workshop.protocol.exchange import HOSTS, Address, Exchange, Malformed, base_url, exchange, request
 from workshop.protocol.gojson import to_json
 
 # in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate for ever
@@ -17,6 +17,7 @@ LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Act
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
 GIVE_UP = 30.0
+BROKEN = "net/http: HTTP/1.x transport connection broken: "
 
 
 class DriverError(Exception):
@@ -62,13 +63,25 @@ def _go_error(error: Exception, address: Address, connected: bool) -> str:
         case http.client.RemoteDisconnected():
             return "EOF"
         case http.client.BadStatusLine():
-            return f"malformed HTTP response {gojson.quote_text(str(error))}"
+            return BROKEN + _bad_first_line(str(error).rstrip("\r\n"))
+        case http.client.UnknownProtocol():
+            return f"{BROKEN}malformed HTTP version {gojson.quote_text(str(error))}"
+        case Malformed():
+            return f"{BROKEN}{error}"
         case ConnectionResetError() | BrokenPipeError() if connected:
             return f"read {where}: connection reset by peer"
         case OSError(strerror=str(words)) if not connected and error.errno:
             return f"dial {where}: connect: {words.lower()}"
         case _:
             return str(error)
+
+
+def _bad_first_line(line: str) -> str:
+    """Return what Go says of a first line that it cannot read. Source: Go net/http response.go (ReadResponse)."""
+    version, _, rest = line.partition(" ")
+    if version.startswith("HTTP/") and rest:
+        return f"malformed HTTP status code {gojson.quote_text(rest.split(' ')[0])}"
+    return f"malformed HTTP response {gojson.quote_text(line)}"
 
 
 @dataclass
@@ -90,7 +103,7 @@ class Client:
             sent = request(endpoint, body, self.shape, host=host_header(address))
             made = attempt(address, endpoint, sent, LIMITS.get(endpoint, LIMIT))
             self.on_exchange(made.exchange)
-            if made.exchange.status:
+            if made.exchange.status or made.exchange.broke_off:
                 return made.exchange
             if self.clock.now() - begun + wait >= GIVE_UP:
                 raise Broken(f'Post "{made.exchange.url}": {made.wrong}')
@@ -117,12 +130,14 @@ def decode(answer: Exchange) -> dict[str, Any]:
 
     Source: moby pkg/plugins/client.go (callWithRetry), and tests/engine/test_diagnoses.py.
     """
-    if answer.status != 200:
+    if answer.broke_off not in (0, 200):
+        raise DriverError(f"{answer.endpoint}: unexpected EOF")
+    if not answer.broke_off and answer.status != 200:
         raise DriverError(f"{answer.endpoint}: {answers.read_error(answer.body)}")
     try:
         value = answers.read_answer(answer.endpoint, answer.body)
     except ValueError as error:
-        raise DriverError(str(error)) from None
+        raise DriverError("unexpected EOF" if answer.broke_off and str(error) == "EOF" else str(error)) from None
     if value.get("Err"):
         raise DriverError(value["Err"])
     return value

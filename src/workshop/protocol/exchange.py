@@ -97,6 +97,8 @@ class Exchange:
     """The plugin was connected, and the request is spent."""
     error: Exception | None = None
     """Why there is no answer."""
+    broke_off: int = 0
+    """The status of an answer that broke off in its body, which has what came: Docker may need no more of it."""
 
     @property
     def sent(self) -> str:
@@ -213,6 +215,8 @@ def exchange(
             _stay(address, base, result.url)
             _ask(address, result, sent, max(timeout - (time.perf_counter() - begun), 0.001), over)
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, http.client.IncompleteRead):
+            result.broke_off, result.body = result.status, error.partial
         result.status = 0
         result.failure, result.error = failure(error), error
         result.url = error.url if isinstance(error, RedirectError) else result.url
@@ -265,9 +269,34 @@ def _final_response(reader: io.BufferedReader) -> http.client.HTTPResponse:
     while True:
         response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: reader), method="POST")  # type: ignore[arg-type]
         response.begin()
+        _check_head(response)
         if not 100 <= response.status < 200 or response.status == 101:
             return response
         response.fp = None  # type: ignore[assignment]  # else its end closes the reader
+
+
+class Malformed(http.client.HTTPException):
+    """What Go does not take for an answer, in its words."""
+
+
+def _check_head(response: http.client.HTTPResponse) -> None:
+    """Raise Malformed for headers that http.client takes, and Go does not.
+
+    Source: Go net/http transfer.go (fixLength, parseTransferEncoding), net/textproto reader.go (ReadMIMEHeader).
+    """
+    headers = response.headers
+    if headers.defects:
+        line = str(headers.get_payload()).partition("\n")[0].rstrip("\r")
+        raise Malformed(f"malformed MIME header: missing colon: {gojson.quote_text(line)}")
+    coding = headers.get("Transfer-Encoding", "chunked")
+    if coding.lower() != "chunked":
+        raise Malformed(f"unsupported transfer encoding: {gojson.quote_text(coding)}")
+    lengths = [each.strip() for each in headers.get_all("Content-Length", [])]
+    if len(set(lengths)) > 1:
+        told = " ".join(map(gojson.quote_text, lengths))
+        raise Malformed(f"http: message cannot contain multiple Content-Length headers; got [{told}]")
+    if lengths and not response.chunked and not re.fullmatch("[0-9]+", lengths[0]):
+        raise Malformed(f"bad Content-Length {gojson.quote_text(lengths[0])}")
 
 
 def _unzipped(body: bytes) -> bytes:
