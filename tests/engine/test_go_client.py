@@ -103,6 +103,24 @@ ODD = {
     "odd-latin": b"HTTP/1.1 200 OK\r\nServer: gr\xf6\xdfe\r\n" + LENGTH + b"\r\n" + BODY,
     "odd-utf-8": b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n\xff\xfe",
 }  # fmt: skip
+# Answers of which tests/gojson/table.jsonl says how Go reads them: Docker reads them so.
+JSON = {
+    "json-number": b"1.e",
+    "json-nan": b'{"x":NaN}',
+    "json-literal": b"tru",
+    "json-after": b'{"Err":"First."} x',
+    "json-twice": b'{"Err":7,"err":""}',
+    "json-null": b'{"Err":"Kept.","err":null}',
+    "json-case": b'{"eRR":"Any case."}',
+    "json-half-a-pair": b'{"Err":"\\ud83d"}',
+    "json-bytes": b'{"Err":"\xff"}',
+    "json-control": b'{"Err":"\x01"}',
+    "json-bom": b"\xef\xbb\xbf{}",
+    "json-deep": b'{"x":' + b"[" * 9999 + b"]" * 9999 + b',"Err":"Deep."}',
+    "json-too-deep": b"[" * 10001,
+}
+TABLE |= {name: [answer(body)] for name, body in JSON.items()}
+TABLE |= {f"{name}-500": [answer(body, 500)] for name, body in JSON.items() if "deep" not in name}
 TABLE |= {name: [said] for name, said in ODD.items()}
 OVER_TCP: dict[str, list[bytes]] = {
     "tcp-zipped": [ZIPPED],
