@@ -122,6 +122,28 @@ JSON = {
 TABLE |= {name: [answer(body)] for name, body in JSON.items()}
 TABLE |= {f"{name}-500": [answer(body, 500)] for name, body in JSON.items() if "deep" not in name}
 TABLE |= {name: [said] for name, said in ODD.items()}
+# What Get answers: a yes, or a no, after which Create is asked.
+GET = {
+    "get-volume": b'{"Volume":{"Name":"get-volume"}}',
+    "get-nameless": b'{"Volume":{}}',
+    "get-null": b'{"Volume":null}',
+    "get-null-later": b'{"Volume":{"Name":"x"},"volume":null}',
+    "get-merged": b'{"Volume":{"Name":"get-merged"},"volume":{"Mountpoint":"/x"}}',
+    "get-type": b'{"Volume":{"Name":7}}',
+    "get-no-time": b'{"Volume":{"Name":"get-no-time","CreatedAt":""}}',
+    "get-no-day": b'{"Volume":{"Name":"get-no-day","CreatedAt":"2026-02-29T12:00:00Z"}}',
+    "get-infinite": b'{"Volume":{"Name":"get-infinite","Status":{"a":1e400}}}',
+    "get-status": b'{"Volume":{"Name":"get-status","Status":["x"]}}',
+}
+TABLE |= {name: [answer(b'{"Err":"Asked."}')] for name in GET}
+# What List answers: `docker volume ls` shows its volume, or the answer cannot be read.
+LIST = {
+    "list-volume": b'{"Volumes":[{"Name":"listed-volume","CreatedAt":null}]}',
+    "list-no-time": b'{"Volumes":[{"Name":"listed-no-time","CreatedAt":""}]}',
+    "list-type": b'{"Volumes":[{"Name":"listed-type"},{"Name":7}]}',
+    "list-status": b'{"Volumes":[{"Name":"listed-status","Status":{"a":1}}]}',
+}
+TABLE |= {name: [answer(b"{}")] for name in LIST}
 OVER_TCP: dict[str, list[bytes]] = {
     "tcp-zipped": [ZIPPED],
     "tcp-zipped-error": [answer(gzip.compress(b'{"Err":"Unpacked."}'), 500, "Content-Encoding: GZIP")],
@@ -134,8 +156,10 @@ OVER_TCP: dict[str, list[bytes]] = {
 class Plugin:
     """A plugin that keeps the bytes of each call of its row, and gives the row's answers in turn."""
 
-    def __init__(self, answers: list[bytes]) -> None:
+    def __init__(self, name: str, answers: list[bytes]) -> None:
         self.answers = answers
+        self.get = GET.get(name, b'{"Err":"no such volume"}')
+        self.list = LIST.get(name, b"{}")
         self.asked: list[bytes] = []
 
     def answer(self, request: bytes) -> bytes:
@@ -143,7 +167,9 @@ class Plugin:
         if endpoint in ("Plugin.Activate", "VolumeDriver.Capabilities"):
             return answer(json.dumps(ANSWERS[endpoint]).encode())
         if endpoint == "VolumeDriver.Get":
-            return answer(b'{"Err":"no such volume"}')
+            return answer(self.get)
+        if endpoint == "VolumeDriver.List":
+            return answer(self.list)
         turn = self.answers[len(self.asked) % len(self.answers)]
         self.asked.append(request)
         host = re.search(rb"Host: (.*?)\r\n", request)
@@ -179,7 +205,7 @@ def beside(engine: Engine, make: Callable[[], Any]) -> Any:
 @pytest.fixture(scope="module")
 def plugins(machine: None) -> Iterator[tuple[Engine, dict[str, Plugin]]]:
     """An engine, and a plugin for each row."""
-    found = {name: Plugin(answers) for name, answers in (TABLE | OVER_TCP).items()}
+    found = {name: Plugin(name, answers) for name, answers in (TABLE | OVER_TCP).items()}
     with Engine() as engine, ExitStack() as servers:
         for name, plugin in found.items():
             server: Any
@@ -197,6 +223,15 @@ def plugins(machine: None) -> Iterator[tuple[Engine, dict[str, Plugin]]]:
         yield engine, found
 
 
+# What the practice daemon lists of these drivers, beside what it has made there itself.
+LISTING = """
+import sys
+from workshop.daemon.daemon import Daemon
+daemon = Daemon()
+for name in sys.argv[1:]:
+    daemon.volume_create(name, name)
+print(*[each.name for each in daemon.volume_ls() if each.name.startswith("listed-")])
+"""
 Said = dict[str, tuple[str, list[bytes]]]
 
 
@@ -243,4 +278,12 @@ def practised(plugins: tuple[Engine, dict[str, Plugin]], real: Said) -> Said:
 @pytest.mark.parametrize("name", [*TABLE, *OVER_TCP])
 def test_both_send_the_same_and_say_the_same(name: str, real: Said, practised: Said) -> None:
     assert practised[name][0] == real[name][0]
-    assert practised[name][1] == real[name][1] != []
+    assert practised[name][1] == real[name][1]
+    assert real[name][1] or name in GET
+
+
+def test_both_list_the_same(plugins: tuple[Engine, dict[str, Plugin]], real: Said) -> None:
+    engine, _ = plugins
+    found = engine.run(sys.executable, "-c", LISTING, *LIST, folder=REPOSITORY).stdout.split()
+    listed = engine.output("volume", "ls", "--quiet").split()
+    assert sorted(found) == sorted(name for name in listed if name.startswith("listed-")) != []
