@@ -45,7 +45,8 @@ def said(rows: list[Row], known: dict[str, str] | None = None) -> list[object]:
 class Plugin(socketserver.ThreadingUnixStreamServer):
     """A plugin that says what it is told to, one answer after the other, and keeps what it is asked.
 
-    An answer is a status and a body; status 0 ends the connection once the request was read.
+    An answer is a status and a body; status 0 ends the connection once the request was read. lacking is how many bytes
+    each body is shorter than its Content-Length.
     """
 
     daemon_threads = True
@@ -53,6 +54,7 @@ class Plugin(socketserver.ThreadingUnixStreamServer):
     def __init__(self, path: Path) -> None:
         self.asked: list[Row] = []
         self.answers: list[tuple[int, str]] = []
+        self.lacking = 0
         super().__init__(str(path), Handler)
 
     def __enter__(self) -> Plugin:
@@ -85,7 +87,8 @@ class Handler(socketserver.StreamRequestHandler):
         if status:
             # an anonymous volume has another name here than in the trace
             data = re.sub(r"\b[0-9a-f]{64}\b", lambda name: name_in(body) or name[0], answer).encode()
-            self.wfile.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(data)) + data)
+            length = len(data) + self.server.lacking
+            self.wfile.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, length) + data)
 
 
 def name_in(body: str) -> str:
@@ -256,6 +259,54 @@ def test_a_broken_connection_leaves_the_record_of_the_volume(plugin: Plugin, mad
     with pytest.raises(DockerError, match=r'error while checking if volume "mango" exists'):
         daemon.volume_inspect("mango")
     assert daemon.volume_inspect("mango")["Labels"] == {"stage": "test"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("1.e", "invalid character 'e' after decimal point in numeric literal"),
+        ('{"x": NaN}', "invalid character 'N' looking for beginning of value"),
+        ('{"Err": 7, "err": ""}', "json: cannot unmarshal number into Go struct field .*Err of type string"),
+        ('{"Err": "no", "err": null}', "no"),
+    ],
+)
+def test_what_go_does_not_take_is_an_error(plugin: Plugin, made: Made, answer: str, words: str) -> None:
+    plugin.answers = [*GOOD, NO, (200, answer)]
+    with pytest.raises(DockerError, match=f"^create mango: {words}$"):
+        made().volume_create("mango", "ddd")
+
+
+@pytest.mark.parametrize("answer", ['{"Err": "no"} x', '{"Err": NaN}', '{"Err": 7}', '{"Err": 7, "Err": "no"}'])
+def test_of_an_error_that_is_no_json_all_of_it_is_said(plugin: Plugin, made: Made, answer: str) -> None:
+    plugin.answers = [*GOOD, NO, (500, answer)]
+    with pytest.raises(DockerError, match=f"^create mango: VolumeDriver.Create: {re.escape(answer)}$"):
+        made().volume_create("mango", "ddd")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, '{"Err":"no"}', "no"),
+        (200, '{"Err":"n', "unexpected EOF"),
+        (200, "", "unexpected EOF"),
+        (500, '{"Err":"no"}', "VolumeDriver.Create: unexpected EOF"),
+    ],
+)
+def test_of_a_body_that_breaks_off_docker_needs_the_first_value(
+    plugin: Plugin, made: Made, status: int, body: str, words: str
+) -> None:
+    plugin.lacking = 9
+    plugin.answers = [*GOOD, NO, (status, body)]
+    with pytest.raises(DockerError, match=f"^create mango: {words}$"):
+        made().volume_create("mango", "ddd")
+
+
+def test_the_keys_of_a_status_are_the_plugins_own(plugin: Plugin, made: Made) -> None:
+    status = {"name": 1, "Err": "kept", "deep": {"volume": None}}
+    plugin.answers = [*GOOD, *[(200, json.dumps({"volume": {"NAME": "mango", "status": status}}))] * 2]
+    daemon = made()
+    daemon.volume_create("mango", "ddd")
+    assert daemon.volume_inspect("mango")["Status"] == status
 
 
 def test_what_implements_lacks_is_kept_until_a_restart(plugin: Plugin, made: Made) -> None:

@@ -1,8 +1,10 @@
 """What is sent, to the byte, and how an answer is read: as Docker would."""
 
 import contextlib
+import gzip
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,180 @@ def test_a_queue_that_is_full_is_tried_again(tmp_path: Path) -> None:
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
     assert exchange(Address(path=str(tmp_path / "s")), "x", request("x")).failure == "there is no socket"
+
+
+# What Go's client does by itself. tests/engine/test_go_client.py compares it with a real engine.
+
+DONE = b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"Err": ""}'
+SENT = request("VolumeDriver.Create", {"Name": "mango"})
+
+
+def moved(status: int, location: str = "/elsewhere") -> bytes:
+    return f"HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+class Turns:
+    """A plugin that gives one answer after the other, each on a connection of its own, and keeps what it is asked."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.asked: list[bytes] = []
+
+    def give(self, *answers: bytes) -> None:
+        def answer() -> None:
+            for each in answers:
+                with self.listener.accept()[0] as connection:
+                    self.asked.append(connection.recv(65536))
+                    connection.sendall(each)
+
+        threading.Thread(target=answer, daemon=True).start()
+
+
+@pytest.fixture
+def turns(tmp_path: Path) -> Iterator[tuple[Turns, Address]]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        yield Turns(listener), Address(path=str(tmp_path / "s"))
+
+
+@pytest.fixture
+def over_tcp() -> Iterator[tuple[Turns, Address]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield Turns(listener), Address(host="127.0.0.1", port=listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(("status", "first"), [(302, b"GET /elsewhere"), (308, b"POST /elsewhere")])
+def test_a_redirect_is_followed(turns: tuple[Turns, Address], status: int, first: bytes) -> None:
+    plugin, address = turns
+    plugin.give(moved(status), DONE)
+    answer = exchange(address, "VolumeDriver.Create", SENT)
+    assert answer.ok
+    assert [each.status for each in answer.redirects] == [status]
+    assert plugin.asked[0] == SENT
+    assert plugin.asked[1].startswith(first)
+    assert plugin.asked[1].endswith(b'{"Name":"mango"}\n' if status == 308 else b"\r\n\r\n")
+    assert b"Referer: http://plugin.moby.localhost/VolumeDriver.Create\r\n" in plugin.asked[1]
+    assert str(answer).endswith(f' -> {status} to /elsewhere -> 200 {{"Err": ""}}')
+
+
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("http:///elsewhere", "http: no Host in request URL"),
+        ("https://plugin/x", "TLS on a Unix socket is not tried here"),
+        ("ftp://plugin/x", 'unsupported protocol scheme "ftp"'),
+        ("http://[/x", "failed to parse Location header: Invalid IPv6 URL"),
+    ],
+)
+def test_a_redirect_that_leads_nowhere_is_no_answer(turns: tuple[Turns, Address], location: str, why: str) -> None:
+    plugin, address = turns
+    plugin.give(moved(307, location))
+    answer = exchange(address, "VolumeDriver.Create", SENT)
+    assert (answer.status, answer.headers, answer.body) == (0, {}, b"")
+    assert answer.failure.startswith("the redirect to ")
+    assert answer.failure.endswith(f" is not followed: {why}")
+
+
+def test_after_ten_requests_a_redirect_is_not_followed(turns: tuple[Turns, Address]) -> None:
+    plugin, address = turns
+    plugin.give(*[moved(307)] * 10)
+    answer = exchange(address, "VolumeDriver.Create", SENT)
+    assert answer.failure == "the redirect to /elsewhere is not followed: stopped after 10 redirects"
+    assert len(plugin.asked) == 10
+
+
+def test_a_redirect_to_another_host_is_not_followed(over_tcp: tuple[Turns, Address]) -> None:
+    plugin, address = over_tcp
+    plugin.give(moved(307, "http://127.0.0.1:1/x"))
+    answer = exchange(address, "x", request("x", host=f"127.0.0.1:{address.port}"))
+    assert answer.failure.endswith("is not followed: another host, or another scheme, is not asked here")
+
+
+def test_all_redirects_have_one_limit_of_time(turns: tuple[Turns, Address], monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin, address = turns
+    plugin.give(moved(307), moved(307), DONE)
+    limits: list[float] = []
+    connect = Address.connect
+
+    def noted(self: Address, timeout: float) -> socket.socket:
+        limits.append(timeout)
+        return connect(self, timeout)
+
+    monkeypatch.setattr(Address, "connect", noted)
+    assert exchange(address, "VolumeDriver.Create", SENT, 10).ok
+    assert limits[0] == 10
+    assert limits == sorted(set(limits), reverse=True)
+
+
+def test_what_comes_before_the_answer_is_passed_over(turns: tuple[Turns, Address]) -> None:
+    plugin, address = turns
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    plugin.give(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + early + DONE)
+    answer = exchange(address, "VolumeDriver.Create", SENT)
+    assert (answer.status, answer.ok, "link" in answer.headers) == (200, True, False)
+
+
+def test_other_protocols_are_an_answer(turns: tuple[Turns, Address]) -> None:
+    plugin, address = turns
+    plugin.give(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + DONE)
+    assert exchange(address, "VolumeDriver.Create", SENT).status == 101
+
+
+def zipped(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def test_gzip_is_unpacked_where_docker_asks_for_it(
+    turns: tuple[Turns, Address], over_tcp: tuple[Turns, Address]
+) -> None:
+    packed = gzip.compress(b'{"Err": ""}')
+    for (plugin, address), host in ((turns, None), (over_tcp, "plugin:80")):
+        plugin.give(zipped(packed))
+        assert exchange(address, "x", request("x", host=host)).ok == (host is not None)
+
+
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [
+        (b"{}", "its gzip is broken"),
+        (gzip.compress(b"{}", mtime=0)[:-9], "its gzip is broken"),
+        (gzip.compress(b" " * 41, mtime=0), "it has more than 40 bytes"),
+    ],
+)
+def test_gzip_that_is_broken_or_too_long_is_no_answer(
+    over_tcp: tuple[Turns, Address], monkeypatch: pytest.MonkeyPatch, body: bytes, failure: str
+) -> None:
+    monkeypatch.setattr("workshop.protocol.exchange.LONGEST", 40)
+    plugin, address = over_tcp
+    plugin.give(zipped(body))
+    answer = exchange(address, "x", request("x", host="plugin:80"))
+    assert answer.status == 0
+    assert answer.failure.startswith(f"no answer: {failure}")
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        (b"X\r\nContent-Length: 11", 'malformed MIME header: missing colon: "X"'),
+        (b"Content-Length: 11\r\nContent-Length: 12", 'multiple Content-Length headers; got ["11" "12"]'),
+        (b"Content-Length: x", 'bad Content-Length "x"'),
+        (b"Content-Length: -1", 'bad Content-Length "-1"'),
+        (b"Content-Length: +11", 'bad Content-Length "+11"'),
+        (b"Transfer-Encoding: gzip, chunked", 'unsupported transfer encoding: "gzip, chunked"'),
+    ],
+)
+def test_headers_that_go_does_not_take_are_no_answer(turns: tuple[Turns, Address], headers: bytes, why: str) -> None:
+    plugin, address = turns
+    plugin.give(b"HTTP/1.1 200 OK\r\n" + headers + b'\r\n\r\n{"Err": ""}')
+    answer = exchange(address, "VolumeDriver.Create", SENT)
+    assert answer.status == 0
+    assert answer.failure.startswith("no answer: ")
+    assert answer.failure.endswith(why)
+
+
+@pytest.mark.parametrize("headers", [b"Content-Length: 11\r\nContent-Length: 11", b"X: a\r\n b\r\nContent-Length: 11"])
+def test_odd_headers_that_go_takes_are_an_answer(turns: tuple[Turns, Address], headers: bytes) -> None:
+    plugin, address = turns
+    plugin.give(b"HTTP/1.1 200 OK\r\n" + headers + b'\r\n\r\n{"Err": ""}')
+    assert exchange(address, "VolumeDriver.Create", SENT).ok

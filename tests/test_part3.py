@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from unittest import SkipTest
 
-from workshop.daemon.drivers import ZONED
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import SHAPES
+from workshop.protocol.gojson import ZONED
 
 ROUNDS = 30
 """How often Mount and Remove meet, on four volumes each time: without a lock, one round in five goes wrong."""

@@ -204,8 +204,10 @@ def test_requests_one_behind_the_other_in_pieces(proxied: Start) -> None:
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi"),
         (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", "hi"),
         (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nhi", "hi"),
+        (b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nhi", "hi"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi"),
     ],
-    ids=["chunks", "to the end", "100", "bare newlines", "no reason"],
+    ids=["chunks", "to the end", "100", "bare newlines", "no reason", "a header of two lines", "103"],
 )
 def test_the_ways_to_end_a_body(proxied: Start, answer: bytes, body: str) -> None:
     def serve(connection: socket.socket) -> None:

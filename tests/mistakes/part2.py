@@ -345,14 +345,6 @@ ROWS = [
         ('map[string][]string{"Implements": {"VolumeDriver"}}', 'map[string]string{"Implements": "VolumeDriver"}'),
     ),
     Mistake(
-        "a pattern that ends in a slash",
-        "go",
-        "2.1",
-        SLASH + "|redirect",
-        ('"/Plugin.Activate"', '"/Plugin.Activate/"'),
-        never=r"wants a list",
-    ),
-    Mistake(
         "no quotes in JSON", "shell", "2.1", r"(not|no|in)( ?valid)? ?JSON|quot", ('["VolumeDriver"]', "[VolumeDriver]")
     ),
     Mistake(

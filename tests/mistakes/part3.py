@@ -208,6 +208,15 @@ ROWS = [
         ),
         ('	"fmt"\n', '	"fmt"\n	"io"\n'),
     ),
+    # of Activate it is none: Docker follows Go's 301 with a GET, and Activate needs no body
+    Mistake(
+        "a pattern that ends in a slash",
+        "go",
+        "3.1",
+        r"ends (in|with)( a)? (/|slash)|trailing|redirect",
+        ('"/VolumeDriver.Create"', '"/VolumeDriver.Create/"'),
+        never=r"wants a list",
+    ),
     Mistake(
         "the root has the wrong rights",
         "go",

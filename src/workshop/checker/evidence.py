@@ -56,8 +56,9 @@ class Evidence:
 
     @property
     def last(self) -> Exchange:
-        """The exchange that failed; an empty one where it did not come to one."""
-        return self.exchanges[-1] if self.exchanges else Exchange("", b"")
+        """The exchange that failed; the redirect, where that led to no success; an empty one where it came to none."""
+        last = self.exchanges[-1] if self.exchanges else Exchange("", b"")
+        return last.redirects[0] if last.redirects and last.status != 200 else last
 
     @property
     def html(self) -> bool:

@@ -63,7 +63,7 @@ def _conversation(exchanges: Sequence[Exchange]) -> list[str]:
         left_out, before = at - before, at + 1
         lines += [f"            ({left_out} earlier call{'s' if left_out > 1 else ''})"] if left_out else []
         lines += wrap(speaker_of(exchange), asked(exchange))
-        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", _answer_line(exchange))
+        lines += wrap(f"  {in_colour('plugin', '[plugin]')}  ", exchange.way + _answer_line(exchange))
     return lines
 
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import json
 import time
-import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from workshop.protocol import gojson
-from workshop.protocol.discovery import IN_A_HOST
-from workshop.protocol.exchange import HOSTS, Address, Exchange, failure, read_answer, request
-from workshop.protocol.gojson import as_go_reads, to_json
+from workshop.protocol import answers, gojson
+from workshop.protocol.exchange import HOSTS, Address, Exchange, Malformed, base_url, exchange, request
+from workshop.protocol.gojson import to_json
 
 # in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate for ever
 LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Activate": 1e6}
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
 GIVE_UP = 30.0
-Type = TypeVar("Type")
+BROKEN = "net/http: HTTP/1.x transport connection broken: "
 
 
 class DriverError(Exception):
@@ -46,29 +42,16 @@ class Clock:
 
 @dataclass
 class Attempt:
-    """One exchange, and where it failed: whether the request had been sent by then, and Go's words for it."""
+    """One exchange, and Go's words for why it has no answer."""
 
     exchange: Exchange
-    sent: bool = False
     wrong: str = ""
 
 
 def attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attempt:
-    """Send a request on a new connection, and return what came of it. limit bounds each wait, in seconds."""
-    result = Attempt(Exchange(endpoint, data))
-    begun = time.perf_counter()
-    try:
-        with address.connect(limit) as connection:
-            result.sent = True
-            # a plugin may refuse a large body before it has read all of it: what it answered still counts
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.sendall(data)
-            read_answer(connection, result.exchange)
-    except (OSError, http.client.HTTPException) as error:
-        result.exchange.status, result.exchange.failure = 0, failure(error)
-        result.wrong = _go_error(error, address, result.sent)
-    result.exchange.seconds = time.perf_counter() - begun
-    return result
+    """Send a request on a new connection, and return what came of it. limit bounds all of it, in seconds."""
+    made = exchange(address, endpoint, data, limit)
+    return Attempt(made, _go_error(made.error, address, made.reached) if made.error else "")
 
 
 def _go_error(error: Exception, address: Address, connected: bool) -> str:
@@ -80,13 +63,25 @@ def _go_error(error: Exception, address: Address, connected: bool) -> str:
         case http.client.RemoteDisconnected():
             return "EOF"
         case http.client.BadStatusLine():
-            return f"malformed HTTP response {gojson.quote_text(str(error))}"
+            return BROKEN + _bad_first_line(str(error).rstrip("\r\n"))
+        case http.client.UnknownProtocol():
+            return f"{BROKEN}malformed HTTP version {gojson.quote_text(str(error))}"
+        case Malformed():
+            return f"{BROKEN}{error}"
         case ConnectionResetError() | BrokenPipeError() if connected:
             return f"read {where}: connection reset by peer"
         case OSError(strerror=str(words)) if not connected and error.errno:
             return f"dial {where}: connect: {words.lower()}"
         case _:
             return str(error)
+
+
+def _bad_first_line(line: str) -> str:
+    """Return what Go says of a first line that it cannot read. Source: Go net/http response.go (ReadResponse)."""
+    version, _, rest = line.partition(" ")
+    if version.startswith("HTTP/") and rest:
+        return f"malformed HTTP status code {gojson.quote_text(rest.split(' ')[0])}"
+    return f"malformed HTTP response {gojson.quote_text(line)}"
 
 
 @dataclass
@@ -108,14 +103,14 @@ class Client:
             sent = request(endpoint, body, self.shape, host=host_header(address))
             made = attempt(address, endpoint, sent, LIMITS.get(endpoint, LIMIT))
             self.on_exchange(made.exchange)
-            if made.exchange.status:
+            if made.exchange.status or made.exchange.broke_off:
                 return made.exchange
             if self.clock.now() - begun + wait >= GIVE_UP:
-                raise Broken(f'Post "{url(address, self.shape)}/{endpoint}": {made.wrong}')
+                raise Broken(f'Post "{made.exchange.url}": {made.wrong}')
             self.clock.sleep(wait)
             wait *= 2
             # what was sent is lost: Docker sends the rest of a buffer that it has read to its end (moby issue 39331)
-            body = b"" if made.sent else body
+            body = b"" if made.exchange.reached else body
 
 
 def host_header(address: Address) -> str | None:
@@ -126,56 +121,23 @@ def host_header(address: Address) -> str | None:
 
 
 def url(address: Address, shape: str) -> str:
-    """Return the URL that Docker names in an error: before 20.10.26 a socket's path stood for the host."""
-    if address.path:
-        return f"http://{HOSTS[shape] or urllib.parse.quote(address.path, safe=IN_A_HOST)}"
-    return f"{'https' if address.tls else 'http'}://{host_header(address)}"
+    """Return the URL that Docker names in an error."""
+    return base_url(address, host_header(address) or HOSTS[shape])
 
 
 def decode(answer: Exchange) -> dict[str, Any]:
-    """Return the object in an answer. Raises DriverError in Docker's words where there is none, or it is an error.
+    """Return what Docker decodes an answer into. Raises DriverError in its words where it cannot, or is told an error.
 
     Source: moby pkg/plugins/client.go (callWithRetry), and tests/engine/test_diagnoses.py.
     """
-    if answer.status != 200:
-        raise DriverError(f"{answer.endpoint}: {_printed_error(answer.text)}")
-    method = answer.endpoint.rpartition(".")[2]
-    # Activate is decoded by another package, which does not look for an Err
-    of_type = "plugins.Manifest" if method == "Activate" else f"drivers.volumeDriverProxy{method}Response"
+    if answer.broke_off not in (0, 200):
+        raise DriverError(f"{answer.endpoint}: unexpected EOF")
+    if not answer.broke_off and answer.status != 200:
+        raise DriverError(f"{answer.endpoint}: {answers.read_error(answer.body)}")
     try:
-        value = as_go_reads(gojson.decode(answer.text))
+        value = answers.read_answer(answer.endpoint, answer.body)
     except ValueError as error:
-        raise DriverError(str(error)) from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go value of type {of_type}")
-    err = (
-        check_type(value.get("Err"), str, f"{of_type.partition('.')[2]}.Err of type string")
-        if method != "Activate"
-        else ""
-    )
-    if err:
-        raise DriverError(err)
-    return value
-
-
-def _printed_error(text: str) -> str:
-    """Return what Docker prints of the body of an error: its Err, or all of it where that is not JSON with one."""
-    with contextlib.suppress(ValueError):
-        said = as_go_reads(json.loads(text))
-        if isinstance(said, dict) and isinstance(said.get("Err"), str) and said["Err"]:
-            return str(said["Err"])
-    return text
-
-
-def check_type(value: Any, wanted: type[Type], field: str) -> Type:
-    """Return a value of an answer, an empty one for null. Raises DriverError where it is of another type.
-
-    field is Go's name for where it is to go, as far as it is the same in all releases.
-    """
-    if value is None:
-        return wanted()
-    if not isinstance(value, wanted):
-        raise DriverError(f"json: cannot unmarshal {gojson.kind(value)} into Go struct field {field}")
+        raise DriverError("unexpected EOF" if answer.broke_off and str(error) == "EOF" else str(error)) from None
+    if value.get("Err"):
+        raise DriverError(value["Err"])
     return value

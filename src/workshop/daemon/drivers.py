@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from workshop.daemon.calls import GIVE_UP, Broken, Client, DriverError, check_type
+from workshop.daemon.calls import GIVE_UP, Broken, Client, DriverError
 from workshop.protocol.discovery import DiscoveryError, Found, NotFound
 from workshop.protocol.exchange import Address
 
 WRONG_KIND = "Plugin does not implement the requested driver"
-ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
-MOUNTPOINT = "volumeDriverProxyMountResponse.Mountpoint of type string"
 NO_DATE = "0001-01-01T00:00:00Z"
 
 
@@ -30,24 +26,9 @@ class Volume:
     status: dict[str, Any] | None = None
 
 
-def _volume_of(told: Any, driver: str) -> Volume | None:
-    """Return the volume of an answer of Get or List. Raises DriverError where Go could not read it.
-
-    Source: adapter.go (Get, List): CreatedAt is a time with its zone, or absent.
-    """
-    told = check_type(told, dict, ".Volume")
-    if not told:
-        return None
-    name, mountpoint = (check_type(told.get(key), str, f".{key} of type string") for key in ("Name", "Mountpoint"))
-    status = check_type(told.get("Status"), dict, ".Status of type map[string]interface {}")
-    volume = Volume(name, driver, mountpoint, status=status or None)
-    created = told.get("CreatedAt")
-    if created is not None:
-        time_of_day = ZONED.fullmatch(created) if isinstance(created, str) else None
-        if not time_of_day:
-            raise DriverError(f"parsing time {json.dumps(created)}: it is no time with its zone, as RFC 3339 has it")
-        volume.created_at = time_of_day[1] + time_of_day[2].replace("+00:00", "Z")
-    return volume
+def _volume_of(told: dict[str, Any], driver: str) -> Volume:
+    """Return the volume of an answer of Get or List. Source: adapter.go (Get, List)."""
+    return Volume(told["Name"], driver, told["Mountpoint"], told["CreatedAt"] or NO_DATE, told["Status"] or None)
 
 
 class Plugin:
@@ -67,8 +48,7 @@ class Plugin:
         """Return "local" or "global". Capabilities is asked until it is answered well; what fails counts as local."""
         if not self.memory.get("scope"):
             try:
-                said = check_type(self.call("Capabilities").get("Capabilities"), dict, ".Capabilities")
-                scope = check_type(said.get("Scope"), str, ".Scope of type string").lower()
+                scope = self.call("Capabilities")["Capabilities"]["Scope"].lower()
             except DriverError:
                 return "local"
             self.memory["scope"] = scope if scope in ("local", "global") else "local"
@@ -77,11 +57,12 @@ class Plugin:
     def get(self, name: str) -> Volume | None:
         """Return a volume, None where the driver has none of that name: any error is a no. Raises Broken."""
         try:
-            return _volume_of(self.call("Get", Name=name).get("Volume"), self.name)
+            told = self.call("Get", Name=name)["Volume"]
         except Broken:
             raise
         except DriverError:
             return None
+        return None if told is None else _volume_of(told, self.name)
 
     def create(self, name: str, options: Mapping[str, str] | None) -> Volume:
         """Make a volume. Raises DriverError. What the driver made of it is not asked."""
@@ -94,8 +75,7 @@ class Plugin:
 
     def mount(self, name: str, mount_id: str) -> str:
         """Return the folder of a volume for one that uses it under this ID. Raises DriverError."""
-        told = self.call("Mount", Name=name, ID=mount_id).get("Mountpoint")
-        return check_type(told, str, MOUNTPOINT)
+        return str(self.call("Mount", Name=name, ID=mount_id)["Mountpoint"])
 
     def unmount(self, name: str, mount_id: str) -> None:
         """End the use of a volume under this ID. Raises DriverError."""
@@ -103,9 +83,8 @@ class Plugin:
 
     def list(self) -> list[Volume]:
         """Return all volumes. Raises DriverError."""
-        told = check_type(self.call("List").get("Volumes"), list, ".Volumes")
-        undated = [{**check_type(each, dict, ".Volumes"), "CreatedAt": None} for each in told if each is not None]
-        return [volume for each in undated if (volume := _volume_of(each, self.name))]
+        told = [each for each in self.call("List")["Volumes"] or [] if each is not None]
+        return [_volume_of({**each, "CreatedAt": "", "Status": None}, self.name) for each in told]
 
 
 class Drivers:
@@ -171,10 +150,14 @@ class Drivers:
             return self.memory()[name]
         found = self.search(name) if look_again else self.locate(name)
         said = self.client.call(self.fixed or found.address(), "Plugin.Activate", None)
-        told = check_type(said.get("Implements"), list, "Manifest.Implements of type []string")
-        implements = [check_type(each, str, "Manifest.Implements of type string") for each in told]
         tls = None if found.tls is None else dict(found.tls)
-        self.memory()[name] = {"url": found.url, "tls": tls, "implements": implements, "scope": "", "driver": False}
+        self.memory()[name] = {
+            "url": found.url,
+            "tls": tls,
+            "implements": said["Implements"] or [],
+            "scope": "",
+            "driver": False,
+        }
         return self.memory()[name]
 
     def search(self, name: str) -> Found:

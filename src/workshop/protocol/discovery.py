@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from workshop.protocol import gojson
-from workshop.protocol.exchange import Address
+from workshop.protocol.exchange import IN_A_HOST, Address
 
 # the longest path that fits into the kernel's sockaddr_un, which ends in a zero byte
 LONGEST_PATH = 107
 LAST_PORT = 65535
-# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
-IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 NO_HOST = 'Post "http:///Plugin.Activate": http: no Host in request URL'
 # what Go's strings.TrimSpace takes for white space; Python's strip takes more
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -162,35 +160,20 @@ def _read_json(path: Path) -> Found:
     verified, whatever InsecureSkipVerify says. Name and unknown fields do not count.
     """
     try:
-        said = gojson.decode(_read(path))
+        said = gojson.unmarshal(gojson.decode(_read(path)), PLUGIN)
     except ValueError as error:
         raise DiscoveryError(str(error)) from None
-    said = {} if said is None else said
-    if not isinstance(said, dict):
-        raise DiscoveryError(f"json: cannot unmarshal {gojson.kind(said)} into Go value of type plugins.Plugin")
-    url, tls = _check_type(said, "Addr", str, "string"), _check_type(said, "TLSConfig", dict, "tlsconfig.Options")
+    tls = said["TLSConfig"]
     if tls is not None:
-        tls = {name: _check_type(tls, name, kind, go) for name, kind, go in TLS_FIELDS}
         tls["InsecureSkipVerify"] = tls["InsecureSkipVerify"] or not tls["CAFile"]
-    return Found(url or "", tls)
+    return Found(said["Addr"], tls)
 
 
-TLS_FIELDS = (
-    ("CAFile", str, "string"),
-    ("CertFile", str, "string"),
-    ("KeyFile", str, "string"),
-    ("InsecureSkipVerify", bool, "bool"),
-    ("ExclusiveRootPools", bool, "bool"),
+# moby pkg/plugins/plugins.go; go-connections tlsconfig/config.go has more, which nobody sets for a plugin
+_TLS = {"CAFile": str, "CertFile": str, "KeyFile": str, "InsecureSkipVerify": bool, "ExclusiveRootPools": bool}
+PLUGIN = gojson.Struct(
+    "plugins.Plugin", {"Addr": str, "TLSConfig": gojson.Struct("tlsconfig.Options", _TLS, pointer=True)}
 )
-
-
-def _check_type(value: dict[str, Any], name: str, wanted: type, go: str) -> Any:
-    """Return a field, None where it is absent. Raises DiscoveryError where its type is another."""
-    found = gojson.field(value, name)
-    if found is not None and not isinstance(found, wanted):
-        wrong = f"json: cannot unmarshal {gojson.kind(found)} into Go struct field"
-        raise DiscoveryError(f"{wrong} Plugin.{name} of type {go}")
-    return found
 
 
 def _read(path: Path) -> str:

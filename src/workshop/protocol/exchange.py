@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import io
+import re
 import socket
 import ssl
 import time
+import urllib.parse
+import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from workshop.protocol import gojson
-from workshop.protocol.gojson import as_go_reads, to_json
+from workshop.protocol import answers, gojson
+from workshop.protocol.gojson import to_json
+from workshop.protocol.redirect import MOST, REDIRECTS, RedirectError, next_request
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 SHAPES = ("20.10", "28")
@@ -26,6 +31,9 @@ HOSTS = {"20.10": "", "28": "plugin.moby.localhost", "podman": "plugin"}
 PODMAN_TYPE = "application/vnd.docker.plugins.v1.1+json"
 # what a client passes on for a volume without options: docker 20.10 sends {}, docker 28 sends null
 NO_OPTIONS: dict[str, dict[str, str] | None] = {"20.10": {}, "28": None}
+
+# what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
+IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 
 LONGEST = 64 << 20
 """How many bytes of an answer are read: the names of 100 000 volumes take a tenth of it."""
@@ -81,6 +89,16 @@ class Exchange:
     closes: bool = False
     """The plugin closes the connection after its answer, and has said so."""
     seconds: float = 0.0
+    redirects: tuple[Exchange, ...] = ()
+    """The answers that led elsewhere, the first one first. Status, headers and body are those at the end."""
+    url: str = ""
+    """What was asked last, or could not be."""
+    reached: bool = False
+    """The plugin was connected, and the request is spent."""
+    error: Exception | None = None
+    """Why there is no answer."""
+    broke_off: int = 0
+    """The status of an answer that broke off in its body, which has what came: Docker may need no more of it."""
 
     @property
     def sent(self) -> str:
@@ -99,7 +117,7 @@ class Exchange:
         Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
         """
         try:
-            return as_go_reads(gojson.decode(self.text))
+            return answers.named(gojson.decode(self.body))
         except ValueError:
             return None
 
@@ -121,9 +139,14 @@ class Exchange:
         said = self.json.get("Err") if isinstance(self.json, dict) else "no object"
         return self.status == 200 and said in (None, "")
 
+    @property
+    def way(self) -> str:
+        """The redirects on the way to the answer, as text: "308 to /elsewhere -> "."""
+        return "".join(f"{each.status} to {each.headers['location']} -> " for each in self.redirects)
+
     def __str__(self) -> str:
         answer = f"{self.status} {self.text.strip()}" if self.status else self.failure
-        return f"POST /{self.endpoint} {self.sent or '(empty body)'} -> {answer}"
+        return f"POST /{self.endpoint} {self.sent or '(empty body)'} -> {self.way}{answer}"
 
 
 def request(
@@ -158,6 +181,12 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + payload
 
 
+def base_url(address: Address, host: str) -> str:
+    """Return the URL of a plugin, from what Host says: before 20.10.26 a socket's path stood for the host."""
+    scheme = "https" if address.tls else "http"
+    return f"{scheme}://{host or urllib.parse.quote(address.path, safe=IN_A_HOST)}"
+
+
 def exchange(
     address: Address,
     endpoint: str,
@@ -167,22 +196,50 @@ def exchange(
 ) -> Exchange:
     """Send these bytes on a new connection and return the Exchange; a failure is told in it, never raised.
 
+    A redirect is followed, as Go's client does it: on a Unix socket whatever its host is, else on the same host.
     timeout is in seconds and bounds the sending, and the whole answer; Docker itself waits 60 s, 120 s for Create and
     Mount. over is asked meanwhile, several times a second, whether to give up before that.
     """
     begun = time.perf_counter()
-    result = Exchange(endpoint, sent)
+    host = re.search(rb"\r\nHost: (.*?)\r\n", sent)
+    base = base_url(address, host[1].decode("latin-1") if host else "")
+    result = Exchange(endpoint, sent, url=f"{base}/{endpoint}")
     try:
-        with address.connect(timeout) as connection:
-            # a plugin may refuse a large body before it has read all of it: what it answered still counts
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.sendall(sent)
-            read_answer(connection, result, over)
+        _ask(address, result, sent, timeout, over)
+        while result.status in REDIRECTS and (location := result.headers.get("location")):
+            if len(result.redirects) == MOST - 1:
+                raise RedirectError(location, f"stopped after {MOST} redirects")
+            result.redirects = (*result.redirects, replace(result, redirects=()))
+            status, result.status, result.headers, result.body = result.status, 0, {}, b""
+            result.url, sent = next_request(sent, result.url, status, location)
+            _stay(address, base, result.url)
+            _ask(address, result, sent, max(timeout - (time.perf_counter() - begun), 0.001), over)
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, http.client.IncompleteRead):
+            result.broke_off, result.body = result.status, error.partial
         result.status = 0
-        result.failure = failure(error)
+        result.failure, result.error = failure(error), error
+        result.url = error.url if isinstance(error, RedirectError) else result.url
     result.seconds = time.perf_counter() - begun
     return result
+
+
+def _ask(address: Address, result: Exchange, sent: bytes, timeout: float, over: Callable[[], bool] | None) -> None:
+    """Send a request on a new connection, and read what is answered into result. Raises OSError or HTTPException."""
+    with address.connect(timeout) as connection:
+        result.reached = True
+        # a plugin may refuse a large body before it has read all of it: what it answered still counts
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(sent)
+        read_answer(connection, result, over)
+
+
+def _stay(address: Address, base: str, url: str) -> None:
+    """Raise RedirectError where a redirect leads to where Docker would go, and we do not."""
+    if address.path and url.startswith("https:"):
+        raise RedirectError(url, "TLS on a Unix socket is not tried here")
+    if not address.path and "/".join(url.split("/")[:3]) != base:
+        raise RedirectError(url, "another host, or another scheme, is not asked here")
 
 
 def read_answer(connection: socket.socket, result: Exchange, over: Callable[[], bool] | None = None) -> None:
@@ -190,16 +247,67 @@ def read_answer(connection: socket.socket, result: Exchange, over: Callable[[], 
 
     Raises OSError or HTTPException when none comes whole.
     """
-    reader = io.BufferedReader(DeadlineReader(connection, over))
-    response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: reader), method="POST")  # type: ignore[arg-type]
+    response = _final_response(io.BufferedReader(DeadlineReader(connection, over)))
     try:
-        response.begin()
         result.status, result.reason = response.status, response.reason
         result.headers = {name.lower(): value for name, value in response.getheaders()}
         result.body = _read_body(response)
         result.closes = response.will_close
     finally:
         response.close()
+    # Go decodes what it has asked for, which it does over TCP only
+    zipped = result.headers.get("content-encoding", "").lower() == "gzip"
+    if zipped and b"\r\nAccept-Encoding: gzip\r\n" in result.request:
+        result.body = _unzipped(result.body)
+
+
+def _final_response(reader: io.BufferedReader) -> http.client.HTTPResponse:
+    """Return the answer after all that come before it with a status 1xx, such as 103 Early Hints.
+
+    101 ends them. Source: Go net/http transport.go (readResponse).
+    """
+    while True:
+        response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: reader), method="POST")  # type: ignore[arg-type]
+        response.begin()
+        _check_head(response)
+        if not 100 <= response.status < 200 or response.status == 101:
+            return response
+        response.fp = None  # type: ignore[assignment]  # else its end closes the reader
+
+
+class Malformed(http.client.HTTPException):
+    """What Go does not take for an answer, in its words."""
+
+
+def _check_head(response: http.client.HTTPResponse) -> None:
+    """Raise Malformed for headers that http.client takes, and Go does not.
+
+    Source: Go net/http transfer.go (fixLength, parseTransferEncoding), net/textproto reader.go (ReadMIMEHeader).
+    """
+    headers = response.headers
+    if headers.defects:
+        line = str(headers.get_payload()).partition("\n")[0].rstrip("\r")
+        raise Malformed(f"malformed MIME header: missing colon: {gojson.quote_text(line)}")
+    coding = headers.get("Transfer-Encoding", "chunked")
+    if coding.lower() != "chunked":
+        raise Malformed(f"unsupported transfer encoding: {gojson.quote_text(coding)}")
+    lengths = [each.strip() for each in headers.get_all("Content-Length", [])]
+    if len(set(lengths)) > 1:
+        told = " ".join(map(gojson.quote_text, lengths))
+        raise Malformed(f"http: message cannot contain multiple Content-Length headers; got [{told}]")
+    if lengths and not response.chunked and not re.fullmatch("[0-9]+", lengths[0]):
+        raise Malformed(f"bad Content-Length {gojson.quote_text(lengths[0])}")
+
+
+def _unzipped(body: bytes) -> bytes:
+    """Return what gzip has packed. Raises HTTPException."""
+    try:
+        unzipped = gzip.GzipFile(fileobj=io.BytesIO(body)).read(LONGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise http.client.HTTPException(f"its gzip is broken: {error}") from None
+    if len(unzipped) > LONGEST:
+        raise http.client.HTTPException(f"it has more than {LONGEST} bytes")
+    return unzipped
 
 
 class DeadlineReader(io.RawIOBase):
@@ -246,6 +354,8 @@ def _read_body(response: http.client.HTTPResponse) -> bytes:
 def failure(error: Exception) -> str:
     """Return in a few words why there is no answer."""
     match error:
+        case RedirectError():
+            return f"the redirect to {error.url} is not followed: {error}"
         case FileNotFoundError():
             return "there is no socket"
         case ConnectionRefusedError():

@@ -1,81 +1,170 @@
-"""JSON as Docker reads and writes it, which is Go's: the first value counts, and an error has Go's words."""
+"""JSON as Docker reads and writes it, which is Go's: what counts as JSON, what fits into a type, and Go's errors.
+
+tests/test_gojson.py holds it against a table that Go's own decoder makes.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-LITERALS = {"t": "true", "f": "false", "n": "null"}
-WHERE = {
-    "Expecting property name": "looking for beginning of object key string",
-    "Illegal trailing comma before end of object": "looking for beginning of object key string",
-    "Expecting value": "looking for beginning of value",
-    "Illegal trailing comma before end of array": "looking for beginning of value",
-    "Expecting ':' delimiter": "after object key",
-    "Invalid control character": "in string literal",
-    "Invalid \\escape": "in string escape code",
-}
+DEEPEST = 10_000
+"""How deep objects and lists may be nested. Source: encoding/json scanner.go (maxNestingDepth)."""
 
 
-def decode(text: str) -> Any:
-    """Return the first JSON value of a text; what follows it is not looked at.
+class Object(dict[str, Any]):
+    """An object. pairs has every pair of it, in their order: a key may come twice, or in another case too."""
 
-    Raises ValueError with the words of Go's encoding/json (Decoder.Decode, scanner.go), as far as they are known here.
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs: list[tuple[str, Any]] = []
+
+    def add(self, key: str, value: Any) -> None:
+        """Add a pair; as a mapping, the object has the last one of each key."""
+        self.pairs.append((key, value))
+        self[key] = value
+
+
+def decode(data: bytes | str, whole: bool = False) -> Any:
+    """Return the first JSON value of data, each object of it as an Object. What follows it is not looked at.
+
+    With whole nothing may follow it. A str holds a byte that is not UTF-8 as a surrogate (surrogateescape). Raises
+    ValueError in Go's words. Source: encoding/json scanner.go, and stream.go (Decode), which reads the answers with
+    status 200 and .json files; decode.go (Unmarshal) reads the whole of other answers.
     """
-    start = text.lstrip(" \t\r\n")  # Go skips these four only
-    if not start:
+    reader = _Reader(data if isinstance(data, str) else data.decode("utf-8", "surrogateescape"))
+    if not reader.peek():
         raise ValueError("EOF")
-    try:
-        return json.JSONDecoder(parse_constant=_no_number).raw_decode(start)[0]
-    except json.JSONDecodeError as error:
-        raise ValueError(_go_message(start, error.msg, error.pos)) from None
-    except RecursionError:
-        raise ValueError("exceeded max depth") from None
+    value = reader.value()
+    if whole and reader.peek():
+        raise reader.error("after top-level value")
+    return value
 
 
-def _no_number(word: str) -> None:
-    """Raise ValueError: to Go, NaN, Infinity and -Infinity are no numbers."""
-    where = "in numeric literal" if word.startswith("-") else "looking for beginning of value"
-    raise ValueError(f"invalid character {_quote(word.lstrip('-')[0])} {where}")
+SPACE = re.compile(r"[ \t\r\n]*")  # Go skips these four only
+# as much of a string, and of a number, as is right
+STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?+(\.[0-9]*)?+([eE][+-]?[0-9]*)?+")
+ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{0,3})?")
+SURROGATE = re.compile("[\ud800-\udfff]")
+LITERALS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
 
 
-def _go_message(text: str, message: str, position: int) -> str:
-    """Return what Go says where Python says message."""
-    if message.startswith("Illegal trailing comma"):
-        position += 1  # Python names the comma, Go what follows it
-    if not message.startswith("Invalid control character"):  # that may be the end of a line itself
-        position += len(text[position:]) - len(text[position:].lstrip())
-    if position >= len(text) or message.startswith("Unterminated string"):
-        return "unexpected EOF"
-    if message == "Expecting value" and text[position] in LITERALS:
-        return _literal_message(LITERALS[text[position]], text[position:])
-    if message == "Expecting ',' delimiter":
-        where = "after object key:value pair" if _innermost(text[:position]) == "{" else "after array element"
-    else:
-        said = (words for start, words in WHERE.items() if message.startswith(start))
-        where = next(said, "looking for beginning of value")
-    return f"invalid character {_quote(text[position])} {where}"
+class _Reader:
+    """Reads JSON. It keeps a list of what is open, so that the depth has Go's limit, and not Python's."""
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
 
-def _literal_message(word: str, text: str) -> str:
-    """Return what Go says of a word that begins like true, false or null: it names the letter that breaks it."""
-    for expected, found in zip(word, text + " ", strict=False):
-        if expected != found:
-            return f"invalid character {_quote(found)} in literal {word} (expecting {_quote(expected)})"
-    return "unexpected EOF"
+    def error(self, where: str) -> ValueError:
+        """Return what is wrong with the character at this place."""
+        if self.at >= len(self.text):
+            return ValueError("unexpected EOF")
+        return ValueError(f"invalid character {_quote(self.text[self.at])} {where}")
 
+    def peek(self) -> str:
+        """Skip space, and return the next character; "" at the end."""
+        self.at = SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+        return self.text[self.at : self.at + 1]
 
-def _innermost(text: str) -> str:
-    """Return the bracket that is open at the end of a text."""
-    brackets: list[str] = []
-    for character in re.sub(r'"(\\.|[^"\\])*"', "", text):
-        if character in "{[":
-            brackets.append(character)
-        elif character in "}]" and brackets:
-            brackets.pop()
-    return brackets[-1] if brackets else ""
+    def value(self) -> Any:
+        """Return the value that begins here, and go to its end."""
+        around: list[tuple[Any, str]] = []  # the objects and lists that are open, each with the key of its next value
+        while True:
+            if self.peek() in ("{", "["):
+                inner, end = (Object(), "}") if self.peek() == "{" else ([], "]")
+                if len(around) == DEEPEST:
+                    raise self.error("exceeded max depth")
+                self.at += 1
+                if self.peek() != end:
+                    around.append((inner, self.key() if end == "}" else ""))
+                    continue
+                self.at += 1
+                value: Any = inner
+            else:
+                value = self.literal()
+            while around:
+                inner, key = around.pop()
+                if self.put(inner, key, value):
+                    around.append((inner, self.key() if isinstance(inner, Object) else ""))
+                    break
+                value = inner
+            else:
+                return value
+
+    def put(self, inner: Any, key: str, value: Any) -> bool:
+        """Put a value into an object or a list, and return whether another one follows."""
+        if isinstance(inner, Object):
+            inner.add(key, value)
+        else:
+            inner.append(value)
+        end, what = ("}", "object key:value pair") if isinstance(inner, Object) else ("]", "array element")
+        if self.peek() not in (",", end):
+            raise self.error(f"after {what}")
+        self.at += 1
+        return self.text[self.at - 1] == ","
+
+    def key(self) -> str:
+        """Return a key, and go to its value."""
+        if self.peek() != '"':
+            raise self.error("looking for beginning of object key string")
+        key = self.string()
+        if self.peek() != ":":
+            raise self.error("after object key")
+        self.at += 1
+        return key
+
+    def literal(self) -> Any:
+        """Return a string, a number, true, false or null."""
+        first = self.text[self.at : self.at + 1]
+        if first == '"':
+            return self.string()
+        if first in LITERALS:
+            return self.word(*LITERALS[first])
+        if first and first in "-0123456789":
+            return self.number()
+        raise self.error("looking for beginning of value")
+
+    def word(self, word: str, value: Any) -> Any:
+        """Return what a word stands for."""
+        for expected in word:
+            if self.text[self.at : self.at + 1] != expected:
+                raise self.error(f"in literal {word} (expecting {_quote(expected)})")
+            self.at += 1
+        return value
+
+    def string(self) -> str:
+        """Return a string. Half of a surrogate pair, and a byte that is not UTF-8, become U+FFFD, as in Go."""
+        begun, self.at = self.at, STRING.match(self.text, self.at).end()  # type: ignore[union-attr]
+        if self.text[self.at : self.at + 1] == '"':
+            self.at += 1
+            return SURROGATE.sub("\ufffd", json.loads(self.text[begun : self.at]))
+        if escape := ESCAPE.match(self.text, self.at):
+            self.at = escape.end()
+            raise self.error("in \\u hexadecimal character escape" if escape[1] else "in string escape code")
+        raise self.error("in string literal")
+
+    def number(self) -> int | float:
+        """Return a number."""
+        found = NUMBER.match(self.text, self.at)
+        assert found
+        whole, fraction, exponent = found.groups()
+        if whole is None:
+            self.at += 1
+            raise self.error("in numeric literal")
+        if fraction == ".":
+            self.at = found.end(2)
+            raise self.error("after decimal point in numeric literal")
+        self.at = found.end()
+        if exponent and not exponent[-1].isdigit():
+            raise self.error("in exponent of numeric literal")
+        return float(found[0]) if fraction or exponent or len(whole) > 300 else int(found[0])
 
 
 def _quote(character: str) -> str:
@@ -84,16 +173,118 @@ def _quote(character: str) -> str:
     return {"'": r"'\''", '"': "'\"'"}.get(byte, f"'{_escaped(byte)}'")
 
 
+@dataclass(frozen=True)
+class Struct:
+    """A Go struct: its name with its package, and the types of its fields.
+
+    A type is str, bool, dict (map[string]interface {}), datetime (time.Time), a list with the type of its elements,
+    or a Struct; pointer says that null makes it nil.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    pointer: bool = False
+
+
+def unmarshal(value: Any, wanted: Any) -> Any:
+    """Return a decoded value as a Go variable of this type holds it: every field of a Struct, of those alone.
+
+    A key fits in any case, and a later one adds to an earlier one. Raises ValueError in Go's words where a type does
+    not fit: of those that do not the first one counts. Source: encoding/json decode.go.
+    """
+    wrong: list[str] = []
+    stored = _store(value, wanted, _zero(wanted), [], "", wrong)
+    if wrong:
+        raise ValueError(wrong[0])
+    return stored
+
+
+def _store(value: Any, wanted: Any, old: Any, path: Sequence[str], owner: str, wrong: list[str]) -> Any:
+    """Return what a variable of this type, which held old, holds after value. path is its place in the struct owner."""
+    if wanted is datetime:
+        return old if value is None else _time(value)
+    if value is None:  # it ends what can be nil, and leaves the rest as it is
+        return None if wanted is dict or isinstance(wanted, list) or getattr(wanted, "pointer", False) else old
+    if isinstance(wanted, list) and isinstance(value, list):
+        earlier = [*(old or []), *[_zero(wanted[0])] * len(value)]
+        return [_store(*each, path, owner, wrong) for each in zip(value, wanted * len(value), earlier, strict=False)]
+    if isinstance(wanted, Struct) and isinstance(value, Object):
+        stored = dict(old or {name: _zero(each) for name, each in wanted.fields.items()})
+        names = {fold(name): name for name in wanted.fields}
+        for key, each in value.pairs:
+            if name := names.get(fold(key)):
+                of = wanted.name.partition(".")[2]
+                stored[name] = _store(each, wanted.fields[name], stored[name], [*path, name], of, wrong)
+        return stored
+    if wanted is dict and isinstance(value, Object):
+        if _has_infinity(value):
+            wrong.append("a number does not fit into a float64")
+        return {**(old or {}), **value}
+    if type(value) is wanted:
+        return value
+    place = f"struct field {owner}.{'.'.join(path)}" if path else "value"
+    wrong.append(f"json: cannot unmarshal {kind(value)} into Go {place} of type {_go_type(wanted)}")
+    return old
+
+
+def _has_infinity(value: Any) -> bool:
+    """Tell whether there is a number in a value that is too large for a float64."""
+    rest = [value]
+    while rest:
+        each = rest.pop()
+        if each in (math.inf, -math.inf):
+            return True
+        rest += each.values() if isinstance(each, dict) else each if isinstance(each, list) else []
+    return False
+
+
+def _zero(wanted: Any) -> Any:
+    """Return what a Go variable of this type holds at first."""
+    if isinstance(wanted, Struct):
+        return None if wanted.pointer else {name: _zero(each) for name, each in wanted.fields.items()}
+    return "" if wanted is datetime else wanted() if wanted in (str, bool) else None
+
+
+def _go_type(wanted: Any) -> str:
+    """Return what Go calls a type."""
+    if isinstance(wanted, list):
+        return f"[]{'*' if getattr(wanted[0], 'pointer', False) else ''}{_go_type(wanted[0])}"
+    return (
+        wanted.name
+        if isinstance(wanted, Struct)
+        else {str: "string", bool: "bool"}.get(wanted, "map[string]interface {}")
+    )
+
+
+ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+def _time(value: Any) -> str:
+    """Return a time without what is below a second. Raises ValueError where it is none that every release takes."""
+    found = ZONED.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if found and datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00")):
+            return found[1] + found[2].replace("+00:00", "Z")
+    except ValueError:
+        pass
+    raise ValueError(f"parsing time {json.dumps(value)}: it is no time with its zone, as RFC 3339 has it")
+
+
+def fold(key: str) -> str:
+    """Return a key in the form in which Go compares keys. Source: encoding/json fold.go: \u017f stands for s."""
+    return key.lower().replace("\u017f", "s")
+
+
 def field(value: Any, name: str, default: Any = None) -> Any:
     """Return a field of an object, its name in any case: Go takes "addr" for Addr. The last one counts."""
-    found = [each for key, each in value.items() if key.lower() == name.lower()]
+    found = [each for key, each in value.items() if fold(key) == fold(name)]
     return found[-1] if found and found[-1] is not None else default
 
 
 def kind(value: Any) -> str:
     """Return what Go calls the type of a JSON value."""
-    names = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-    return names.get(type(value), "null")
+    names = {bool: "bool", int: "number", float: "number", str: "string", list: "array", Object: "object"}
+    return names.get(type(value), "object" if isinstance(value, dict) else "null")
 
 
 def quote_text(text: str) -> str:
@@ -122,29 +313,6 @@ def _escaped(character: str) -> str:
     if code < 0x80 or 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code & 0xFF:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-# what the answers of a volume plugin may hold: moby daemon/volume/drivers/proxy.go and adapter.go
-FIELD_NAMES = (
-    "Implements",
-    "Err",
-    "Volume",
-    "Volumes",
-    "Name",
-    "Mountpoint",
-    "CreatedAt",
-    "Status",
-    "Capabilities",
-    "Scope",
-)
-FIELDS = {name.lower(): name for name in FIELD_NAMES}
-
-
-def as_go_reads(value: Any) -> Any:
-    """Return value with the protocol's own keys in their own case: Go takes "err" and "ERR" for Err."""
-    if isinstance(value, dict):
-        return {FIELDS.get(key.lower(), key): as_go_reads(each) for key, each in value.items()}
-    return [as_go_reads(each) for each in value] if isinstance(value, list) else value
 
 
 def to_json(body: Mapping[str, Any]) -> bytes:

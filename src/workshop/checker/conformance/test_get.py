@@ -6,7 +6,7 @@ from datetime import datetime
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
-from workshop.daemon.drivers import ZONED
+from workshop.protocol.gojson import ZONED
 
 # Get
 

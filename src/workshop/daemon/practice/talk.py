@@ -118,7 +118,7 @@ def show(exchange: Exchange) -> None:
     """Print an exchange on stderr, each line with its speaker."""
     _lines("docker", f"POST /{exchange.endpoint}  {exchange.sent or '(empty body)'}")
     answer = f"{exchange.status}  {exchange.text.strip()}" if exchange.status else exchange.failure
-    _lines("plugin" if exchange.status == 200 else "error", answer)
+    _lines("plugin" if exchange.status == 200 else "error", exchange.way + answer)
 
 
 def _lines(colour: str, text: str) -> None:
