@@ -382,7 +382,7 @@ def running() -> Iterator[Plugin]:
 WAYS = [
     (name, ends) for name in ODD for ends in (True, False) if ends or name not in ("a body that broke off", "no body")
 ]
-"""What is sent, and whether its caller then ends the connection or waits. Who waits after half a call gets no answer."""
+"""What is sent, and whether its caller then ends the connection, or waits: with half a call for nothing."""
 
 
 @pytest.mark.parametrize(("name", "ends"), WAYS)
