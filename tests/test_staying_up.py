@@ -379,11 +379,15 @@ def running() -> Iterator[Plugin]:
         plugin.close()
 
 
-@pytest.mark.parametrize(("sent", "status"), ODD.values(), ids=ODD)
-@pytest.mark.parametrize("ends", [True, False], ids=["ends", "waits"])
-def test_nonsense_is_refused_with_a_sentence_in_json(running: Plugin, sent: bytes, status: int, ends: bool) -> None:
-    if not ends and sent.endswith((BODY, b"Content-Length: 100\r\n\r\n")) and status == 400 and b"100" in sent:
-        pytest.skip("half a call")
+WAYS = [
+    (name, ends) for name in ODD for ends in (True, False) if ends or name not in ("a body that broke off", "no body")
+]
+"""What is sent, and whether its caller then ends the connection, or waits: with half a call for nothing."""
+
+
+@pytest.mark.parametrize(("name", "ends"), WAYS)
+def test_nonsense_is_refused_with_a_sentence_in_json(running: Plugin, name: str, ends: bool) -> None:
+    sent, status = ODD[name]
     before = worker(running)
     with running.address().connect(10) as connection:
         answer = Exchange("", sent)
