@@ -50,7 +50,7 @@ LACKS = [
         "Part 3 trusts its records, and what is mounted in its own namespace. ddd asks the kernel which processes have the "
         "volume mounted, those of other containers too. In a container it needs `--pid host` for that.",
         "test_remove_is_refused_while_the_kernel_shows_a_mount",
-        "kernel.py:user_of_folder",
+        "holders.py:user_of_folder",
     ),
     Lack(
         "A volume with a million files",
@@ -82,8 +82,8 @@ LACKS = [
         "Links among the volumes",
         "Part 3 follows a link that somebody has put in the place of a volume's folder. ddd opens each folder without "
         "following a link, and works on what it has opened.",
-        "test_a_link_planted_among_the_volumes_is_no_volume",
-        "volumes.py:opened",
+        "test_what_is_in_the_place_of_a_folder_is_a_loud_fault",
+        "folders.py:opened",
     ),
     Lack(
         "Two plugins that start at the same instant",

@@ -77,8 +77,8 @@ class Server(BaseApplication):
 def run() -> None:
     """Serve Docker's calls until SIGTERM. Where the root or the socket cannot be had, exit with a sentence."""
     volumes.prepare()
-    if kernel.sees_only_itself():
-        print("In this container ddd sees no other process, and goes by its records alone: run it with --pid host.")
+    for sentence in kernel.limits():
+        print(sentence)
     log.install(app)
     # gunicorn's own way of making a socket lets everybody in; the file of systemd's socket it leaves alone at the end
     bind = [] if listener.from_systemd() else [f"fd://{listener.listen(listener.SOCKET).detach()}"]

@@ -14,7 +14,7 @@ import re
 import secrets
 from typing import NamedTuple
 
-from ddd import kernel
+from ddd import holders, kernel
 
 # an ID may contain dots, RANDOM has none: what precedes the last dot is the ID
 NAME = re.compile(r"(.+)\.[0-9a-f]{16}")
@@ -99,7 +99,7 @@ def in_name(mount_id: str) -> str:
 
 def user_of(volume: int, mounts: int) -> str | None:
     """Say who may use the volume: a process by its record, or by the kernel's word. None when nobody does."""
-    return user_by_record(mounts) or kernel.user_of_folder(volume)
+    return user_by_record(mounts) or holders.user_of_folder(volume)
 
 
 def user_by_record(mounts: int) -> str | None:
@@ -122,13 +122,18 @@ def counts(caller: str) -> bool:
 
     Others do not count: a daemon that was killed never sends its Unmount.
     """
+    return state(caller) != "dead"
+
+
+def state(caller: str) -> str:
+    """Tell whether the process of a record is "live" or "dead", or "unknown" where nobody can tell from here."""
     known = CALLER.fullmatch(caller)
     if not known:
-        return True
+        return "unknown"
     pid, start, namespace, boot = known.groups()
     if boot != kernel.boot():
-        return False
+        return "dead"
     if pid == "0" or namespace != kernel.pid_namespace():
-        return True
+        return "unknown"
     # a process that ended during its Mount is recorded with the start time of none
-    return start == kernel.start_time(pid) and kernel.exists(int(pid))
+    return "live" if start == kernel.start_time(pid) and kernel.exists(int(pid)) else "dead"

@@ -85,6 +85,22 @@ def kill_engine_while_a_container_has(engine: Engine, name: str) -> None:
     assert not (engine.root / "volumes" / name).exists()
 
 
+def test_a_container_that_has_chrooted_into_the_volume_keeps_it_when_the_engine_is_killed(
+    fresh_engine: Start, server: str, name: str
+) -> None:
+    engine = fresh_engine()
+    jail = "mkdir -p /data/jail/bin && cp /bin/busybox /data/jail/bin && exec chroot /data/jail /bin/busybox sleep 1000"
+    with Part(engine, server=server):
+        options = ["--detach", "--network=none", "--name=holder", "-v", f"{name}:/data", "--volume-driver=ddd"]
+        engine.docker("run", *options, BUSYBOX, "sh", "-c", jail)
+        proc = f"/proc/{engine.output('inspect', '--format={{.State.Pid}}', 'holder')}"
+        wait_for(lambda: "jail" in engine.run("readlink", f"{proc}/root").stdout, "the container to have chrooted")
+        engine.kill_dockerd()
+        assert engine.run("cat", f"{proc}/mountinfo").stdout == "", "the process shows no mount"
+        assert "has its root or its current folder in it" in str(ask(engine, "VolumeDriver.Remove", Name=name)["Err"])
+        assert (engine.root / "volumes" / name / "data" / "jail" / "bin" / "busybox").exists()
+
+
 # The plugin is killed, and all is started again
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -82,8 +83,16 @@ class Ddd(Plugin):
         return os.listdir(self.there / "aside")
 
     def nothing_aside(self) -> None:
-        """Wait until nothing is aside any more."""
-        wait_for(lambda: not self.aside(), "nothing to be aside", self.patience)
+        """Wait until nothing is aside any more, and the rm that deleted it has ended."""
+        wait_for(lambda: not self.aside() and not self.children(), "nothing to be aside", self.patience)
+
+    def children(self) -> str:
+        """Return the pids of the processes that the one that answers has started."""
+        found = ""
+        for thread in Path(f"/proc/{self.worker()}/task").iterdir():
+            with contextlib.suppress(OSError):  # it has just ended
+                found += (thread / "children").read_text()
+        return found
 
     def listed(self) -> list[str]:
         """Return the names that List tells."""
