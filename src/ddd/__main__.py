@@ -1,4 +1,4 @@
-"""`python -m ddd`, installed as `ddd-plugin`: run the plugin until SIGTERM."""
+"""`python -m ddd`, installed as `ddd-plugin`: run the plugin until SIGTERM. `doctor` and `release` work beside it."""
 
 import argparse
 import sys
@@ -11,13 +11,37 @@ Two variables of the environment tell ddd where it works:
 
 
 def main() -> None:
-    """Run the plugin. Where gunicorn is not installed, say so and exit with status 1."""
-    argparse.ArgumentParser(
+    """Run what the command line asks for; without a command, the plugin."""
+    parser = argparse.ArgumentParser(
         prog="ddd-plugin",
-        description="Serve Docker's volume calls until SIGTERM or Ctrl-C.",
+        description="Serve Docker's volume calls until SIGTERM or Ctrl-C. A COMMAND works beside a plugin that runs.",
         epilog=SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("doctor", help="show who uses which volume, and what is to be mended")
+    release = commands.add_parser("release", help="delete the records of a volume that no process uses")
+    release.add_argument("volume", metavar="VOLUME")
+    release.add_argument("--yes", action="store_true", help="do not ask")
+    asked = parser.parse_args()
+    if asked.command:
+        sys.exit(examine(asked))
+    serve()
+
+
+def examine(asked: argparse.Namespace) -> int:
+    """Run doctor or release, and return the exit status."""
+    from ddd import doctor
+
+    try:
+        return doctor.release(asked.volume, asked.yes) if asked.command == "release" else doctor.doctor()
+    except doctor.Refused as refused:
+        print(refused, file=sys.stderr)
+        return refused.status
+
+
+def serve() -> None:
+    """Run the plugin. Where gunicorn is not installed, say so and exit with status 1."""
     try:
         from ddd import server
     except ModuleNotFoundError as error:

@@ -88,7 +88,7 @@ def limits() -> list[str]:
     closed = [pid for pid in pids if not may_look(pid)]
     if not closed:
         return []
-    count = f"{len(closed)} of {len(pids)} processes, such as {closed[0]}"
+    count = f"{len(closed)} of {len(pids)} processes (such as process {closed[0]})"
     how = "run it with CAP_SYS_PTRACE: docker run --cap-add SYS_PTRACE --security-opt apparmor=unconfined"
     return [f"ddd may not look at the root of {count}. One that has chrooted into a volume is not seen: {how}"]
 

@@ -164,6 +164,31 @@ def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint:
     assert re.search(order, before, re.S), before
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "after"),
+    [
+        (["inject=fsync:error=EIO"], 500, {"mango": {}}),
+        # it cannot be put back either: then it is removed, and so Docker is told
+        (["inject=fsync:error=EIO", "inject=?rename,?renameat,?renameat2:error=EIO:when=2"], 200, {}),
+    ],
+    ids=["it is put back", "it cannot be put back"],
+)
+def test_where_the_disk_does_not_take_a_remove_the_answer_is_true(
+    start: Start, folder: Path, options: list[str], status: int, after: State
+) -> None:
+    ddd = start("werkzeug")
+    with_files(ddd)
+    with strace(ddd, folder / "log", *(word for option in options for word in ("-e", option))):
+        answer = ddd.ask("Remove")
+        assert answer.status == status, answer
+        assert "fsync(" in (folder / "log").read_text() and "(INJECTED)" in (folder / "log").read_text()
+    ddd.nothing_aside()
+    assert ddd.state() == after
+    if after:
+        assert (ddd.volume() / "data" / "file").read_text() == "kept"
+        ddd.succeeds("Remove")
+
+
 # Runs a plugin whose first call comes at the worst time: it holds a Create that is about to move its volume into place
 # until the clearing is over, and a clearing that begins to look only then until there is something to be moved.
 WORST_TIME = """
