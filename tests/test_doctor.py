@@ -269,3 +269,11 @@ def test_what_is_mounted_aside_is_told_by_doctor(ddd: Plugin, tmp_path: Path) ->
         done = doctor(ddd)
     assert done.returncode == 1 and f"\n{left} is not deleted: something is mounted in it, at " in done.stdout, done
     assert doctor(ddd).returncode == 0  # what is on its way needs nobody
+
+
+def test_without_the_folder_aside_doctor_says_what_that_means(ddd: Plugin) -> None:
+    assert ddd.root
+    away = (ddd.root / "aside").rename(ddd.root / "away")
+    done = doctor(ddd)
+    away.rename(ddd.root / "aside")
+    assert done.returncode == 1 and f"{ddd.root}/aside is missing: nothing can be made or removed." in done.stdout, done

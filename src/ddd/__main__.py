@@ -38,6 +38,9 @@ def examine(asked: argparse.Namespace) -> int:
     except doctor.Refused as refused:
         print(refused, file=sys.stderr)
         return refused.status
+    except OSError as error:
+        print(f"ddd cannot look further: {error}. Mend that, and try again.", file=sys.stderr)
+        return 1
 
 
 def serve() -> None:

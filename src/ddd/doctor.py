@@ -18,6 +18,8 @@ from ddd.volumes import NAME, NoSuchVolume
 STARTING = 120
 """For so many seconds Docker waits for the answer to Mount. The kernel shows the container only afterwards."""
 
+NOBODY = "No process uses it, as far as the kernel shows."
+
 
 class Refused(Exception):
     """What was asked for is not done, with this exit status; the text says why, and what to do."""
@@ -44,14 +46,15 @@ def doctor() -> int:
             continue
         if records or name in in_use:
             print(f"\nVolume {name} has {summary(records)}.", *in_use.get(name, [NOBODY]), sep="\n    ")
-        if name not in in_use and any(users.counts(caller) for record in records for caller in record.callers):
+        callers = callers_of(records)
+        if name not in in_use and any(map(users.counts, callers)) and not unseen(callers):
             faults.append(f"Only its records keep volume {name}. Type: python -m ddd release {name}")
-    faults += [f"{path} is not deleted: {why}" for path in volumes.left_aside() if (why := trash.why(path))]
+    try:
+        faults += [f"{path} is not deleted: {why}" for path in volumes.left_aside() if (why := trash.why(path))]
+    except FileNotFoundError:
+        faults.append(f"{volumes.aside} is missing: nothing can be made or removed. To make it, restart ddd.")
     print("", *(faults or ["Nothing is to be mended."]), sep="\n")
     return 1 if faults else 0
-
-
-NOBODY = "No process uses it, as far as the kernel shows."
 
 
 def release(name: str, yes: bool) -> int:
@@ -88,18 +91,27 @@ def unused(name: str) -> Iterator[int]:
     """Lock a volume that no process uses, and open the folder of its records. Raises Refused."""
     if not NAME.fullmatch(name):
         raise Refused(f"{name!r} is no name of a volume. To see them, type: python -m ddd doctor", 2)
-    if kernel.sees_only_itself():
-        raise Refused(f"Whether a process uses volume {name} cannot be seen here. {kernel.limits()[0]}", 1)
     try:
-        with volumes.open_one(name) as volume, volumes.open_mounts(name, volume) as mounts:
-            user = holders.user_of_folder(volume) or about_to_start(mounts)
-            if user:
+        with volumes.open_one(name) as volume, users.opened_mounts(volume) as mounts:
+            if unseen(callers_of(users.records(mounts))):
+                raise Refused(f"Who uses volume {name} cannot be seen in this container: run this with --pid host.", 1)
+            if user := holders.user_of_folder(volume) or about_to_start(mounts):
                 raise Refused(f"The records of volume {name} stay, because it is in use: {user}.", 1)
             yield mounts
     except NoSuchVolume as error:
         raise Refused(f"{error} To see all volumes, type: python -m ddd doctor", 2) from None
     except OSError as error:
         raise Refused(f"Volume {name} cannot be used: {error}.", 1) from None
+
+
+def callers_of(records: list[users.Record]) -> list[str]:
+    """Return the processes of all Mounts, as they are recorded."""
+    return [caller for record in records for caller in record.callers]
+
+
+def unseen(callers: list[str]) -> bool:
+    """Tell whether one of them is outside of this container: then the containers of that daemon are, too."""
+    return kernel.sees_only_itself() and any(map(users.is_hidden, callers))
 
 
 def about_to_start(mounts: int) -> str:
@@ -123,7 +135,7 @@ def records_of(name: str) -> list[users.Record]:
     with volumes.open_one(name) as volume:
         if found_at("mounts", volume) == "nothing":  # made anew by the next Mount or Remove
             return []
-        with volumes.open_mounts(name, volume) as mounts:
+        with users.opened_mounts(volume) as mounts:
             return users.records(mounts)
 
 
@@ -144,7 +156,7 @@ def users_by_kernel(names: list[str]) -> dict[str, list[str]]:
 
 def summary(records: list[users.Record]) -> str:
     """Return how many Mounts are recorded, and of what kind of process."""
-    states = Counter(users.state(caller) for record in records for caller in record.callers)
+    states = Counter(map(users.state, callers_of(records)))
     kinds = ", ".join(f"{number} of {PROCESSES[state]}" for state, number in sorted(states.items()))
     return f"{count(states.total(), 'record')}{': ' if kinds else ''}{kinds}"
 

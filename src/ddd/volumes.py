@@ -97,18 +97,18 @@ class Volumes:
 
     def mount(self, name: str, mount_id: str, pid: int) -> None:
         """Record that a process mounts a volume with this ID. Raises NoSuchVolume."""
-        with self.open_one(name) as volume, self.open_mounts(name, volume) as mounts:
+        with self.open_one(name) as volume, users.opened_mounts(volume) as mounts:
             users.add(mounts, mount_id, pid, self.fresh())
 
     def unmount(self, name: str, mount_id: str) -> None:
         """Delete one record of this ID. Raises NoSuchVolume."""
-        with self.open_one(name) as volume, self.open_mounts(name, volume) as mounts:
+        with self.open_one(name) as volume, users.opened_mounts(volume) as mounts:
             users.drop(mounts, mount_id)
 
     def remove(self, name: str) -> str:
         """Put a volume aside and return where: what is to be deleted. Raises NoSuchVolume, InUse."""
         with self.open_all() as volumes, self.open_one(name) as volume:
-            with self.open_mounts(name, volume) as mounts:
+            with users.opened_mounts(volume) as mounts:
                 user = users.user_of(volume, mounts)
             if user:
                 raise InUse(f"Volume {name} is in use: {user}.")
@@ -172,16 +172,3 @@ class Volumes:
             if (found := found_at("data", volume)) != "a folder":
                 raise Damaged.at(self.mountpoint(name), found)
             yield volume
-
-    @contextlib.contextmanager
-    def open_mounts(self, name: str, volume: int) -> Iterator[int]:
-        """Open the folder of the records. A volume that was restored from a backup has none: it is made anew."""
-        found = found_at("mounts", volume)
-        if found == "nothing":
-            before = os.stat(volume)
-            os.mkdir("mounts", 0o700, dir_fd=volume)
-            os.utime(volume, ns=(before.st_atime_ns, before.st_mtime_ns))  # it is as old as before
-        elif found != "a folder":
-            raise Damaged.at(f"{self.folder}/{name}/mounts", found)
-        with opened("mounts", inside=volume) as mounts:
-            yield mounts

@@ -40,6 +40,7 @@ FAULTS = [
     Fault("what is made is taken for a leftover", "test_instants.py::test_what_is_being_made_is_not_taken_for_a_leftover", "volumes.py", "        for path in left:", "        for path in self.left_aside():"),
     Fault("Create is not on the disk", f"{ON_DISK}[werkzeug-Create]", "volumes.py", "            # what is answered outlasts a power cut\n            os.fsync(volumes)", ""),
     Fault("Remove is not on the disk", f"{ON_DISK}[werkzeug-Remove]", "volumes.py", "                os.fsync(volumes)\n            except OSError:", "                pass\n            except OSError:"),
+    Fault("a Remove that fails has removed", "test_instants.py::test_where_the_disk_does_not_take_a_remove_the_answer_is_true[it is put back]", "volumes.py", "                    os.rename(gone, name, dst_dir_fd=volumes)\n", "                    pass\n"),
     Fault("a record is not on the disk", f"{ON_DISK}[werkzeug-Mount]", "users.py", "            os.fsync(file.fileno())\n", ""),
     Fault("no lock on a volume", "test_load.py::test_mounts_at_once_are_all_counted[werkzeug]", "volumes.py", "                fcntl.flock(volume, fcntl.LOCK_EX)\n", ""),
     Fault("the volume may have gone meanwhile", "test_load.py::test_of_mounts_and_a_remove_at_once_one_or_the_others_are_refused[werkzeug]", "volumes.py", "there = os.path.samestat(os.stat(volume), os.lstat(name, dir_fd=volumes))", "there = True"),
