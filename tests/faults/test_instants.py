@@ -101,6 +101,13 @@ def mounted_before(ddd: Ddd) -> None:
     (ddd.volume() / "mounts" / "a").write_text("0 0 pid:[1] boot\n" * 2)
 
 
+def restored(ddd: Ddd) -> None:
+    """Make a volume with files as it comes from a backup: without its records."""
+    with_files(ddd)
+    (ddd.volume() / "data" / "restored").touch()
+    (ddd.volume() / "mounts").rmdir()
+
+
 CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]] = {
     "create": (nothing, lambda ddd: ddd.ask("Create"), {"mango": {}}),
     "create again": (with_files, lambda ddd: ddd.ask("Create"), {"mango": {}}),
@@ -110,6 +117,8 @@ CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]]
     "unmount one of two of before": (mounted_before, lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {"a": 1}}),
     "unmount": (mounted(1), lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {}}),
     "remove": (with_files, lambda ddd: ddd.ask("Remove"), {}),
+    "mount after a restore": (restored, lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 1}}),
+    "remove after a restore": (restored, lambda ddd: ddd.ask("Remove"), {}),
 }
 
 
