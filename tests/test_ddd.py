@@ -124,7 +124,7 @@ def test_a_name_that_is_none_is_refused_with_a_sentence(ddd: Plugin, kind: str, 
 # the program
 
 
-ROOMS = ("listener", "kernel", "holders", "folders", "users", "trash", "volumes", "app", "log", "server", "doctor")
+ROOMS = ("listener", "kernel", "folders", "holders", "users", "trash", "volumes", "app", "log", "server", "doctor")
 
 
 def imported(file: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from typing import Self
@@ -36,3 +37,11 @@ def found_at(name: str, inside: int) -> str:
     except FileNotFoundError:
         return "nothing"
     return "a folder" if stat.S_ISDIR(mode) else "a link" if stat.S_ISLNK(mode) else "a file"
+
+
+def quoted(path: str) -> str:
+    """Return a path as bash reads it, on one line whatever is in it: containers choose the names of their files."""
+    if path.isprintable():
+        return shlex.quote(path)
+    plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(path))
+    return f"$'{''.join(plain)}'"

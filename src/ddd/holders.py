@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 
 from ddd import kernel
+from ddd.folders import quoted
 
 Place = tuple[str, str]
 """A device, and a path on it."""
@@ -82,11 +83,11 @@ def users_by_mounts(table: kernel.Table, pid: str, folders: Wanted) -> Iterator[
     for mounted in table.values():
         name = within((mounted.device, mounted.root), folders)
         if name is not None:
-            yield name, f"process {pid} has it mounted at {mounted.point}"
+            yield name, f"process {pid} has it mounted at {quoted(mounted.point)}"
         elif mounted.parent in table:
             name = within(place_in(table[mounted.parent], mounted.point), folders)
             if name is not None:
-                yield name, f"something is mounted in it, at {mounted.point}"
+                yield name, f"something is mounted in it, at {quoted(mounted.point)}"
 
 
 def view_of(thread: str) -> View | None:

@@ -3,14 +3,13 @@
 import contextlib
 import fcntl
 import os
-import shlex
 import stat
 import struct
 import subprocess
 from collections.abc import Iterator
 
 from ddd import holders
-from ddd.folders import opened
+from ddd.folders import opened, quoted
 
 GET_FLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1
 """FS_IOC_GETFLAGS asks for the attributes that chattr sets. Source: ioctl_iflags(2)."""
@@ -45,11 +44,11 @@ def why(path: str) -> str:
         return reason
     for found, status, outer in below(path):
         if status.st_ino == SUBVOLUME and status.st_dev != outer and stat.S_ISDIR(status.st_mode):
-            mend = f"btrfs subvolume delete {shlex.quote(found)} && {again(path)}"
-            return f"{found} is a btrfs subvolume, which rm does not delete. Type: {mend}"
+            mend = f"btrfs subvolume delete {quoted(found)} && {again(path)}"
+            return f"{quoted(found)} is a btrfs subvolume, which rm does not delete. Type: {mend}"
         if attributes(found, status) & PROTECTED:
-            mend = f"chattr -R -ia {shlex.quote(path)} && {again(path)}"
-            return f"{found} is immutable or append-only. Type: {mend}"
+            mend = f"chattr -R -ia {quoted(path)} && {again(path)}"
+            return f"{quoted(found)} is immutable or append-only. Type: {mend}"
     return ""
 
 
@@ -63,7 +62,7 @@ def user_of(path: str) -> str:
 
 def again(path: str) -> str:
     """Return the command that deletes this path."""
-    return f"rm -r --one-file-system {shlex.quote(path)}"
+    return f"rm -r --one-file-system {quoted(path)}"
 
 
 def below(path: str) -> Iterator[tuple[str, os.stat_result, int]]:
