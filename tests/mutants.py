@@ -1644,7 +1644,7 @@ app.view_functions |= {"create": noted, "list_volumes": listed}
         "follows links when it deletes",
         '["rm", "-rf", "--one-file-system", "--", path]',
         '["find", "-L", path, "-delete"]',
-        "volumes.py",
+        "trash.py",
     ),
     instead(
         "security.folder-swapped",
@@ -1655,9 +1655,9 @@ app.view_functions |= {"create": noted, "list_volumes": listed}
     Breach(
         "security.mount-in-a-volume",
         "does not ask the kernel",
-        '    with open(f"/proc/self/fdinfo/{folder}") as file:\n        number',
-        '    return None\n    with open(f"/proc/self/fdinfo/{folder}") as file:\n        number',
-        "kernel.py",
+        "    return next((user for _, user in users_of(",
+        "    return None and next((user for _, user in users_of(",
+        "holders.py",
     ),
     at_start(
         "security.root-closed",

@@ -210,7 +210,10 @@ def test_a_name_that_is_none_is_refused_with_a_sentence(ddd: Plugin, kind: str, 
 # the program
 
 
-ROOMS = ("listener", "locks", "kernel", "users", "options", "volumes", "app", "log", "metrics", "worker", "server")
+ROOMS = (
+    *("listener", "locks", "kernel", "folders", "holders", "users", "trash", "options", "volumes"),
+    *("app", "log", "metrics", "worker", "server", "doctor"),
+)
 
 OUTSIDE = {"flask", "werkzeug", "gunicorn", "prometheus_client", "workshop"}
 MAY_IMPORT = {
@@ -747,15 +750,59 @@ def test_a_removed_volume_leaves_nothing(ddd: Plugin, tmp_path: Path) -> None:
     assert (tmp_path / "canary").exists()
 
 
-def test_a_link_planted_among_the_volumes_is_no_volume(ddd: Plugin, tmp_path: Path) -> None:
+PLANTED = {
+    "a link": lambda path, target: path.symlink_to(target),
+    "a link to nothing": lambda path, target: path.symlink_to(target / "nowhere"),
+    "a file": lambda path, target: path.write_text("not a folder"),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+@pytest.mark.parametrize("place", ["", "data", "mounts"])
+def test_what_is_in_the_place_of_a_folder_is_a_loud_fault(
+    ddd: Plugin, tmp_path: Path, place: str, planted: str
+) -> None:
+    """Not "no such volume": Docker would forget its labels, and so it would if List did not name it."""
     (tmp_path / "canary").touch()
-    volume(ddd).symlink_to(tmp_path)
-    for endpoint in ("Get", "Path", "Mount", "Remove"):
+    create(ddd)
+    shutil.rmtree(volume(ddd) / place)
+    PLANTED[planted](volume(ddd) / place, tmp_path)
+    before = sorted(os.walk(ddd.root))  # type: ignore[type-var]
+    path = str(volume(ddd) / place)
+    for endpoint in ("Path", "Mount", "Unmount", "Remove") if place != "mounts" else ("Mount", "Unmount", "Remove"):
         answer = ddd.call(f"VolumeDriver.{endpoint}", {"Name": "mango", "ID": "a"})
-        assert (answer.status, answer.err) == (404, "There is no volume mango."), answer
-    assert not create(ddd).ok
+        fault = f"{planted.removesuffix(' to nothing')} is in the place of the folder {path}. Put the folder back"
+        assert answer.status == 500 and fault in answer.err, answer
+    get = ddd.call("VolumeDriver.Get", {"Name": "mango"})
+    assert get.ok if place == "mounts" else get.failure == "the connection was closed without an answer", get
+    listed = {"Name": "mango", "Mountpoint": str(volume(ddd) / "data")}
+    assert ddd.call("VolumeDriver.List", {}).json["Volumes"] == [listed]
+    if not place:
+        assert not create(ddd).ok
+    assert sorted(os.walk(ddd.root)) == before  # type: ignore[type-var]
     assert os.listdir(tmp_path) == ["canary"]
-    assert ddd.call("VolumeDriver.List", {}).json["Volumes"] == []
+
+
+def test_a_volume_without_its_data_is_a_loud_fault(ddd: Plugin) -> None:
+    create(ddd)
+    (volume(ddd) / "data").rmdir()
+    assert ddd.call("VolumeDriver.Get", {"Name": "mango"}).failure == "the connection was closed without an answer"
+    assert f"nothing is in the place of the folder {volume(ddd)}/data" in remove(ddd).err
+
+
+@pytest.mark.parametrize("endpoint", ["Mount", "Unmount", "Remove"])
+def test_a_volume_that_is_restored_without_its_records_is_as_good_and_as_old_as_before(
+    ddd: Plugin, endpoint: str
+) -> None:
+    create(ddd)
+    shutil.rmtree(volume(ddd) / "mounts")
+    os.utime(volume(ddd), (10**9, 10**9))
+    assert ddd.call(f"VolumeDriver.{endpoint}", {"Name": "mango", "ID": "a"}).ok
+    if endpoint == "Remove":
+        return
+    assert f"{stat.S_IMODE((volume(ddd) / 'mounts').stat().st_mode):o}" == "700"
+    assert ddd.call("VolumeDriver.Get", {"Name": "mango"}).json["Volume"]["CreatedAt"] == "2001-09-09T01:46:40+00:00"
+    assert len(records(ddd)) == (endpoint == "Mount")
 
 
 def test_eight_threads_leave_a_whole_state(ddd: Plugin) -> None:

@@ -677,7 +677,7 @@ def test_no_system_package_is_installed_unasked(
     assert [command for command in bare if command[0] == "apt-get"] == []
     said = capsys.readouterr().err
     assert "--install" in said, said
-    packages = "golang-go nodejs socat strace bubblewrap systemd chromium"
+    packages = "golang-go nodejs socat strace bubblewrap systemd btrfs-progs chromium"
     assert said.endswith(f"    apt-get update && apt-get install -y --no-install-recommends {packages}\n"), said
 
 

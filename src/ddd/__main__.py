@@ -1,4 +1,4 @@
-"""`python -m ddd`, installed as `ddd-plugin`: run the plugin until SIGTERM."""
+"""`python -m ddd`, installed as `ddd-plugin`: run the plugin until SIGTERM. `doctor` and `release` work beside it."""
 
 import argparse
 import sys
@@ -21,9 +21,16 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("doctor", help="show who uses which volume, and what is to be mended")
+    release = commands.add_parser("release", help="delete the records of a volume that no process uses")
+    release.add_argument("volume", metavar="VOLUME")
+    release.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("metrics", help="print the numbers for Prometheus of the ddd that works in DDD_ROOT")
-    if parser.parse_args().command == "metrics":
+    asked = parser.parse_args()
+    if asked.command == "metrics":
         show_metrics()
+    elif asked.command:
+        sys.exit(examine(asked))
     else:
         serve()
 
@@ -35,6 +42,20 @@ def show_metrics() -> None:
     except ModuleNotFoundError:
         sys.exit("The metrics need prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
     metrics.show()
+
+
+def examine(asked: argparse.Namespace) -> int:
+    """Run doctor or release, and return the exit status."""
+    from ddd import doctor
+
+    try:
+        return doctor.release(asked.volume, asked.yes) if asked.command == "release" else doctor.doctor()
+    except doctor.Refused as refused:
+        print(refused, file=sys.stderr)
+        return refused.status
+    except OSError as error:
+        print(f"ddd cannot look further: {error}. Mend that, and try again.", file=sys.stderr)
+        return 1
 
 
 def serve() -> None:

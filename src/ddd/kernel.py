@@ -1,4 +1,4 @@
-"""What the kernel says of processes and their mounts: /proc, and SO_PEERCRED for who calls."""
+"""What the kernel says: /proc on processes, their mounts and their folders, and SO_PEERCRED on who calls."""
 
 import errno
 import os
@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-Place = tuple[str, str]
-"""A device, and a path on it."""
+Identity = tuple[int, int]
+"""A device, and an inode on it."""
 
 
 class Mounted(NamedTuple):
@@ -80,37 +80,26 @@ def sees_only_itself() -> bool:
         return False
 
 
-# mounts
+def limits() -> list[str]:
+    """Say what this process cannot see of others, in sentences that tell how to run it instead."""
+    if sees_only_itself():
+        return ["In this container ddd sees no other process, and goes by its records alone: run it with --pid host."]
+    pids = [pid for pid in os.listdir("/proc") if pid.isdecimal()]
+    closed = [pid for pid in pids if not may_look(pid)]
+    if not closed:
+        return []
+    count = f"{len(closed)} of {len(pids)} processes (such as process {closed[0]})"
+    how = "run it with CAP_SYS_PTRACE: docker run --cap-add SYS_PTRACE --security-opt apparmor=unconfined"
+    return [f"ddd may not look at the root of {count}. One that has chrooted into a volume is not seen: {how}"]
 
 
-def user_of_folder(folder: int) -> str | None:
-    """Name a process that has this folder, or one in it, mounted, or has something mounted inside it.
-
-    A container's mounts are in /proc/PID/mountinfo of its processes, whichever daemon was killed in the meantime.
-    """
-    with open(f"/proc/self/fdinfo/{folder}") as file:
-        number = re.findall(r"mnt_id:\s*(\d+)", file.read())[0]
-    place = place_in(mount_table("self")[number], os.readlink(f"/proc/self/fd/{folder}"))
-    for pid, table in mount_tables(about=os.path.basename(place[1])):
-        for mounted in table.values():
-            if within((mounted.device, mounted.root), place):
-                return f"process {pid} has it mounted at {mounted.point}"
-            if mounted.parent in table and within(place_in(table[mounted.parent], mounted.point), place):
-                return f"something is mounted in it, at {mounted.point}"
-    return None
-
-
-def mount_tables(about: str) -> Iterator[tuple[str, Table]]:
-    """Yield what each process has mounted. Of those that see the same mounts one is enough: reading them is slow."""
-    known = set()
-    for pid in processes():
-        view = view_of(pid)
-        if view in known:
-            continue
-        yield pid, mount_table(pid, about)
-        # a process that has ended in the meantime, or changed its view, says nothing about another
-        if view and view == view_of(pid):
-            known.add(view)
+def may_look(pid: str) -> bool:
+    """Tell whether the kernel shows the root of a process."""
+    try:
+        os.readlink(f"/proc/{pid}/root")
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EPERM)
+    return True
 
 
 def processes() -> Iterator[str]:
@@ -125,19 +114,50 @@ def processes() -> Iterator[str]:
     raise OSError(errno.EAGAIN, "Processes come and go too fast to see who uses a volume", "/proc")
 
 
-def view_of(pid: str) -> tuple[str, str, int, int] | None:
-    """Return what processes that see the same mounts have in common; None where it cannot be known."""
-    try:
-        root = os.stat(f"/proc/{pid}/root")
-        return os.readlink(f"/proc/{pid}/ns/mnt"), os.readlink(f"/proc/{pid}/root"), root.st_dev, root.st_ino
-    except OSError:
-        return None
+def threads(pid: str) -> Iterator[str]:
+    """Yield /proc/PID/task/TID of every thread. While one has ended before it was looked at, look at the new ones."""
+    folder, seen, listed = f"/proc/{pid}/task", set[str](), set[str]()
+    for _ in range(100):
+        before = listed
+        try:
+            listed = set(os.listdir(folder))
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if before and before <= listed:
+            return
+        yield from (f"{folder}/{thread}" for thread in listed - seen)
+        seen |= listed
+    raise OSError(errno.EAGAIN, "Threads come and go too fast to see who uses a volume", folder)
 
 
-def mount_table(pid: str, about: str = "") -> Table:
-    """Return what a process has mounted: nothing when it has ended, or no mount of it names a file called about."""
+def folders_above(path: str) -> Iterator[Identity]:
+    """Yield the folder that a link of /proc leads to, and those above it; none that the kernel does not show."""
     try:
-        with open(f"/proc/{pid}/mountinfo", errors="surrogateescape") as file:
+        folder = os.open(path, os.O_PATH)
+        try:
+            below, here = None, identity(os.stat(folder))
+            while here != below:  # the folder above the topmost one is itself
+                yield here
+                lower, folder = folder, os.open("..", os.O_PATH, dir_fd=folder)
+                os.close(lower)
+                below, here = here, identity(os.stat(folder))
+        finally:
+            os.close(folder)
+    except OSError as error:
+        # what this process lacks says nothing about the other
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise
+
+
+def identity(found: os.stat_result) -> Identity:
+    """Return what tells a folder from every other."""
+    return found.st_dev, found.st_ino
+
+
+def mount_table(of: str, about: str = "") -> Table:
+    """Return what a thread has mounted: nothing when it has ended, or no mount of it names a file called about."""
+    try:
+        with open(f"{of}/mountinfo", errors="surrogateescape") as file:
             text = file.read()
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ESRCH, errno.EINVAL):
@@ -152,13 +172,3 @@ def mount_table(pid: str, about: str = "") -> Table:
 def unescape(field: str) -> str:
     """Return what the kernel means: it writes a space in a path as \\040."""
     return re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), field)
-
-
-def place_in(mounted: Mounted, path: str) -> Place:
-    """Return where a path that leads through this mount is: on which device, and at which path there."""
-    return mounted.device, os.path.normpath(os.path.join(mounted.root, os.path.relpath(path, mounted.point)))
-
-
-def within(place: Place, folder: Place) -> bool:
-    """Tell whether a place is this folder, or in it."""
-    return place[0] == folder[0] and f"{place[1]}/".startswith(f"{folder[1]}/")

@@ -86,9 +86,8 @@ def run() -> None:
     allow_open_files()
     os.environ.pop("SCRIPT_NAME", None)  # gunicorn would take it for the beginning of every path
     volumes.prepare()
-    if kernel.sees_only_itself():
-        said = "In this container ddd sees no other process, and goes by its records alone: run it with --pid host."
-        print(said, file=sys.stderr)
+    for sentence in kernel.limits():
+        print(sentence, file=sys.stderr)
     log.install(app)
     if metrics:
         metrics.install(app)

@@ -12,9 +12,11 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from ddd import kernel
+from ddd import holders, kernel
+from ddd.folders import Damaged, found_at, opened
 
 # an ID may contain dots, RANDOM has none: what precedes the last dot is the ID
 NAME = re.compile(r"(.+)\.[0-9a-f]{16}")
@@ -29,6 +31,20 @@ class Record(NamedTuple):
     file: str
     mount_id: str  # as in_name() returns it
     callers: list[str]  # one for each Mount that the file records
+
+
+@contextlib.contextmanager
+def opened_mounts(volume: int) -> Iterator[int]:
+    """Open the folder `mounts` of an open volume. One that was restored from a backup has none: it is made anew."""
+    found = found_at("mounts", volume)
+    if found == "nothing":
+        before = os.stat(volume)
+        os.mkdir("mounts", 0o700, dir_fd=volume)
+        os.utime(volume, ns=(before.st_atime_ns, before.st_mtime_ns))  # Docker shows this as the volume's date
+    elif found != "a folder":
+        raise Damaged.at(os.readlink(f"/proc/self/fd/{volume}") + "/mounts", found)
+    with opened("mounts", inside=volume) as mounts:
+        yield mounts
 
 
 def add(mounts: int, mount_id: str, pid: int, aside: str) -> None:
@@ -84,8 +100,8 @@ def read(mounts: int, file: str) -> Record:
         encoding="latin-1",
         newline="\n",
         opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, dir_fd=mounts),
-    ) as opened:
-        callers = opened.readlines()
+    ) as record:
+        callers = record.readlines()
     named = NAME.fullmatch(file)
     if named and not (callers and OLD.match(callers[0])):
         return Record(file, named[1], ["".join(callers)])
@@ -99,7 +115,7 @@ def in_name(mount_id: str) -> str:
 
 def user_of(volume: int, mounts: int) -> str | None:
     """Say who may use the volume: a process by its record, or by the kernel's word. None when nobody does."""
-    return user_by_record(mounts) or kernel.user_of_folder(volume)
+    return user_by_record(mounts) or holders.user_of_folder(volume)
 
 
 def user_by_record(mounts: int) -> str | None:
@@ -122,13 +138,24 @@ def counts(caller: str) -> bool:
 
     Others do not count: a daemon that was killed never sends its Unmount.
     """
+    return state(caller) != "dead"
+
+
+def is_hidden(caller: str) -> bool:
+    """Tell whether the process of a record called over TCP, or from where its pid cannot be seen."""
+    known = CALLER.fullmatch(caller)
+    return known is not None and (known[1] == "0" or known[3] != kernel.pid_namespace())
+
+
+def state(caller: str) -> str:
+    """Tell whether the process of a record is "live" or "dead", or "unknown" where nobody can tell from here."""
     known = CALLER.fullmatch(caller)
     if not known:
-        return True
-    pid, start, namespace, boot = known.groups()
+        return "unknown"
+    pid, start, _, boot = known.groups()
     if boot != kernel.boot():
-        return False
-    if pid == "0" or namespace != kernel.pid_namespace():
-        return True
+        return "dead"
+    if is_hidden(caller):
+        return "unknown"
     # a process that ended during its Mount is recorded with the start time of none
-    return start == kernel.start_time(pid) and kernel.exists(int(pid))
+    return "live" if start == kernel.start_time(pid) and kernel.exists(int(pid)) else "dead"

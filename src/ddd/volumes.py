@@ -8,11 +8,11 @@ import logging
 import os
 import re
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 
-from ddd import kernel, locks, options, users
+from ddd import locks, options, trash, users
+from ddd.folders import Damaged, found_at, opened
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 """What a volume's name and a mount ID may be: nothing that leads out of the root. Docker checks neither."""
@@ -59,6 +59,10 @@ class Volumes:
         except OSError as error:
             place = f"No volumes can be kept in {self.root}: {error.strerror}."
             sys.exit(f"{place} Run as root, or choose a folder with DDD_ROOT=…")
+        self.attach()
+
+    def attach(self) -> None:
+        """Work beside a plugin that has prepared the root: make nothing, and lock nothing. Raises OSError."""
         self.began_with = os.stat(self.folder)
 
     def mountpoint(self, name: str) -> str:
@@ -104,9 +108,9 @@ class Volumes:
             raise OtherOptions(f"Volume {name} exists, and its data folder has {has}. {instead}")
 
     def names(self) -> list[str]:
-        """Return the names of all volumes, sorted."""
-        with self.open_all() as volumes, os.scandir(volumes) as entries:
-            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and NAME.fullmatch(e.name))
+        """Return the names of all volumes, sorted, damaged ones too: Docker forgets what is not named."""
+        with self.open_all() as volumes:
+            return sorted(name for name in os.listdir(volumes) if NAME.fullmatch(name))
 
     def created(self, name: str) -> datetime.datetime:
         """Return when a volume was made. Raises NoSuchVolume."""
@@ -115,36 +119,37 @@ class Volumes:
 
     def mount(self, name: str, mount_id: str, pid: int) -> None:
         """Record that a process mounts a volume with this ID. Raises NoSuchVolume."""
-        with self.open_one(name) as volume, opened("data", inside=volume), opened("mounts", inside=volume) as mounts:
+        with self.open_one(name) as volume, users.opened_mounts(volume) as mounts:
             users.add(mounts, mount_id, pid, self.fresh())
 
     def unmount(self, name: str, mount_id: str) -> None:
         """Delete one record of this ID. Raises NoSuchVolume."""
-        with self.open_one(name) as volume, opened("mounts", inside=volume) as mounts:
+        with self.open_one(name) as volume, users.opened_mounts(volume) as mounts:
             users.drop(mounts, mount_id)
 
     def remove(self, name: str) -> str:
         """Put a volume aside and return where: what is to be deleted. Raises NoSuchVolume, InUse."""
         with self.open_all() as volumes, self.open_one(name) as volume:
-            with opened("mounts", inside=volume) as mounts:
+            with users.opened_mounts(volume) as mounts:
                 user = users.user_of(volume, mounts)
             if user:
                 raise InUse(f"Volume {name} is in use: {user}.")
             gone = self.fresh()
             os.rename(name, gone, src_dir_fd=volumes)
-            os.fsync(volumes)
+            try:
+                os.fsync(volumes)
+            except OSError:
+                # Docker is told that the volume is still there, so it has to be
+                with contextlib.suppress(OSError):
+                    os.rename(gone, name, dst_dir_fd=volumes)
+                if not os.path.lexists(gone):
+                    raise
         return gone
 
     def delete(self, path: str) -> None:
-        """Delete what was put aside, but never what somebody has mounted in it."""
-        if os.path.isdir(path) and not os.path.islink(path):
-            with opened(path) as folder:
-                user = kernel.user_of_folder(folder)
-            if user:
-                logger.error("%s is not deleted: %s", path, user)
-                return
-        # rm follows no link, stays on this disk, and copes with folders nested 100 000 deep
-        subprocess.run(["rm", "-rf", "--one-file-system", "--", path])
+        """Delete what was put aside. The log says why it stays."""
+        if reason := trash.delete(path):
+            logger.error("%s is not deleted: %s", path, reason)
 
     def left_aside(self) -> list[str]:
         """Return the paths that an earlier run, killed at work, left aside: ask before the first call is answered."""
@@ -173,7 +178,7 @@ class Volumes:
 
     @contextlib.contextmanager
     def open_one(self, name: str) -> Iterator[int]:
-        """Open the folder of a volume, and make every other call for it wait. Raises NoSuchVolume."""
+        """Open the folder of a volume, and make every other call for it wait. Raises NoSuchVolume, Damaged."""
         with self.open_all() as volumes, contextlib.ExitStack() as stack:
             try:
                 volume = stack.enter_context(opened(name, inside=volumes))
@@ -182,16 +187,10 @@ class Volumes:
                 there = os.path.samestat(os.stat(volume), os.lstat(name, dir_fd=volumes))
             except (FileNotFoundError, NotADirectoryError):
                 there = False
+            if not there and (found := found_at(name, volumes)) in ("a link", "a file"):
+                raise Damaged.at(f"{self.folder}/{name}", found)
             if not there:
                 raise NoSuchVolume(f"There is no volume {name}.")
+            if (found := found_at("data", volume)) != "a folder":
+                raise Damaged.at(self.mountpoint(name), found)
             yield volume
-
-
-@contextlib.contextmanager
-def opened(folder: str, inside: int | None = None) -> Iterator[int]:
-    """Open a folder, never through a link. Its descriptor stands for this folder, wherever that is moved."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inside)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -51,6 +51,7 @@ NEEDS = {
             ("strace", "strace"),
             ("bubblewrap", "bwrap"),
             ("systemd", "systemd-analyze"),
+            ("btrfs-progs", "mkfs.btrfs"),
         ),
     ),
     "browser": Need("they open pages in Chromium", extras=("browser", "docs"), packages=(("chromium", "chromium"),)),

@@ -86,6 +86,67 @@ def kill_engine_while_a_container_has(engine: Engine, name: str) -> None:
     assert not (engine.root / "volumes" / name).exists()
 
 
+def test_a_container_that_has_chrooted_into_the_volume_keeps_it_when_the_engine_is_killed(
+    fresh_engine: Start, server: str, name: str
+) -> None:
+    engine = fresh_engine()
+    jail = "mkdir -p /data/jail/bin && cp /bin/busybox /data/jail/bin && exec chroot /data/jail /bin/busybox sleep 1000"
+    with Part(engine, server=server):
+        options = ["--detach", "--network=none", "--name=holder", "-v", f"{name}:/data", "--volume-driver=ddd"]
+        engine.docker("run", *options, BUSYBOX, "sh", "-c", jail)
+        proc = f"/proc/{engine.output('inspect', '--format={{.State.Pid}}', 'holder')}"
+        wait_for(lambda: "jail" in engine.run("readlink", f"{proc}/root").stdout, "the container to have chrooted")
+        engine.kill_dockerd()
+        assert engine.run("cat", f"{proc}/mountinfo").stdout == "", "the process shows no mount"
+        assert "has its root or its current folder in it" in str(ask(engine, "VolumeDriver.Remove", Name=name)["Err"])
+        assert (engine.root / "volumes" / name / "data" / "jail" / "bin" / "busybox").exists()
+
+
+# What an operator mends
+
+
+def test_doctor_and_release_work_by_docker_exec(fresh_engine: Start, image: Path, name: str) -> None:
+    engine = fresh_engine()
+    engine.docker("load", "--input", str(image))
+    folders = ["-v", "/run/docker/plugins:/run/docker/plugins", "-v", "/var/lib/ddd:/var/lib/ddd"]
+    rights = ["--pid=host", "--cap-add=SYS_PTRACE", "--security-opt=apparmor=unconfined"]
+    engine.docker("run", "-d", "--network=none", "--name=ddd", *rights, *folders, OURS)
+    wait_for(lambda: answers(engine.plugins / "ddd.sock"), "the plugin in its container")
+    ddd = ["exec", "ddd", "python", "-m", "ddd"]
+    options = ["--detach", "--network=none", "--name=holder", "-v", f"{name}:/data", "--volume-driver=ddd"]
+    engine.docker("run", *options, BUSYBOX, "sleep", "1000")
+    shown = engine.output(*ddd, "doctor")
+    assert f"Volume {name} has 1 record: 1 of a process that lives." in shown and "has it mounted at /data" in shown
+    refused = engine.docker(*ddd, "release", name, "--yes", check=False)
+    assert refused.returncode == 1 and "because it is in use: process " in refused.stderr
+
+    # as an Unmount leaves it whose body was lost
+    mounts = f"/var/lib/ddd/volumes/{name}/mounts"
+    engine.shell(f"cp -r {mounts} /tmp/kept-{name} && touch -d '1 hour ago' /tmp/kept-{name}/*")
+    engine.docker("rm", "--force", "holder")
+    engine.shell(f"cp -p /tmp/kept-{name}/* {mounts} && rm -r /tmp/kept-{name}")
+    assert "has not unmounted" in engine.docker("volume", "rm", name, check=False).stderr
+    found = engine.docker(*ddd, "doctor", check=False)
+    assert found.returncode == 1 and f"Type: python -m ddd release {name}" in found.stdout
+    assert "The records are deleted." in engine.output(*ddd, "release", name, "--yes")
+    assert engine.output("volume", "rm", name) == name
+    assert "Nothing is to be mended." in engine.output(*ddd, "doctor")
+
+
+def test_release_refuses_where_the_daemon_cannot_be_seen(fresh_engine: Start, image: Path, name: str) -> None:
+    engine = fresh_engine()
+    engine.docker("load", "--input", str(image))
+    folders = ["-v", "/run/docker/plugins:/run/docker/plugins", "-v", "/var/lib/ddd:/var/lib/ddd"]
+    engine.docker("run", "-d", "--network=none", "--name=ddd", *folders, OURS)
+    wait_for(lambda: answers(engine.plugins / "ddd.sock"), "the plugin in its container")
+    options = ["--detach", "--network=none", "--name=holder", "-v", f"{name}:/data", "--volume-driver=ddd"]
+    engine.docker("run", *options, BUSYBOX, "sleep", "1000")
+    engine.shell(f"touch -d '1 hour ago' /var/lib/ddd/volumes/{name}/mounts/*")
+    refused = engine.docker("exec", "ddd", "python", "-m", "ddd", "release", name, "--yes", check=False)
+    assert refused.returncode == 1 and refused.stderr.endswith(": run this with --pid host.\n"), refused
+    assert "Nothing is to be mended." in engine.output("exec", "ddd", "python", "-m", "ddd", "doctor")
+
+
 # The plugin is killed, and all is started again
 
 

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import itertools
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Iterator
@@ -293,6 +294,22 @@ def test_nor_a_disk_that_is_mounted_while_it_is_deleted(start: Start, server: st
         let_go()
         wait_for(lambda: "rm: " in ddd.output(), "rm to have said what it leaves")
     assert (ddd.there / "aside" / gone / "data" / "in" / "file").exists()
+
+
+BTRFS = """PATH=$PATH:/usr/sbin:/sbin; truncate --size=128M "$DDD_ROOT.img"; mkfs.btrfs --quiet "$DDD_ROOT.img"
+mkdir "$DDD_ROOT"; mount -o loop "$DDD_ROOT.img" "$DDD_ROOT"; exec "$@\""""
+
+
+def test_of_a_btrfs_subvolume_in_a_removed_volume_the_log_says_why_it_stays_and_what_to_type(start: Start) -> None:
+    ddd = start("gunicorn", "unshare", "--mount", "sh", "-euc", BTRFS, "sh")
+    ddd.succeeds("Create")
+    there(ddd, 'btrfs subvolume create "$1/volumes/mango/data/sub"; touch "$1/volumes/mango/data/sub/file"')
+    ddd.succeeds("Remove")
+    told = re.compile("is not deleted: .* is a btrfs subvolume, which rm does not delete. Type: (.*)")
+    wait_for(lambda: told.search(ddd.output()), "the reason in the log", ddd.patience)
+    (typed,) = told.findall(ddd.output())
+    there(ddd, typed)
+    assert ddd.aside() == []
 
 
 @contextlib.contextmanager

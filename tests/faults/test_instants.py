@@ -101,6 +101,13 @@ def mounted_before(ddd: Ddd) -> None:
     (ddd.volume() / "mounts" / "a").write_text("0 0 pid:[1] boot\n" * 2)
 
 
+def restored(ddd: Ddd) -> None:
+    """Make a volume with files as it comes from a backup: without its records."""
+    with_files(ddd)
+    (ddd.volume() / "data" / "restored").touch()
+    (ddd.volume() / "mounts").rmdir()
+
+
 CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]] = {
     "create": (nothing, lambda ddd: ddd.ask("Create"), {"mango": {}}),
     "create with options": (nothing, lambda ddd: ddd.ask("Create", "peach", Opts=OPTIONS), {"peach": {}}),
@@ -111,6 +118,8 @@ CASES: dict[str, tuple[Callable[[Ddd], None], Callable[[Ddd], Exchange], State]]
     "unmount one of two of before": (mounted_before, lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {"a": 1}}),
     "unmount": (mounted(1), lambda ddd: ddd.ask("Unmount", ID="a"), {"mango": {}}),
     "remove": (with_files, lambda ddd: ddd.ask("Remove"), {}),
+    "mount after a restore": (restored, lambda ddd: ddd.ask("Mount", ID="a"), {"mango": {"a": 1}}),
+    "remove after a restore": (restored, lambda ddd: ddd.ask("Remove"), {}),
 }
 
 
@@ -165,6 +174,31 @@ def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint:
         ddd.succeeds(verb, name, ID="a", Opts=OPTIONS if options else None)
     before, _, _ = (folder / "log").read_text().partition("sendto(")
     assert re.search(order, before, re.S), before
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "after"),
+    [
+        (["inject=fsync:error=EIO"], 500, {"mango": {}}),
+        # it cannot be put back either: then it is removed, and so Docker is told
+        (["inject=fsync:error=EIO", "inject=?rename,?renameat,?renameat2:error=EIO:when=2"], 200, {}),
+    ],
+    ids=["it is put back", "it cannot be put back"],
+)
+def test_where_the_disk_does_not_take_a_remove_the_answer_is_true(
+    start: Start, folder: Path, options: list[str], status: int, after: State
+) -> None:
+    ddd = start("werkzeug")
+    with_files(ddd)
+    with strace(ddd, folder / "log", *(word for option in options for word in ("-e", option))):
+        answer = ddd.ask("Remove")
+        assert answer.status == status, answer
+        assert "fsync(" in (folder / "log").read_text() and "(INJECTED)" in (folder / "log").read_text()
+    ddd.nothing_aside()
+    assert ddd.state() == after
+    if after:
+        assert (ddd.volume() / "data" / "file").read_text() == "kept"
+        ddd.succeeds("Remove")
 
 
 # Runs a plugin whose first call comes at the worst time: it holds a Create that is about to move its volume into place

@@ -1,0 +1,47 @@
+"""Folders of ddd on the disk: opened, never through a link, or what is in their place."""
+
+import contextlib
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from typing import Self
+
+
+class Damaged(OSError):
+    """A volume is there, but not as ddd has made it; the text says what is wrong, and what to do.
+
+    Docker must not take it for a missing one: it would forget the labels.
+    """
+
+    @classmethod
+    def at(cls, path: str, found: str) -> Self:
+        """Return the error for what was found in the place of a folder of ddd."""
+        return cls(f"{found} is in the place of the folder {path}. Put the folder back, or restore it from a backup")
+
+
+@contextlib.contextmanager
+def opened(folder: str, inside: int | None = None) -> Iterator[int]:
+    """Open a folder, never through a link. Its descriptor stands for this folder, wherever that is moved."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inside)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def found_at(name: str, inside: int) -> str:
+    """Say what has this name in an open folder, itself and not what a link leads to."""
+    try:
+        mode = os.lstat(name, dir_fd=inside).st_mode
+    except FileNotFoundError:
+        return "nothing"
+    return "a folder" if stat.S_ISDIR(mode) else "a link" if stat.S_ISLNK(mode) else "a file"
+
+
+def quoted(path: str) -> str:
+    """Return a path as bash reads it, on one line whatever is in it: containers choose the names of their files."""
+    if path.isprintable():
+        return shlex.quote(path)
+    plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(path))
+    return f"$'{''.join(plain)}'"

@@ -1,0 +1,100 @@
+"""What was put aside is deleted; where it stays, why it does, and what to type."""
+
+import contextlib
+import fcntl
+import os
+import stat
+import struct
+import subprocess
+from collections.abc import Iterator
+
+from ddd import holders
+from ddd.folders import opened, quoted
+
+GET_FLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1
+"""FS_IOC_GETFLAGS asks for the attributes that chattr sets. Source: ioctl_iflags(2)."""
+PROTECTED = 0x10 | 0x20
+"""Immutable, or append-only: not even root can delete such a file, or what is in such a folder."""
+SUBVOLUME = 256
+"""The inode of the top folder of a btrfs subvolume. It has a device of its own."""
+SEARCHED = 10_000
+"""How many files are searched for a reason. After an rm, only those that it cannot delete are there."""
+
+
+def delete(path: str) -> str:
+    """Delete a file, or a folder with all that is in it, but never what somebody uses.
+
+    Return why it stays, and what to type; "" where it is gone.
+    """
+    if reason := user_of(path):
+        return reason
+    # rm follows no link, stays on this disk, and copes with folders nested 100 000 deep
+    command = ["rm", "-rf", "--one-file-system", "--", path]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as rm:
+        assert rm.stderr
+        said = rm.stderr.readline().rstrip()
+        for _ in rm.stderr:  # a line for each file that stays: the first is enough
+            pass
+    return f"{said}. {why(path) or f'Mend that, then type: {again(path)}'}" if rm.returncode else ""
+
+
+def why(path: str) -> str:
+    """Return why a path put aside stays, and what to type; "" where no reason is found."""
+    if reason := user_of(path):
+        return reason
+    for found, status, outer in below(path):
+        if status.st_ino == SUBVOLUME and status.st_dev != outer and stat.S_ISDIR(status.st_mode):
+            mend = f"btrfs subvolume delete {quoted(found)} && {again(path)}"
+            return f"{quoted(found)} is a btrfs subvolume, which rm does not delete. Type: {mend}"
+        if attributes(found, status) & PROTECTED:
+            mend = f"chattr -R -ia {quoted(path)} && {again(path)}"
+            return f"{quoted(found)} is immutable or append-only. Type: {mend}"
+    return ""
+
+
+def user_of(path: str) -> str:
+    """Say who uses a folder put aside, and what to type; "" when nobody does."""
+    user = None
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), opened(path) as folder:
+        user = holders.user_of_folder(folder)
+    return f"{user}. End that, then type: {again(path)}" if user else ""
+
+
+def again(path: str) -> str:
+    """Return the command that deletes this path."""
+    return f"rm -r --one-file-system {quoted(path)}"
+
+
+def below(path: str) -> Iterator[tuple[str, os.stat_result, int]]:
+    """Yield what is at a path and below it, never through a link: its path, its status, and the device around it."""
+    left = [(path, -1)]
+    for _ in range(SEARCHED):
+        if not left:
+            return
+        found, outer = left.pop()
+        try:
+            status = os.lstat(found)
+            names = []
+            if stat.S_ISDIR(status.st_mode):
+                with opened(found) as folder:
+                    names = os.listdir(folder)
+        except OSError:  # it has just been deleted, or the path is too long
+            continue
+        yield found, status, status.st_dev if outer < 0 else outer
+        left += [(os.path.join(found, name), status.st_dev) for name in names]
+
+
+def attributes(path: str, status: os.stat_result) -> int:
+    """Return the attributes of a file or folder that chattr sets; 0 where the file system has none."""
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return 0
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            found = fcntl.ioctl(descriptor, GET_FLAGS, struct.pack("l", 0))
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return 0
+    flags: int = struct.unpack_from("i", found)[0]
+    return flags
