@@ -218,6 +218,25 @@ def test_a_conversation_that_is_not_there_fails_the_build(slides: Path, mark: st
             make(slides)
 
 
+@pytest.mark.parametrize("shown", ["slides/part3.md", "slides/pictures/on-disk.svg", "traces/20.10/run.jsonl"])
+def test_a_pdf_is_old_once_anything_on_its_slides_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: str
+) -> None:
+    for each in ("pyproject.toml", "workshop", "slides", "traces"):
+        copy = shutil.copytree if (ROOT / each).is_dir() else shutil.copy
+        copy(ROOT / each, tmp_path / each)
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (1, 1))
+    (tmp_path / "decks").mkdir()
+    (tmp_path / "decks" / "part3.pdf").write_text("")
+    os.utime(tmp_path / "decks" / "part3.pdf", (2, 2))
+    monkeypatch.setattr(repository, "find_clone", lambda: tmp_path)
+    monkeypatch.setattr(repository, "clone_root", lambda: tmp_path)
+    assert events.outdated(tmp_path) == ""
+    os.utime(tmp_path / shown, (3, 3))
+    assert events.outdated(tmp_path).startswith("Older than their slides: part3.pdf. ")
+
+
 @pytest.mark.parametrize("number", PARTS)
 def test_every_step_has_its_check_in_the_table(number: int) -> None:
     table = maker.table_of_checks(number)

@@ -96,12 +96,15 @@ def _move_pdfs(source: Path, target: Path) -> None:
 
 
 def _changed(name: str) -> float:
-    """Return when the text or the code of a deck was last changed, in seconds since the epoch."""
+    """Return when the text of a deck, or what it shows besides, was last changed, in seconds since the epoch."""
     path = course.folder() / f"{name}.md"
     if not path.is_file():  # the deck is gone, and its PDF shows what was
         return float("inf")
-    code = {where.partition(":")[0] for where in deck.CODE.findall(path.read_text())}
-    files = [path, *(repository.clone_root() / each for each in code)]
+    text, root = path.read_text(), repository.clone_root()
+    shown = [root / where.partition(":")[0] for where in deck.CODE.findall(text)]
+    shown += [root / "traces" / f"{talk}.jsonl" for talk in deck.TRACE.findall(text)]
+    shown += [pictures.folder() / f"{picture}.svg" for _, picture in pictures.LINE.findall(text)]
+    files = [path, *shown]
     return max(float(file.stat().st_mtime) for file in files if file.is_file())
 
 
