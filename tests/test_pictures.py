@@ -61,7 +61,7 @@ def test_a_phone_shows_its_type_in_eleven_pixels(path: Path) -> None:
 
 @each
 def test_a_picture_alone_has_the_style_of_all(path: Path) -> None:
-    assert path.read_text() == pictures.with_style(path.read_text()), "./workshop build"
+    assert path.read_text() == pictures.with_style(path), "./workshop build"
 
 
 def test_every_colour_is_a_variable_that_page_deck_and_file_have() -> None:
@@ -136,9 +136,19 @@ def test_build_writes_the_style_of_those_that_lack_it(
     old = tmp_path / ALL[0].name
     old.write_text(re.sub(r"<style>.*</style>\n", "", old.read_text(), flags=re.DOTALL))
     monkeypatch.setattr(pictures, "folder", lambda: tmp_path)
-    pictures.build()
+    assert pictures.build() == 0
     assert capsys.readouterr().out == f"Wrote slides/pictures/{old.name}.\n"
     assert old.read_text() == ALL[0].read_text()
+
+
+def test_build_names_a_picture_that_has_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fruit.svg").write_text("<svg></svg>\n")
+    monkeypatch.setattr(pictures, "folder", lambda: tmp_path)
+    assert pictures.build() == 1
+    said = capsys.readouterr().out
+    assert "fruit.svg:1: a picture begins with a <title>" in said and said.endswith(":   ./workshop build\n")
 
 
 def test_the_readme_shows_one() -> None:

@@ -249,8 +249,7 @@ def build() -> int:
     from workshop.course import course
     from workshop.course.site import pictures
 
-    pictures.build()
-    return course.build(repository.clone_root())
+    return pictures.build() or course.build(repository.clone_root())
 
 
 @cli.command()

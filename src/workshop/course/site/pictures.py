@@ -57,18 +57,26 @@ def _figure(name: str, title: str, where: str) -> str:
     return f'\n<figure class="picture">\n{OWN_STYLE.sub("", drawing).strip()}\n</figure>\n'
 
 
-def with_style(drawing: str) -> str:
+def with_style(path: Path) -> str:
     """Return a picture that has its colours when it is opened by itself. Raises CourseError where it has no text."""
-    bare = OWN_STYLE.sub("", drawing)
+    bare = OWN_STYLE.sub("", path.read_text())
     texts = TEXTS.search(bare)
     if not texts:
-        raise CourseError("A picture begins with a <title>, and a <desc> of what is to be seen.")
+        raise CourseError(f"{path}:1: a picture begins with a <title>, and a <desc> of what is to be seen.")
     return f"{bare[: texts.end()]}<style>\n{ALONE}{STYLE.read_text()}</style>\n{bare[texts.end() :]}"
 
 
-def build() -> None:
-    """Write the style into each picture, and print those that have changed. Raises CourseError."""
-    for path in sorted(folder().glob("*.svg")):
-        if (drawing := path.read_text()) != (wanted := with_style(drawing)):
-            path.write_text(wanted)
-            print(f"Wrote slides/pictures/{path.name}.")
+def build() -> int:
+    """Write the style into each picture, and print those that have changed.
+
+    Return 0, or 1 where a picture has no text: the first such one is printed.
+    """
+    try:
+        for path in sorted(folder().glob("*.svg")):
+            if path.read_text() != (wanted := with_style(path)):
+                path.write_text(wanted)
+                print(f"Wrote slides/pictures/{path.name}.")
+    except CourseError as error:
+        print(f"{error}\nMend it, and write the style into the others:   ./workshop build")
+        return 1
+    return 0
