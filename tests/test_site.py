@@ -66,13 +66,6 @@ def test_a_slide_without_a_heading_fails_the_build(slides: Path) -> None:
         maker.page(slides)
 
 
-def test_a_picture_without_a_text_fails_the_build() -> None:
-    picture = '<pre class="mermaid"><code>graph TD\n{}a--&gt;b</code></pre>'
-    assert 'aria-label="An arrow"' in deck.pictures(picture.format("accDescr: An arrow\n"), "here")
-    with pytest.raises(CourseError, match="here: a picture has no text: add a line"):
-        deck.pictures(picture.format(""), "here")
-
-
 @pytest.mark.parametrize("name", course.ORDER)
 def test_the_minutes_of_a_file_are_those_of_its_slides(name: str) -> None:
     path = course.folder() / f"{name}.md"
@@ -199,11 +192,15 @@ def test_every_test_that_the_protocol_names_is_there() -> None:
 
 
 @needs_pygments
-def test_a_conversation_stands_on_the_page_and_not_in_the_deck(slides: Path) -> None:
+def test_a_conversation_stands_on_the_page_and_has_a_slide_of_its_own(slides: Path) -> None:
     add(slides, "!NOTE\nAsk: who?\n!TRACE 20.10/run\n")
     page, text = maker.page(slides), deck.page(slides)
-    assert "\n!TRACE" not in page and page.count('"path": "/VolumeDriver.Mount"') == 1
-    assert "TRACE" not in text and "VolumeDriver.Mount" not in text and "Ask: who?" in text
+    assert "TRACE" not in page and "TRACE" not in text and "Ask: who?" in text
+    assert page.count('"path": "/VolumeDriver.Mount"') == 1
+    (talk,) = re.findall(r'<section id="slide-1-calls-1".*?</section>', text, re.DOTALL)
+    assert talk.count('"path": "/VolumeDriver.Mount"') == 1
+    assert talk.count('class="fragment"') == talk.count('"path": ') == 5
+    assert [int(seconds) for seconds in re.findall(r'data-timing="(\d+)"', text)] == [150, 150]
 
 
 @needs_pygments
@@ -215,8 +212,29 @@ def test_a_conversation_stands_on_the_page_and_not_in_the_deck(slides: Path) -> 
     ],
 )
 def test_a_conversation_that_is_not_there_fails_the_build(slides: Path, mark: str, said: str) -> None:
-    with pytest.raises(CourseError, match=r"fruit\.md:\d+: " + re.escape(said)):
-        maker.page(add(slides, f"!MORE\n{mark}\n"))
+    add(slides, f"!MORE\n{mark}\n")
+    for make in (maker.page, deck.page):
+        with pytest.raises(CourseError, match=r"fruit\.md:\d+: " + re.escape(said)):
+            make(slides)
+
+
+@pytest.mark.parametrize("shown", ["slides/part3.md", "slides/pictures/on-disk.svg", "traces/20.10/run.jsonl"])
+def test_a_pdf_is_old_once_anything_on_its_slides_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: str
+) -> None:
+    for each in ("pyproject.toml", "workshop", "slides", "traces"):
+        copy = shutil.copytree if (ROOT / each).is_dir() else shutil.copy
+        copy(ROOT / each, tmp_path / each)
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (1, 1))
+    (tmp_path / "decks").mkdir()
+    (tmp_path / "decks" / "part3.pdf").write_text("")
+    os.utime(tmp_path / "decks" / "part3.pdf", (2, 2))
+    monkeypatch.setattr(repository, "find_clone", lambda: tmp_path)
+    monkeypatch.setattr(repository, "clone_root", lambda: tmp_path)
+    assert events.outdated(tmp_path) == ""
+    os.utime(tmp_path / shown, (3, 3))
+    assert events.outdated(tmp_path).startswith("Older than their slides: part3.pdf. ")
 
 
 @pytest.mark.parametrize("number", PARTS)
@@ -323,7 +341,7 @@ def leads(path: Path, link: str, pages: dict[Path, Page]) -> bool:
     [
         ("[nowhere](gone.md)", "gone.md"),
         ("[nowhere](part1.md#gone)", "does not contain an anchor '#gone'"),
-        ("```mermaid\ngraph TD\n  a-->b\n```", "operators.md: a picture has no text"),
+        ("![Fruit](../slides/pictures/fruit.svg)", "operators.md: there is no picture fruit"),
     ],
     ids=["page", "anchor", "picture"],
 )

@@ -245,10 +245,11 @@ def agenda(at: str | None) -> int:
 
 @cli.command()
 def build() -> int:
-    """Write part1/ to part3/ anew from the steps in slides/."""
+    """Write part1/ to part3/ anew from the steps in slides/, and the style of the pictures there."""
     from workshop.course import course
+    from workshop.course.site import pictures
 
-    return course.build(repository.clone_root())
+    return pictures.build() or course.build(repository.clone_root())
 
 
 @cli.command()

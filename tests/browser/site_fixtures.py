@@ -24,7 +24,14 @@ CONTRASTS = """
   const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
     .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
+  const holds = (outer, inner) => {
+    const [a, b] = [outer.getBoundingClientRect(), inner.getBoundingClientRect()];
+    const [x, y] = [(b.left + b.right) / 2, (b.top + b.bottom) / 2];
+    return a.left < x && x < a.right && a.top < y && y < a.bottom;
+  };
   const behind = (element) => {
+    const boxes = [...(element.ownerSVGElement?.querySelectorAll('rect') ?? [])].filter((box) => holds(box, element));
+    if (boxes.length) return rgba(getComputedStyle(boxes.pop()).fill);
     for (let e = element; e; e = e.parentElement) {
       const colour = rgba(getComputedStyle(e).backgroundColor);
       if (colour[3] === 255) return colour;
@@ -40,13 +47,13 @@ CONTRASTS = """
     const style = getComputedStyle(element);
     const colour = rgba(element.ownerSVGElement ? style.fill : style.color);
     const [a, b] = [light(colour), light(behind(element))].sort((x, y) => y - x);
-    const size = parseFloat(style.fontSize);
+    const size = parseFloat(style.fontSize) * (element.ownerSVGElement ? element.getScreenCTM().a : 1);
     found.push({text: texts.currentNode.data.trim().slice(0, 40), ratio: (a + 0.05) / (b + 0.05), size});
   }
   return found;
 }
 """
-"""Returns each visible text in a place of the page, with its size and its contrast to what is behind it."""
+"""Returns each visible text in a place of the page, with its size on the screen and its contrast to what is behind."""
 
 
 class Chromium:

@@ -362,7 +362,7 @@ class Reader:
             self.fence.append(text)
 
     def trace(self, where: str, argument: str) -> None:
-        """Take `!TRACE 20.10/run`, a conversation of traces/: it is for the page only, whatever block it stands in."""
+        """Take `!TRACE 20.10/run`, a conversation of traces/, in whatever block. A deck gives it its own slide."""
         if not re.fullmatch(r"[\w./-]+", argument):
             raise CourseError(f"{where}: a conversation is named as in traces/, without .jsonl: !TRACE 20.10/run")
         self.slides[-1].more += f"\n!TRACE {argument}\n"

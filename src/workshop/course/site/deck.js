@@ -18,30 +18,19 @@ function turn() {
   paint();
 }
 
-// A picture is drawn with colours fixed, so it is drawn again when the theme changes.
-const sources = [...document.querySelectorAll(".picture")].map((figure) => [figure, figure.textContent]);
-async function paint() {
+// A conversation has the theme as an attribute; all else has it from the root.
+const conversations = [...document.querySelectorAll("plugin-conversation")];
+function paint() {
   root.dataset.theme = dark() ? "dark" : "light";
-  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-  mermaid.initialize({
-    startOnLoad: false,
-    theme: "base",
-    fontFamily: getComputedStyle(deck).fontFamily,
-    fontSize: 28,
-    themeVariables: {
-      darkMode: dark(), fontSize: "28px", background: colour("--paper"),
-      primaryColor: colour("--raised"), primaryTextColor: colour("--ink"), primaryBorderColor: colour("--accent"),
-      lineColor: colour("--quiet"), textColor: colour("--ink"),
-      actorBkg: colour("--raised"), actorBorder: colour("--accent"), actorTextColor: colour("--ink"),
-      actorLineColor: colour("--line"), signalColor: colour("--quiet"), signalTextColor: colour("--ink"),
-      noteBkgColor: colour("--raised"), noteTextColor: colour("--ink"), noteBorderColor: colour("--line"),
-      edgeLabelBackground: colour("--paper"), clusterBkg: colour("--paper"), clusterBorder: colour("--line"),
-    },
-    flowchart: { htmlLabels: false, padding: 18 },
-    sequence: { mirrorActors: false, height: 72, boxMargin: 4, messageMargin: 46, diagramMarginX: 4, diagramMarginY: 4 },
-  });
-  for (const [number, [figure, text]] of sources.entries()) {
-    figure.innerHTML = (await mermaid.render(`picture-${number}`, text)).svg;
+  for (const each of conversations) each.setAttribute("theme", root.dataset.theme);
+}
+
+// A conversation goes on by a call with each fragment. On paper, and on a phone, where one scrolls, all of it is there.
+function talk() {
+  const whole = printing || Reveal.isScrollView();
+  for (const each of conversations) {
+    const calls = each.closest("section").querySelectorAll(whole ? ".fragment" : ".fragment.visible");
+    each.setAttribute("calls", calls.length);
   }
 }
 
@@ -59,15 +48,18 @@ function point() {
   listing.scrollTo({ top: seen.offsetTop - lines[0].offsetTop, behavior: "instant" });
 }
 
-root.dataset.theme = dark() ? "dark" : "light";
-const shown = Reveal.initialize({
+paint();
+Reveal.initialize({
   width: 1280, height: 720, margin: 0, minScale: 0.1, maxScale: 3, center: false,
   hash: true, slideNumber: "c/t", transition: "none", backgroundTransition: "none",
   controlsTutorial: false, pdfSeparateFragments: false, pdfMaxPagesPerSlide: 1,
   totalTime: 0, plugins: [RevealNotes],
 });
 Reveal.addKeyBinding({ keyCode: 84, key: "T", description: "Light or dark" }, turn);
-for (const event of ["ready", "slidechanged", "fragmentshown", "fragmenthidden"]) Reveal.on(event, point);
+for (const event of ["ready", "slidechanged", "fragmentshown", "fragmenthidden"]) {
+  Reveal.on(event, point);
+  Reveal.on(event, talk);
+}
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
 addEventListener("storage", paint);
-Promise.all([shown, paint()]).then(() => { deck.dataset.painted = "yes"; Reveal.layout(); });
+Reveal.on("ready", () => { deck.dataset.painted = "yes"; });

@@ -1,9 +1,10 @@
-"""A file of slides/ as a reveal.js deck: one HTML page, which needs no network and nothing but ../vendor beside it."""
+"""A file of slides/ as a reveal.js deck: an HTML page that needs no network, but ../vendor and ../scripts."""
 
 from __future__ import annotations
 
 import html
 import importlib
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from typing import Any
 from workshop.course import course
 from workshop.course.course import CourseError, Slide, heading
 from workshop.course.edits import Edit
-from workshop.course.site import listing
+from workshop.course.site import listing, pictures
+from workshop.trace import page as web
 
 HERE = Path(__file__).parent
 CODE = re.compile(r"^!CODE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
@@ -25,7 +27,8 @@ EDIT = re.compile(r"^!EDIT (\d+)$", re.MULTILINE)
 CONSOLE = re.compile(r"^( {0,3}`{3,}console)[ \t]+(?:terminal ([23])|not run: .*)$", re.MULTILINE)
 """A block of commands for another terminal, or one that the tests cannot run; for the reason see tests/terminals.py."""
 CAPTION = {"2": ' title="In a second terminal"', "3": ' title="In a third terminal"', None: ""}
-PICTURE = re.compile(r'<pre class="mermaid"><code>(.*?)</code></pre>', re.DOTALL)
+TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+"""Where a recorded conversation is shown, by its name in traces/."""
 COLUMNS = 76
 """How many characters of code a line of a slide has."""
 ROWS = 14
@@ -56,6 +59,7 @@ def page(path: Path) -> str:
         page=f"{path.stem}.html",
         seconds=minutes * 60,
         theme=(HERE / "theme.css").read_text(),
+        pictures=pictures.STYLE.read_text(),
         script=(HERE / "deck.js").read_text(),
         slides="".join(_stacks(slides, path)),
     )
@@ -75,23 +79,45 @@ def _stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
 
 
 def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
-    """Yield a slide, and one more for each piece of code on it. Raises CourseError."""
+    """Yield a slide, and one more for each piece of code and each conversation on it. Raises CourseError."""
     heading(slide)
     words = EDIT.sub("", CODE.sub("", slide.text)).strip()
     code = listings(slide)
-    inline = code.pop().code if len(code) == 1 and _fit_together(words, code[0].rows) else ""
+    drawn = bool(pictures.LINE.search(words))
+    inline = code.pop().code if len(code) == 1 and not drawn and _fit_together(words, code[0].rows) else ""
+    talks = [recording(found, slide.where) for found in TRACE.findall(slide.more)]
     # the minutes are shared out, so that the speaker view's clock follows the slides as they are shown
-    seconds = slide.minutes * 60 // (1 + len(code))
-    first = slide.minutes * 60 - seconds * len(code)
+    seconds = slide.minutes * 60 // (1 + len(code) + len(talks))
+    first = slide.minutes * 60 - seconds * (len(code) + len(talks))
     kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
     part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
     label = f"Step {slide.step}" if slide.step else part
     badge = f'<p class="badge">{label}</p>' if label else ""
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = _aside(slide)
-    yield _section(name, kind, first, badge + markdown(words, slide.where) + inline + notes + link)
+    shown = badge + markdown(words, slide.where)
+    # beside a picture the text takes what it needs, and the picture the rest: see theme.css
+    shown = f'<div class="drawn">{shown}</div>' if drawn else shown
+    yield _section(name, kind, first, shown + inline + notes + link)
     for each in code:
         yield _section(f"{name}-{each.name}", "code", seconds, each.heading + each.code + notes + link)
+    for number, talk in enumerate(talks, start=1):
+        yield _section(f"{name}-calls-{number}", "code", seconds, _conversation(talk) + notes + link)
+
+
+def recording(name: str, where: str) -> str:
+    """Return the text of a recorded conversation, "20.10/run". where is for messages. Raises CourseError."""
+    try:
+        return course.conversation(name).read_text()
+    except CourseError as error:
+        raise CourseError(f"{where}: {error}") from None
+
+
+def _conversation(recording: str) -> str:
+    """Return a conversation below the command that caused it, with a fragment for each call: deck.js shows as many."""
+    about, *calls = [json.loads(line) for line in recording.splitlines()]
+    head = f'<h2><span class="function">{html.escape(about["title"])}</span></h2>'
+    return head + web.element(recording) + '<i class="fragment"></i>' * len(calls)
 
 
 def listings(slide: Slide) -> list[Listing]:
@@ -164,29 +190,13 @@ def _function_listing(reference: str) -> Listing:
 
 
 def markdown(text: str, where: str) -> str:
-    """Return Markdown as HTML. Raises CourseError for a picture without a text."""
-    fences: Any = importlib.import_module("pymdownx.superfences")
-    fence = {"name": "mermaid", "class": "mermaid", "format": fences.fence_code_format}
+    """Return Markdown as HTML. Raises CourseError for a picture that is not there, or has no text."""
     converter: Any = importlib.import_module("markdown").Markdown(
-        extensions=["tables", "pymdownx.superfences", "pymdownx.highlight"],
-        extension_configs={"pymdownx.superfences": {"custom_fences": [fence]}},
+        extensions=["tables", "pymdownx.superfences", "pymdownx.highlight"]
     )
-    return pictures(str(converter.convert(consoles(text))), where)
+    return str(converter.convert(consoles(pictures.inline(text, where))))
 
 
 def consoles(text: str) -> str:
     """Return Markdown in which a block of commands says in a caption that it is typed in another terminal."""
     return CONSOLE.sub(lambda found: found[1] + CAPTION[found[2]], text)
-
-
-def pictures(text: str, where: str) -> str:
-    """Return HTML in which each mermaid picture has its text for those who do not see it. Raises CourseError."""
-    return PICTURE.sub(lambda found: _picture(found, where), text)
-
-
-def _picture(found: re.Match[str], where: str) -> str:
-    """Return one picture with its text. Raises CourseError."""
-    described = re.search(r"^\s*accDescr:[ \t]*(\S.*)$", html.unescape(found[1]), re.MULTILINE)
-    if not described:
-        raise CourseError(f"{where}: a picture has no text: add a line to it,  accDescr: what is to be seen")
-    return f'<figure class="picture" role="img" aria-label="{html.escape(described[1])}">{found[0]}</figure>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,11 +13,12 @@ from workshop import repository
 from workshop.course import agenda as day
 from workshop.course import course
 from workshop.course.course import CourseError
-from workshop.course.site import deck, notebook_pages
+from workshop.course.site import deck, notebook_pages, pictures
 from workshop.course.site.pages import page
 from workshop.trace import page as web
 
 SCRIPT = "scripts/conversation.js"
+STYLE = "stylesheets/pictures.css"
 FOLLOW = """
 const follow = () => document.querySelectorAll("plugin-conversation").forEach((each) =>
   each.setAttribute("theme", document.body.dataset.mdColorScheme === "slate" ? "dark" : "light"));
@@ -40,7 +40,7 @@ def on_pre_build(config: Any) -> None:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add a page and a deck for each file of slides/, a page for each notebook, and what draws conversations."""
+    """Add a page and a deck for each file of slides/, a page for each notebook, and what both draw with."""
     folder = Path(config.site_dir)
     _move_pdfs(folder / ASIDE, folder / "decks")
     if old := outdated(folder):
@@ -54,30 +54,27 @@ def on_files(files: Any, config: Any) -> Any:
         for path in notebook_pages.notebook_files():
             files.append(File.generated(config, f"{path.stem}-notebook.md", content=notebook_pages.page(path)))
     files.append(File.generated(config, SCRIPT, abs_src_path=str(web.FOLDER / "conversation.js")))
+    files.append(File.generated(config, STYLE, abs_src_path=str(pictures.STYLE)))
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fill in the agenda, and lead a link to the README to the page that says the same: the site ends at docs/."""
+def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
+    """Fill in pictures and the agenda, and lead a link to the README to the page that says the same.
+
+    The site ends at docs/.
+    """
     with _mkdocs_errors():
-        text = deck.consoles(markdown).replace("](../README.md)", "](index.md)")
+        text = pictures.inline(markdown, page.file.src_uri if page else "the page")
+        text = deck.consoles(text).replace("](../README.md)", "](index.md)")
         return text.replace("<!-- agenda -->", agenda_table())
 
 
-def on_page_content(text: str, page: Any, **_: Any) -> str:
-    """Give every picture its text."""
-    with _mkdocs_errors():
-        return deck.pictures(text, page.file.src_uri)
-
-
 def on_post_page(output: str, **_: Any) -> str:
-    """Leave out the 3 MB that draw pictures where there is none, and bring in what draws conversations where one is."""
-    if "<plugin-conversation" in output:
-        scripts = f'<script src="{SCRIPT}" defer></script><script>{FOLLOW}</script>'
-        output = output.replace("</body>", f"{scripts}</body>")
-    if 'class="mermaid"' in output:
+    """Bring in what draws conversations where one is."""
+    if "<plugin-conversation" not in output:
         return output
-    return re.sub(r'<script src="[^"]*mermaid\.min\.js"></script>', "", output)
+    scripts = f'<script src="{SCRIPT}" defer></script><script>{FOLLOW}</script>'
+    return output.replace("</body>", f"{scripts}</body>")
 
 
 @contextmanager
@@ -99,12 +96,15 @@ def _move_pdfs(source: Path, target: Path) -> None:
 
 
 def _changed(name: str) -> float:
-    """Return when the text or the code of a deck was last changed, in seconds since the epoch."""
+    """Return when the text of a deck, or what it shows besides, was last changed, in seconds since the epoch."""
     path = course.folder() / f"{name}.md"
     if not path.is_file():  # the deck is gone, and its PDF shows what was
         return float("inf")
-    code = {where.partition(":")[0] for where in deck.CODE.findall(path.read_text())}
-    files = [path, *(repository.clone_root() / each for each in code)]
+    text, root = path.read_text(), repository.clone_root()
+    shown = [root / where.partition(":")[0] for where in deck.CODE.findall(text)]
+    shown += [root / "traces" / f"{talk}.jsonl" for talk in deck.TRACE.findall(text)]
+    shown += [pictures.folder() / f"{picture}.svg" for _, picture in pictures.LINE.findall(text)]
+    files = [path, *shown]
     return max(float(file.stat().st_mtime) for file in files if file.is_file())
 
 

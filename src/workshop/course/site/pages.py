@@ -9,13 +9,10 @@ from pathlib import Path
 
 from workshop.checker import steps as steps_module
 from workshop.course import course
-from workshop.course.course import HEADING, CourseError, Slide, heading
+from workshop.course.course import HEADING, Slide, heading
 from workshop.course.edits import Edit
 from workshop.course.site import deck, listing
 from workshop.trace import page as web
-
-TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
-
 
 # A page for each file of slides/
 
@@ -62,16 +59,11 @@ def _insert_code(text: str) -> str:
 
 def _insert_conversations(text: str, where: str) -> str:
     """Return text with what Docker and the plugin said in the place of each line !TRACE. Raises CourseError."""
-    return TRACE.sub(lambda found: _conversation(found[1], where), text)
 
+    def element(found: re.Match[str]) -> str:
+        return f'<div class="conversation">\n{web.element(deck.recording(found[1], where))}</div>'
 
-def _conversation(name: str, where: str) -> str:
-    """Return a recorded conversation as the element that draws it. Raises CourseError."""
-    try:
-        recording = course.conversation(name).read_text()
-    except CourseError as error:
-        raise CourseError(f"{where}: {error}") from None
-    return f'<div class="conversation">\n{web.element(recording)}</div>'
+    return deck.TRACE.sub(element, text)
 
 
 def table_of_checks(number: int) -> str:

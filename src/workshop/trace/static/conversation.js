@@ -4,7 +4,8 @@
      <plugin-conversation live="events">                           server-sent events of `./workshop trace --web`
      <plugin-conversation src="traces/20.10/run.jsonl">            fetched, where a page may fetch
      <plugin-conversation><script type="application/jsonl">…       in the page itself: works from file://, too
-   theme="light" or theme="dark" says what the page around it is; without it the reader's own choice counts. */
+   theme="light" or theme="dark" says what the page around it is; without it the reader's own choice counts.
+   calls="3" shows the first three calls and nothing around them: a slide goes on call by call. */
 "use strict";
 
 (() => {
@@ -112,6 +113,13 @@
     .empty code { background: var(--shade); padding: 0.1em 0.4em; border-radius: 0.25em; font-family: ui-monospace, "DejaVu Sans Mono", monospace; }
     .empty span { background: var(--paper); padding: 0.2em 0.4em; }
     .foot { margin: 0; padding: 0.5em 0.9em; border-top: 1px solid var(--line); }
+
+    :host([calls]) :is(header, .foot, .time) { display: none; }
+    :host([calls]) ol { padding: 0.2em 0; }
+    :host([calls]) li { content-visibility: visible; }
+    :host([calls]) .call { padding: 0.1em 0; }
+    :host([calls]) :is(.ask, .say, .effect) { padding-top: 0; padding-bottom: 0.1em; }
+    .later { visibility: hidden; }
 
     @media (prefers-reduced-motion: no-preference) {
       .fresh { animation: come 0.35s ease-out; }
@@ -276,6 +284,12 @@
     #begun = false;
     #errors = 0;
 
+    static observedAttributes = ["calls"];
+
+    attributeChangedCallback() {
+      this.#reveal();
+    }
+
     connectedCallback() {
       if (!this.#begun) this.#build();
       if (this.hasAttribute("live")) this.#listen();
@@ -397,6 +411,7 @@
       if (this.#items.size) this.#part(".empty").hidden = true;
       this.#roam(this.#current ?? this.#part(".call"));
       this.#count();
+      this.#reveal();
       if (down) window.scrollTo(0, document.documentElement.scrollHeight);
     }
 
@@ -436,6 +451,12 @@
       button.tabIndex = -1;
       button.setAttribute("aria-expanded", "false");
       return make("li", "", button);
+    }
+
+    // what comes later keeps its place, so that nothing moves when it is shown
+    #reveal() {
+      const calls = this.hasAttribute("calls") ? Number(this.getAttribute("calls")) : Infinity;
+      this.#all.forEach((item, number) => item.classList.toggle("later", number >= calls));
     }
 
     #note(text) {
