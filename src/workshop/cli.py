@@ -14,6 +14,7 @@ import click
 
 from workshop import install as setup
 from workshop import interpreter, repository, terminal
+from workshop.plugins.traits import TRAITS
 
 MARKS = ("slow", "engine", "browser")
 
@@ -126,6 +127,10 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option(
     "--allow-outside-root", is_flag=True, help="Try also what could harm volumes that the check did not make."
 )
+@click.option("--opt", metavar="KEY=VALUE", multiple=True, help="An option for each Create; may be repeated.")
+@click.option("--prepare", metavar="COMMAND", help="Run this before each start with an empty root.")
+@click.option("--cleanup", metavar="COMMAND", help="Run this after the last end with that root.")
+@click.option("--trait", type=click.Choice(list(TRAITS)), multiple=True, help="What the plugin is by design.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Go past a step such as 1.7, from now on; may be repeated.")
 @click.option("--no-skip", is_flag=True, help="Check again what --skip has gone past.")
 @click.option("--explain", metavar="STEP", help="Show what the check of a step such as 3.9 does, call by call.")

@@ -18,7 +18,7 @@ from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.lookup import files_beside
 from workshop.checker.run import Run
-from workshop.checker.target import Target
+from workshop.checker.target import Target, options_of
 from workshop.course import course, needs, progress, reading
 from workshop.plugins.errors import Usage
 from workshop.plugins.process import command_for
@@ -44,6 +44,10 @@ class Options:
     conformance: bool = False
     profile: str | None = None
     allow_outside_root: bool = False
+    opt: tuple[str, ...] = ()
+    prepare: str | None = None
+    cleanup: str | None = None
+    trait: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     """The steps to go past; of the learner's own work those of earlier checks are added to them."""
     no_skip: bool = False
@@ -94,6 +98,10 @@ def _target(options: Options, file: Path | None) -> Target:
         by_others=file is None,
         profile=options.profile or "docker",
         allow_outside_root=options.allow_outside_root,
+        options=options_of(options.opt),
+        prepare=options.prepare or "",
+        cleanup=options.cleanup or "",
+        traits=frozenset(options.trait),
     )
 
 
@@ -105,6 +113,12 @@ def _plugin_file(options: Options) -> Path | None:
         raise Usage("--conformance runs all its cases once: leave out the part, and --watch.")
     if options.profile and not options.conformance:
         raise Usage("--profile says whose calls the conformance suite makes: add --conformance.")
+    if options.own and (options.opt or options.trait):
+        raise Usage("--opt and --trait are for a plugin of your own: add --run COMMAND, or --socket PATH.")
+    if options.socket is not None and (options.prepare or options.cleanup):
+        raise Usage("--prepare and --cleanup are for a plugin that the check starts: give --run COMMAND.")
+    if options.socket is not None and any("{root}" in word for word in options.opt):
+        raise Usage("{root} in --opt is DDD_ROOT, which only a plugin has that the check starts: give --run COMMAND.")
     if options.watch and (options.run is not None or options.socket is not None):
         raise Usage("--watch looks at a file: give it with --plugin FILE.")
     if options.socket is not None and len(os.fsencode(options.socket)) > LONGEST_SOCKET:
@@ -165,5 +179,8 @@ def command_to_repeat(options: Options) -> str:
     part = f" {options.part}" if options.part else ""
     how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
     profile = f" --profile {options.profile}" if options.profile else ""
+    words = [("opt", word) for word in options.opt] + [("trait", word) for word in options.trait]
+    words += [("prepare", options.prepare or ""), ("cleanup", options.cleanup or "")]
+    how += "".join(f" --{option} {shlex.quote(word)}" for option, word in words if word)
     more = " --allow-outside-root" * options.allow_outside_root + " --conformance" * options.conformance
     return f"{repository.tool()} check{part}{how}{profile}{more}"

@@ -68,10 +68,15 @@ def summary_lines(results: Sequence[Result]) -> list[str]:
     for level in LEVELS:
         mine = [result.outcome for result in results if result.level == level]
         bad = sum(outcome in ("FAIL", "warn") for outcome in mine)
+        follow = sum(bool(result.follows) for result in results if result.level == level)
         words = f"{mine.count('ok'):4} ok {bad:4} not" if level != "record" else f"{mine.count('note'):4} noted"
-        lines.append(f"  {level:7}{words:20}{mine.count('skip'):4} skipped")
+        more = f"{follow:4} follow from others" if follow else ""
+        lines.append(f"  {level:7}{words:20}{mine.count('skip') - follow:4} skipped{more}")
     for kind, words in (("FAIL", "broken"), ("warn", "advice"), ("error", "our fault")):
         named = [result.step for result in results if result.outcome == kind]
         if named:
             lines += terminal.wrap(f"  {words:10}", ", ".join(named))
+        for cause in named:
+            if following := [result.step for result in results if result.follows == cause]:
+                lines += terminal.wrap(f"{'':12}", f"{len(following)} follow from {cause}: {', '.join(following)}")
     return lines
