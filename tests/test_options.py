@@ -4,10 +4,11 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from programs import HELPERS_IN_PYTHON, needy
+from programs import FIXED, FORGETFUL, HELPERS_IN_PYTHON, needy
 
 from workshop.checker import judge
 from workshop.checker.conformance.candidate import Candidate
@@ -17,6 +18,7 @@ from workshop.checker.run import Run
 from workshop.checker.steps import cases_of_part
 from workshop.checker.target import Target, options_of
 from workshop.plugins.errors import OurTrouble, WrongCommand
+from workshop.plugins.traits import TRAITS
 from workshop.plugins.under_test import PluginUnderTest
 
 ROOT = Path(__file__).parent.parent
@@ -75,6 +77,7 @@ def test_with_its_options_it_keeps_the_rules(tmp_path: Path) -> None:
     assert len(opts) == 1 and re.fullmatch(r"\{'place': '/.+/root-places/[a-z]+-[0-9a-f]{8}-7'\}", str(opts[0])), opts
 
 
+@pytest.mark.slow
 def test_with_its_options_it_passes_the_steps(tmp_path: Path) -> None:
     plugin = target(tmp_path, needy(), options=options_of([PLACE]))
     results = Run(plugin, cases_of_part(3), True, PluginUnderTest).execute().results
@@ -135,7 +138,7 @@ def test_options_are_typed_as_for_docker() -> None:
 # before and after
 
 
-BEFORE = 'mkdir -p "$DDD_ROOT" && test ! -e "$DDD_ROOT/../pool" && touch "$DDD_ROOT/../pool" && echo prepare >> {log}'
+BEFORE = 'mkdir "$DDD_ROOT" && test ! -e "$DDD_ROOT/../pool" && touch "$DDD_ROOT/../pool" && echo prepare >> {log}'
 AFTER = 'rm "$DDD_ROOT/../pool" && echo cleanup >> {log}'
 WANTS_POOL = HELPERS_IN_PYTHON.replace(
     "lock = threading.Lock()\n", 'lock = threading.Lock()\nassert os.path.exists(root + "/../pool")\n'
@@ -149,8 +152,8 @@ def test_prepare_comes_before_each_fresh_root_and_cleanup_after_it(tmp_path: Pat
     found = suite_of(plugin, "list", "files")
     assert {result.outcome for step, result in found.items()} == {"ok"}, found
     heard = log.read_text().split()
-    # the first root, that of list.of-nothing, and the first again: no more, though the plugin is killed in between
-    assert heard == ["prepare", "cleanup"] * (len(heard) // 2) and len(heard) == 6, heard
+    # the first root, and that of list.of-nothing: no more, though the plugin is killed in between
+    assert heard == ["prepare", "cleanup"] * 2, heard
 
 
 def test_a_prepare_that_fails_is_not_the_fault_of_the_plugin(tmp_path: Path) -> None:
@@ -158,6 +161,94 @@ def test_a_prepare_that_fails_is_not_the_fault_of_the_plugin(tmp_path: Path) -> 
     with pytest.raises(OurTrouble, match=r"(?s)--prepare ended with status 3.*no disk here"):
         suite_of(plugin, "activate")
     assert (tmp_path / "done").exists()
+
+
+# traits
+
+
+def chosen(plugin: Target, *ids: str) -> tuple[dict[str, Result], list[str]]:
+    """Run these cases on a plugin, and return the results, and the advice."""
+    summary = Run(plugin, [CASES[each] for each in ids], True, Candidate).execute()
+    return {each.step: each for each in summary.results}, summary.advice
+
+
+def proposed(advice: list[str]) -> set[str]:
+    """Return the traits that a report proposes."""
+    return set(re.findall(r"If that is by design:   --trait (\S+)", "\n".join(advice)))
+
+
+READ_ONLY = HELPERS_IN_PYTHON.replace(
+    'return {"Mountpoint": os.path.join(known(asked), "data")}', 'return known(asked) and {"Mountpoint": "/sys/kernel"}'
+)
+
+
+def test_a_plugin_of_read_only_volumes_is_judged_without_writing(tmp_path: Path) -> None:
+    ids = ("mount.writable", "unmount.keeps-files", "unmount.first-of-two", "files.after-docker-cp")
+    found, advice = chosen(target(tmp_path, READ_ONLY), *ids)
+    assert found["mount.writable"].outcome == "FAIL" and proposed(advice) == {"read-only", "own-storage"}
+    found, advice = chosen(target(tmp_path, READ_ONLY, traits=frozenset({"read-only", "own-storage"})), *ids)
+    assert [each.outcome for each in found.values()] == ["skip", "ok", "ok", "ok"] and proposed(advice) == set()
+    assert found["mount.writable"].reason == "--trait read-only: its volumes can be read, and not written"
+
+
+def test_a_plugin_that_forgets_by_design_is_not_failed_for_it(tmp_path: Path) -> None:
+    ids = (
+        "capabilities.scope",
+        "restart.keeps-volumes",
+        "restart.while-mounted",
+        "files.after-a-kill",
+        "list.of-nothing",
+    )
+    found, advice = chosen(target(tmp_path, FORGETFUL), *ids)
+    assert [each.outcome for each in found.values()] == ["ok", "FAIL", "skip", "skip", "ok"]
+    assert proposed(advice) == {"no-persistence", "global"}
+    traits = frozenset({"no-persistence", "global"})
+    found, advice = chosen(target(tmp_path, FORGETFUL, traits=traits), *ids)
+    assert [each.outcome for each in found.values()] == ["ok", "skip", "skip", "skip", "skip"] and not proposed(advice)
+    local = target(tmp_path, HELPERS_IN_PYTHON, traits=frozenset({"global"}))
+    assert chosen(local, "capabilities.scope")[0]["capabilities.scope"].outcome == "warn"
+
+
+PER_ID = HELPERS_IN_PYTHON.replace(
+    """    return path(asked)
+def unmount""",
+    """    by_id = os.path.join(root + "-by-id", asked["Name"] + asked["ID"])
+    os.makedirs(root + "-by-id", exist_ok=True)
+    if not os.path.lexists(by_id):
+        SHOW
+    return {"Mountpoint": by_id}
+def unmount""",
+)
+
+
+def test_a_mountpoint_for_each_id_has_to_show_the_same_files(tmp_path: Path) -> None:
+    ids = ("mount.shared", "many.mounts", "mount.same-id", "unmount.first-of-two", "unmount.keeps-files")
+    same = PER_ID.replace("SHOW", 'os.symlink(path(asked)["Mountpoint"], by_id)')
+    found, advice = chosen(target(tmp_path, same), *ids)
+    assert {each.outcome for each in found.values()} == {"ok"} and proposed(advice) == {"mountpoint-per-id"}
+    trait = frozenset({"mountpoint-per-id"})
+    assert proposed(chosen(target(tmp_path, same, traits=trait), *ids)[1]) == set()
+    found, _ = chosen(target(tmp_path, PER_ID.replace("SHOW", "os.mkdir(by_id)"), traits=trait), *ids)
+    assert found["mount.shared"].outcome == found["many.mounts"].outcome == "FAIL"
+
+
+def test_a_store_elsewhere_is_proposed_as_a_trait(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "plugin.py").write_text(FIXED)
+    plugin = Target([sys.executable, str(tmp_path / "plugin.py"), str(tmp_path / "store")], by_others=True)
+    found, advice = chosen(plugin, "security.root-closed", "mount.folder")
+    assert proposed(advice) == {"own-storage"} and found["mount.folder"].outcome == "ok"
+    found, advice = chosen(replace(plugin, traits=frozenset({"own-storage"})), "security.root-closed", "mount.folder")
+    assert not proposed(advice) and found["security.root-closed"].reason.startswith("--trait own-storage: ")
+
+
+def test_the_authors_page_has_the_traits() -> None:
+    text = (ROOT / "docs" / "authors.md").read_text()
+    assert [
+        trait
+        for trait, words in TRAITS.items()
+        if f"| `{trait}` | {words.replace('DDD_ROOT', '`DDD_ROOT`')} |" not in text
+    ] == []
 
 
 # the command line, and pytest's
@@ -183,6 +274,7 @@ def test_what_cannot_be_done_is_said(words: list[str], sentence: str) -> None:
     assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.slow
 def test_the_report_says_what_to_give_and_counts_one_cause(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(needy())
     done = check("--conformance", "--run", f"{sys.executable} {tmp_path / 'plugin.py'}")
@@ -228,6 +320,7 @@ def one_case(plugin: Target, case: str) -> Result:
         return judge.run_case(opened, CASES[case], None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "cause"),
     [
@@ -259,6 +352,7 @@ def test_what_follows_from_a_second_mount_that_is_refused(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.slow
 def test_nothing_follows_from_a_case_that_holds(tmp_path: Path) -> None:
     """To forget what was mounted at a kill is a loss of its own, and no part of forgetting all at a restart."""
     text = HELPERS_IN_PYTHON.replace(

@@ -50,11 +50,11 @@ def test_3_2_get_knows_the_volume(plugin: PluginUnderTest) -> None:
 def test_3_3_get_of_an_unknown_volume(plugin: PluginUnderTest) -> None:
     """Get of a volume that does not exist is an error: this is how Docker learns that it may create it."""
     unknown = plugin.name()
-    plugin.refuses("VolumeDriver.Get", {"Name": unknown})
-    plugin.refuses("VolumeDriver.Get", {"Name": unknown})  # the first one has made nothing
+    plugin.knows_none(unknown)
+    plugin.knows_none(unknown)  # the first one has made nothing
     name = plugin.create()
     for similar in (f"{name}0", name[:-1], name.upper()):
-        plugin.refuses("VolumeDriver.Get", {"Name": similar})
+        plugin.knows_none(similar)
 
 
 def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
@@ -163,7 +163,7 @@ def test_3_9_remove_takes_the_volume_away(plugin: PluginUnderTest) -> None:
     others = plugin.listed([])
     name = plugin.create()
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
-    plugin.refuses("VolumeDriver.Get", {"Name": name})
+    plugin.knows_none(name)
     assert name not in plugin.list_names(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
     more = sorted({*plugin.listed([])} - {*others})
     assert not more, f"wanted no name in List for what Remove took away, not {more}, in\n{plugin.exchanges[-1]}"
@@ -192,9 +192,10 @@ def takes_the_files_away(plugin: PluginUnderTest) -> None:
     with container(plugin, neighbour) as folder:
         stay = not has_files or (folder / "note").exists()
         assert stay, f"wanted the files of {neighbour} to stay when {name} is removed"
-    with container(plugin, plugin.create(name)) as folder:
-        wanted = f"wanted a new volume {name} to be empty, and not to have the files of the old one"
-        plugin.prefers(not (folder / "note").exists(), wanted, "A volume that is made again has its old files.")
+    if creates_usual_name(plugin, name):
+        with container(plugin, name) as folder:
+            wanted = f"wanted a new volume {name} to be empty, and not to have the files of the old one"
+            plugin.prefers(not (folder / "note").exists(), wanted, "A volume that is made again has its old files.")
     gone = not twin or plugin.comes_true(lambda: twin.stat().st_nlink == 1)
     plugin.prefers(
         gone, f"wanted the files of {name} deleted, so that their space comes back", "Remove keeps the files."
@@ -314,7 +315,7 @@ def takes_usual_names(plugin: PluginUnderTest) -> None:
 def creates_usual_name(plugin: PluginUnderTest, name: str) -> bool:
     """Make a volume of a usual name, and return whether it was made: a plugin by others may refuse it."""
     plugin.made.append(name)
-    advice = "Names of letters, digits, dots, dashes and underscores are usual: Docker's own driver takes them."
+    advice = "A name of letters, digits, dots, dashes and underscores can be had, also again after its Remove."
     return plugin.should_succeed("VolumeDriver.Create", {"Name": name, "Opts": NO_OPTIONS[plugin.shape]}, advice).ok
 
 

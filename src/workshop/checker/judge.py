@@ -70,10 +70,13 @@ def around(plugin: PluginUnderTest, case: Case) -> Iterator[None]:
     if case.makes_volumes:
         plugin.survey()
     patience = plugin.patience
+    if plugin.case_limit:
+        plugin.deadline = time.monotonic() + plugin.case_limit
+        plugin.patience = min(patience, plugin.case_limit)
     try:
         yield
     finally:
-        plugin.patience = patience
+        plugin.patience, plugin.deadline = patience, None
         plugin.clean_up()
     with contextlib.suppress(AssertionError):
         plugin.look_for_the_others()

@@ -36,6 +36,10 @@ class Run:
     kind: type[PluginUnderTest] = PluginUnderTest
     first: str = ""
     """The case without whose answer the plugin is asked nothing more."""
+    fail_on: str = "must"
+    """Which broken rules fail the run: "must", or "should" for all."""
+    baseline: frozenset[str] = frozenset()
+    """The cases that have failed before: they are known, and do not fail the run."""
 
     def execute(self, *listeners: Listener) -> Summary:
         """Run the cases, tell the listeners, and return what there is to say at the end.
@@ -65,6 +69,10 @@ class Run:
         for listener in listeners:
             listener.begin(self, plugin)
         for result in results_of(plugin, self.cases, self.go_on, self.target.file, self.first):
+            if result.outcome == "warn" and self.fail_on == "should":
+                result.outcome = "FAIL"
+            if result.outcome == "FAIL" and result.step in self.baseline and not plugin.lost:
+                result.outcome = "known"
             summary.results.append(result)
             for listener in listeners:
                 listener.result(result)
@@ -152,6 +160,11 @@ class Summary:
     def count(self, outcome: str) -> int:
         """Return how many cases had an outcome."""
         return sum(result.outcome == outcome for result in self.results)
+
+    @property
+    def gone(self) -> list[str]:
+        """The cases of the baseline that hold now."""
+        return [result.step for result in self.results if result.outcome == "ok" and result.step in self.run.baseline]
 
     @property
     def status(self) -> int:

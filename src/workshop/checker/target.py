@@ -58,6 +58,8 @@ class Target:
     """Shell commands: see Plugin.prepare."""
     traits: frozenset[str] = frozenset()
     """What the plugin is by design: see TRAITS."""
+    case_limit: float | None = None
+    """How long a case may take, in seconds; None for as long as it does."""
     patience: float = PluginUnderTest.patience
     """How long to wait for a start, an answer or an end, in seconds."""
 
@@ -80,6 +82,7 @@ class Target:
             plugin.options = self.options
             plugin.seed = self.seed
             plugin.traits = self.traits
+            plugin.case_limit = self.case_limit
             plugin.prepare, plugin.cleanup = self.prepare, self.cleanup
             try:
                 yield plugin

@@ -48,6 +48,8 @@ class Plugin:
     """The umask that the plugin starts with: that of systemd, whatever the learner's is (systemd.exec(5), UMask=)."""
     waited = 0.0
     """How long the last end, or second start, was waited for, in seconds."""
+    case_limit: float | None = None
+    """How long a case may take, in seconds, and each call; None for as long as they do."""
     prepare = ""
     """A shell command that runs before the plugin starts with a fresh root: it may make a file system there."""
     cleanup = ""
@@ -65,6 +67,8 @@ class Plugin:
         self.mark = f"WORKSHOP_CHECK={secrets.token_hex(8)}"
         # on a disk, because a plugin may print much; without a name: nothing is left of it, however this ends
         self.log = tempfile.TemporaryFile("ab+", buffering=0, dir=place_on_disk())  # noqa: SIM115
+        self.deadline: float | None = None
+        """When the case that is run has to be at its end, by time.monotonic(); None for no limit."""
         self.prepared: Path | None = None
         """The root for which prepare has run, and cleanup has not."""
         self.ending = at_end(self.end)
@@ -77,7 +81,12 @@ class Plugin:
     @property
     def limit(self) -> float:
         """How long to wait for an answer, in seconds."""
-        return min(self.patience, 2.0) if interrupt.happened() else self.patience
+        return self.in_time(min(self.patience, 2.0) if interrupt.happened() else self.patience)
+
+    def in_time(self, seconds: float) -> float:
+        """Return these seconds, or those that are left for the case, if they are fewer."""
+        seconds = min(seconds, self.case_limit or seconds)
+        return seconds if self.deadline is None else max(min(seconds, self.deadline - time.monotonic()), 0.01)
 
     def environment(self) -> dict[str, str]:
         """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has.

@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 from unittest import SkipTest
 
 from workshop import interrupt
@@ -93,7 +94,13 @@ class PluginUnderTest(GuardedPlugin):
         """Whether the plugin was started for the check, so that it can be stopped, too."""
         return bool(self.command)
 
-    def begin_anew(self) -> PluginUnderTest:
+    def survey(self) -> None:
+        """See once whether the store is ours, as GuardedPlugin does, and propose the trait that this has shown."""
+        super().survey()
+        if (self.not_ours or "").startswith(ELSEWHERE):
+            self.propose("own-storage", f"T{str(self.not_ours)[1:]}")
+
+    def begin_anew(self) -> Self:
         """Start the plugin as on the day of its installation: nothing is in its root."""
         self.needs_own_store()
         self.shut_down()
@@ -174,6 +181,8 @@ class PluginUnderTest(GuardedPlugin):
         content_type: str = "",
     ) -> Exchange:
         """Call an endpoint as Docker does, in the shape of this check; the Exchange is kept."""
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        assert not late, f"wanted the case to end in {self.case_limit:g} s, its --time-limit, before {endpoint}"
         interrupt.go_on()  # also in another thread: what is made there now would be cleaned up by nobody
         self.guard(endpoint, body)
         mount = (str(body.get("Name")), str(body.get("ID"))) if isinstance(body, dict) else ("", "")
@@ -264,6 +273,17 @@ class PluginUnderTest(GuardedPlugin):
             'An error is {"Err": "a sentence"}. Docker prints any other text as it is.',
         )
         return answer
+
+    def knows_none(self, name: str) -> None:
+        """Want Get to say that there is no such volume: by an error. A plugin by others may answer no Volume at all.
+
+        Docker takes that for a no, too. Source: moby daemon/volume/drivers/adapter.go (Get).
+        """
+        answer = self.call("VolumeDriver.Get", {"Name": name})
+        if self.by_others and answer.ok and not answer.object.get("Volume"):
+            self.advise("Get of an unknown volume is an error. Docker takes an answer without a Volume for one, too.")
+        else:
+            self.is_refused(answer)
 
     def should_succeed(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
         """Call an endpoint and want success that Docker can do without: an error of a plugin by others is advised."""

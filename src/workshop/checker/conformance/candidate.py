@@ -55,7 +55,7 @@ class Candidate(PluginUnderTest):
     def limit(self) -> float:
         """How long to wait for an answer: as the client does, until the plugin has let it wait in vain once."""
         limit = self.limits[self.profile]
-        return min(limit, 2.0) if interrupt.happened() else min(limit, 5.0) if self.hangs else limit
+        return self.in_time(min(limit, 2.0) if interrupt.happened() else min(limit, 5.0) if self.hangs else limit)
 
     def call(
         self,
