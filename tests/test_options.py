@@ -1,6 +1,7 @@
 """What an author gives beside the plugin: options for each Create, commands before and after a start, and traits."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 from programs import FIXED, FORGETFUL, HELPERS_IN_PYTHON, needy
 
-from workshop.checker import judge
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import cases
 from workshop.checker.result import Result
@@ -92,6 +92,27 @@ def test_an_option_of_a_case_comes_beside_those_that_are_needed(tmp_path: Path) 
     assert found["options.unknown"].outcome == found["options.named"].outcome == "ok"
 
 
+def test_no_option_that_is_needed_is_run_by_a_shell(tmp_path: Path) -> None:
+    options = options_of([PLACE])
+    found = suite_one(target(tmp_path, needy(), options=options), "security.no-shell")
+    assert found.outcome == "ok" and {"place"} < {key for opts in creates({"": found}, "") for key in dict(opts)}  # type: ignore[call-overload]
+    shell = needy().replace(
+        '    os.makedirs(told["place"], exist_ok=True)\n', '    os.system("mkdir -p " + told["place"])\n'
+    )
+    assert suite_one(target(tmp_path, shell, options=options), "security.no-shell").outcome == "FAIL"
+
+
+def suite_one(plugin: Target, case: str) -> Result:
+    """Run one case on a plugin."""
+    return Run(plugin, [CASES[case]], True, Candidate).execute().results[0]
+
+
+def test_what_is_asked_without_options_is_skipped_with_them(tmp_path: Path) -> None:
+    plugin = target(tmp_path, HELPERS_IN_PYTHON, options={"any": "x"})
+    result = suite_one(plugin, "create.options-null")
+    assert (result.outcome, "--opt" in result.reason) == ("skip", True)
+
+
 def test_a_secret_that_is_needed_is_looked_for(tmp_path: Path) -> None:
     """The value of an option that is a password by its name must not come back; one that is none may."""
     tells = (
@@ -154,6 +175,30 @@ def test_prepare_comes_before_each_fresh_root_and_cleanup_after_it(tmp_path: Pat
     heard = log.read_text().split()
     # the first root, and that of list.of-nothing: no more, though the plugin is killed in between
     assert heard == ["prepare", "cleanup"] * 2, heard
+
+
+@pytest.mark.skipif(bool(os.geteuid()), reason="mounts something: sudo ./workshop test")
+def test_what_prepare_has_mounted_is_the_checks_own(tmp_path: Path) -> None:
+    text = HELPERS_IN_PYTHON.replace('os.environ["DDD_ROOT"], threading', 'os.environ["DDD_ROOT"] + "/pool", threading')
+    mount = 'mkdir -p "$DDD_ROOT/pool" && mount -t tmpfs none "$DDD_ROOT/pool"'
+    made = {}
+    for name, line in (("prepare", mount), ("before", "mkdir -p $DDD_ROOT/pool")):
+        plugin = target(tmp_path, text, prepare=line, cleanup='umount "$DDD_ROOT/pool" || true')
+        with plugin.opened(Candidate) as opened:
+            opened.ensure_running()
+            if name == "before":
+                subprocess.run(["sh", "-c", mount], env=os.environ | {"DDD_ROOT": str(opened.root)}, check=True)
+            opened.survey()
+            made[name] = opened.may_destroy
+    assert made == {"prepare": True, "before": False}
+
+
+def test_a_file_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
+    plugin = Candidate(["x"], Path("x.sock"), None)
+    (tmp_path / "note").write_text("precious")
+    assert plugin.leave(str(tmp_path)) is None and (tmp_path / "note").read_text() == "precious"
+    (tmp_path / "note").unlink()
+    assert plugin.leave(str(tmp_path)) == plugin.leave(str(tmp_path)) == tmp_path / "note"
 
 
 def test_a_prepare_that_fails_is_not_the_fault_of_the_plugin(tmp_path: Path) -> None:
@@ -312,12 +357,6 @@ def test_pytest_has_the_same_options(tmp_path: Path) -> None:
 
 
 # roots
-
-
-def one_case(plugin: Target, case: str) -> Result:
-    """Run one case on a plugin."""
-    with plugin.opened(Candidate) as opened:
-        return judge.run_case(opened, CASES[case], None)
 
 
 @pytest.mark.slow

@@ -195,12 +195,15 @@ class GuardedPlugin(Plugin):
         if not self.options or endpoint != "VolumeDriver.Create" or not isinstance(own, dict | None):
             return body
         assert isinstance(body, dict)
-        words = {"{name}": _as_file_name(body.get("Name")), "{root}": str(self.root), "{seed}": str(self.seed)}
-        needed = {
+        return body | {"Opts": self.needed_options(body.get("Name")) | (own or {})}
+
+    def needed_options(self, name: object) -> dict[str, object]:
+        """Return the options that the plugin needs, with what stands for {name}, {root} and {seed} filled in."""
+        words = {"{name}": _as_file_name(name), "{root}": str(self.root), "{seed}": str(self.seed)}
+        return {
             key: re.sub("{(name|root|seed)}", lambda found: words[found[0]], value)
             for key, value in self.options.items()
         }
-        return body | {"Opts": needed | (own or {})}
 
     def guard(self, endpoint: str, body: dict[str, object] | bytes | None) -> None:
         """Let a call pass that harms nobody's volume, whatever the plugin makes of it; else skip the check."""

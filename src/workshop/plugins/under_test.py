@@ -16,7 +16,6 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
 from unittest import SkipTest
 
 from workshop import interrupt
@@ -100,7 +99,7 @@ class PluginUnderTest(GuardedPlugin):
         if (self.not_ours or "").startswith(ELSEWHERE):
             self.propose("own-storage", f"T{str(self.not_ours)[1:]}")
 
-    def begin_anew(self) -> Self:
+    def begin_anew(self) -> PluginUnderTest:
         """Start the plugin as on the day of its installation: nothing is in its root."""
         self.needs_own_store()
         self.shut_down()

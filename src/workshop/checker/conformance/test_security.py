@@ -183,6 +183,8 @@ def test_security_no_shell(plugin: Candidate) -> None:
             plugin.call("VolumeDriver.Create", {"Name": plugin.choose(word), "Opts": {}})
             plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {"size": word}})
             plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {word: "1"}})
+            for key, value in plugin.needed_options(name).items():
+                plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {key: f"{value}{word}"}})
             plugin.call("VolumeDriver.Mount", {"Name": name, "ID": word})
             plugin.call("VolumeDriver.Unmount", {"Name": name, "ID": word})
         canary_lives(plugin, file)
