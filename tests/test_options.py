@@ -54,6 +54,9 @@ def test_a_create_that_wants_options_is_one_failure(tmp_path: Path) -> None:
     assert failed == ["create.makes-a-volume"]
     diagnosis = found[failed[0]].diagnosis
     assert diagnosis and "'place is required'" in diagnosis.why and diagnosis.why.endswith("--opt KEY=VALUE")
+    wrong = target(tmp_path, needy(), options=options_of(["password=hunter-2"]))
+    (told,) = (each.diagnosis for each in suite_of(wrong, "create").values() if each.outcome == "FAIL")
+    assert told and "It was given password." in told.why and "hunter-2" not in told.why
     following = [result for result in found.values() if result.follows]
     assert len(following) > 20 and {result.outcome for result in following} == {"skip"}
     assert {result.reason for result in following} == {

@@ -62,8 +62,8 @@ def diagnose_root(plugin: PluginUnderTest, root: str) -> Diagnosis | None:
     if root != "Create" or not last or last.status in (404, 405, 501) or "<" in last.text[:1]:
         return None
     said = (last.err or last.text).strip() or f"status {last.status}"
-    given = " ".join(f"--opt {key}={value}" for key, value in plugin.options.items())
-    asks = f"It was called with {given}" if given else "Does it need options?"
+    given = ", ".join(plugin.options)
+    asks = f"It was given {given}." if given else "Does it need options?"
     why = (
         f"The plugin refuses a Create{'' if given else ' without options'}, in its own words: {said!r}. {asks} "
         "Give what you type behind -o of docker volume create:   --opt KEY=VALUE"
