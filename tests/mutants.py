@@ -1382,6 +1382,61 @@ app.view_functions |= {"create": bring_back, "remove": keep}
         '    name = asked("Name")\n    gone',
         '    name = asked("Name")\n    name = next((each for each in os.listdir(VOLUMES) if each.lower() == name.lower()), name)\n    gone',
     ),
+    at_start(
+        "remove.in-use-is-refused",
+        "forgets the name of what is in use, and keeps its files",
+        f"""
+gone, get_it, list_them, remove_it = [], get, list_volumes, remove
+def listed():
+    volumes = json.loads(list_them().get_data())["Volumes"]
+    return answer({{"Volumes": [each for each in volumes if each["Name"] not in gone], "Err": ""}})
+def forget():
+    name = asked("Name")
+    return gone.append(name) or answer({{"Err": ""}}) if {HAS_MOUNTS} else remove_it()
+app.view_functions["remove"] = forget
+app.view_functions["get"] = lambda: abort(404, "Gone.") if body().get("Name") in gone else get_it()
+app.view_functions["list_volumes"] = listed
+""",
+    ),
+    at_start(
+        "files.after-a-kill",
+        "knows no more after its start what was mounted at its end, as rclone 1.60",
+        """
+for name in os.listdir(VOLUMES) if os.path.isdir(VOLUMES) else []:
+    if os.listdir(f"{VOLUMES}/{name}/mounts"):
+        os.rename(f"{VOLUMES}/{name}", f"{ROOT}/{name}.away")
+""",
+    ),
+    Breach(
+        "files.after-docker-cp",
+        "lets go at the first Unmount, and counts for Remove only, as easyfuse",
+        f"{UNMOUNT}",
+        f"""{UNMOUNT}    with contextlib.suppress(OSError):
+        os.rename(mountpoint(name), f"{{VOLUMES}}/{{name}}/let-go")
+        os.mkdir(mountpoint(name))
+""",
+    ),
+    instead(
+        "files.after-a-refused-remove",
+        "deletes the files, and then sees that somebody has the volume",
+        "remove",
+        "(subprocess.run(f\"rm -rf {mountpoint(asked('Name'))}/*\", shell=True), plain())[1]",
+    ),
+    at_start(
+        "files.after-a-failed-remove",
+        "believes after its start that nobody has a volume, and empties it before it fails, as sshfs",
+        """
+here, mount_it, remove_it = [], mount, remove
+def busy():
+    name = asked("Name")
+    if name not in here and os.path.isdir(mountpoint(name)):
+        subprocess.run(f"rm -rf {mountpoint(name)}/*", shell=True)
+        abort(500, f"remove {mountpoint(name)}: device or resource busy")
+    return remove_it()
+app.view_functions["mount"] = lambda: here.append(body().get("Name")) or mount_it()
+app.view_functions["remove"] = busy
+""",
+    ),
     Breach("capabilities.there", "Capabilities misspelt", "/VolumeDriver.Capabilities", "/VolumeDriver.Capability"),
     Breach(
         "capabilities.stay",

@@ -435,3 +435,17 @@ func main() {
 	http.Serve(listener, nil)
 }
 """
+
+
+def needy(text: str = HELPERS_IN_PYTHON) -> str:
+    """Return a plugin that wants an option, as rclone and local-persist do: place, a folder where the files are."""
+    old = '        raise Refused("volume name is required")\n'
+    new = f"""{old}    told = asked.get("Opts") or {{}}
+    if set(told) - {{"place"}}:
+        raise Refused(f"unknown options {{sorted(set(told) - {{'place'}})}}")
+    if not told.get("place"):
+        raise Refused("place is required")
+    os.makedirs(told["place"], exist_ok=True)
+"""
+    assert text.count(old) == 1
+    return text.replace(old, new)

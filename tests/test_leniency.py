@@ -11,8 +11,13 @@ from programs import HELPERS_IN_GO, HELPERS_IN_PYTHON
 from steps import STEPS
 
 from workshop.checker import report
+from workshop.checker.case import CLIENTS
+from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.conformance.case import cases
 from workshop.checker.result import Result
+from workshop.checker.run import Run
 from workshop.checker.steps import run_step
+from workshop.checker.target import Target
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import PluginUnderTest
 
@@ -91,20 +96,114 @@ def test_the_option_says_whose_the_plugin_is(tmp_path: Path) -> None:
     assert said == [(0, True), (0, True), (1, False), (1, False)]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "step"),
-    [
-        ("self.answer(500, json", "self.answer(200, json", "3.3"),
-        ("self.answer(500, json", "self.answer(200, json", "3.12"),
-        ("name.encode().hex())", 'name if "." in name else name.encode().hex())', "3.12"),
-        ('    if os.listdir(os.path.join(there, "mounts")) or f"', '    if f"', "3.10"),
-        ("    for each in os.listdir(mounts)[:1]:\n", "    for each in os.listdir(mounts):\n", "3.11"),
-        (', "mounts", uuid.uuid4().hex)', ', "mounts", asked["ID"])', "3.12"),
-        ("[told(name) for name in names()]", "[{} for name in names()]", "3.5"),
-        ("    shutil.rmtree(there)\n", "", "3.9"),
-        ('        raise Refused("volume not found")\n', "        return folder('none')\n", "3.3"),
-    ],
+FAILS = [
+    ("self.answer(500, json", "self.answer(200, json", "3.3", "mount.unknown"),
+    ("self.answer(500, json", "self.answer(200, json", "3.12", "errors.status"),
+    ("name.encode().hex())", 'name if "." in name else name.encode().hex())', "3.12", "security.create-outside"),
+    ('    if os.listdir(os.path.join(there, "mounts")) or f"', '    if f"', "3.10", "remove.in-use"),
+    ("    for each in os.listdir(mounts)[:1]:\n", "    for each in os.listdir(mounts):\n", "3.11", "unmount.docker-cp"),
+    (', "mounts", uuid.uuid4().hex)', ', "mounts", asked["ID"])', "3.12", "security.ids"),
+    ("[told(name) for name in names()]", "[{} for name in names()]", "3.5", "list.without-null"),
+    ("    shutil.rmtree(there)\n", "", "3.9", "remove.removes"),
+    ('        raise Refused("volume not found")\n', "        return folder('none')\n", "3.3", "get.unknown"),
+]
+"""An edit of the plugin by others, a step that fails it, and the must of the suite that does, too."""
+IN_USE = '    if os.listdir(os.path.join(there, "mounts")) or f" {there}/" in open("/proc/self/mountinfo").read():\n'
+PASSES = [
+    ("says no to Unmount", "    return {}\ndef remove", '    raise Refused("done")\ndef remove', "unmount.succeeds"),
+    (
+        "forgets what is in use",
+        f'{IN_USE}        raise Refused("volume is in use")\n',
+        f'{IN_USE}        os.rename(os.path.join(there, "mounts"), there + "-gone")\n        return {{}}\n',
+        "remove.in-use-is-refused",
+    ),
+    (
+        "knows no name with a dot",
+        '    if not asked.get("Name"):\n        raise Refused("volume name',
+        '    if not asked.get("Name") or "." in asked["Name"]:\n        raise Refused("volume name',
+        "names.usual",
+    ),
+    (
+        "takes no name twice",
+        "def create(asked):\n",
+        "had = set()\ndef create(asked):\n"
+        '    if asked.get("Name") in had:\n        raise Refused("used up")\n    had.add(asked.get("Name"))\n',
+        "create.after-remove",
+    ),
+    (
+        "answers {} for no",
+        "def get(asked):\n    known(asked)\n",
+        'def get(asked):\n    if not os.path.isdir(folder(asked.get("Name") or "x")):\n        return {}\n',
+        "get.unknown-is-an-error",
+    ),
+    (
+        "says another CreatedAt after each start",
+        'return {"Volume": told(asked["Name"])}',
+        'return {"Volume": {**told(asked["Name"]), "CreatedAt": STARTED}}',
+        "restart.changes-nothing",
+    ),
+    (
+        "says yes to any endpoint",
+        '        if subsystem != "/VolumeDriver" or method not in CALLS:\n            return self.do_GET()\n',
+        '        if subsystem != "/VolumeDriver" or method not in CALLS:\n            return self.answer(200, "{}")\n',
+        "http.unknown-endpoint",
+    ),
+    (
+        "makes what it refuses to mount",
+        "def mount(asked):\n",
+        "def mount(asked):\n    if not os.path.isdir(folder(asked.get('Name') or 'x')):\n        create(asked)\n"
+        "        raise Refused('now it is there')\n",
+        "mount.unknown-makes-nothing",
+    ),
+]
+"""What an edit does that breaks a should alone: neither the steps nor a must may fail it."""
+STARTED = (
+    'import datetime\nSTARTED = datetime.datetime.now(datetime.UTC).isoformat()\nroot, lock = os.environ["DDD_ROOT"]'
 )
+
+
+def edited(old: str, new: str) -> str:
+    assert HELPERS_IN_PYTHON.count(old) == 1, old
+    listed = "for each in os.listdir(root)]"
+    # what was renamed out of the way is no volume
+    text = HELPERS_IN_PYTHON.replace(old, new).replace(
+        listed, "for each in os.listdir(root) if os.path.isdir(f'{root}/{each}/mounts')]"
+    )
+    text = text.replace("not os.path.isdir(there):", 'not os.path.isdir(os.path.join(there, "mounts")):')
+    return text.replace('root, lock = os.environ["DDD_ROOT"]', STARTED) if "STARTED" in new else text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "old", "new", "case"), PASSES, ids=lambda words: None)
+def test_a_step_and_the_suite_agree_on_what_docker_lives_with(
+    what: str, old: str, new: str, case: str, tmp_path: Path
+) -> None:
+    text = edited(old, new)
+    results, _ = run(text, tmp_path, [step for step in STEPS if step[0] != "1"], by_others=True)
+    assert [report.lines_of(each) for each in results if each.outcome == "FAIL"] == [], what
+    groups = {case.partition(".")[0], "create", "get", "mount", "unmount", "remove", "restart", "files"}
+    found = {each.step: each for each in suite_of(tmp_path / "plugin.py", "docker", groups)}
+    assert found[case].outcome == "warn", found[case]
+    assert [step for step, each in found.items() if each.outcome in ("FAIL", "error")] == [], what
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("old", "new", "step", "case"), FAILS)
+def test_what_fails_a_step_breaks_a_must_of_docker_or_podman(
+    old: str, new: str, step: str, case: str, tmp_path: Path
+) -> None:
+    (tmp_path / "plugin.py").write_text(HELPERS_IN_PYTHON.replace(old, new))
+    found = [each.outcome for profile in CLIENTS for each in suite_of(tmp_path / "plugin.py", profile, {case})]
+    assert "FAIL" in found, (step, case)
+
+
+def suite_of(file: Path, profile: str, chosen: set[str]) -> list[Result]:
+    """Run some groups or cases of the suite on a plugin in Python."""
+    target = Target([sys.executable, str(file)], by_others=True, profile=profile)
+    return Run(target, [each for each in cases() if {each.id, each.group} & chosen], True, Candidate).execute().results
+
+
+@pytest.mark.parametrize(("old", "new", "step"), [row[:3] for row in FAILS])
 def test_what_docker_does_not_live_with_fails_a_plugin_by_others(old: str, new: str, step: str, tmp_path: Path) -> None:
     assert HELPERS_IN_PYTHON.count(old) == 1
     (result,), _ = run(HELPERS_IN_PYTHON.replace(old, new), tmp_path, [step], by_others=True)

@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 
+from workshop.plugins.folders import closed_to_others
 from workshop.plugins.process import accepts
 from workshop.plugins.under_test import PluginUnderTest, restarts_plugin
 
@@ -38,7 +39,8 @@ def test_1_3_closed_to_other_users(plugin: PluginUnderTest) -> None:
     if plugin.is_ours and not plugin.by_others:
         plugin.under_umask(0)
     mode = stat.S_IMODE(plugin.socket.stat().st_mode)
-    assert not mode & stat.S_IWOTH, f"wanted a socket that other users cannot write to, not mode {mode:04o}"
+    hidden = not plugin.is_ours and closed_to_others(plugin.socket)
+    assert hidden or not mode & stat.S_IWOTH, f"wanted a socket that other users cannot write to, not mode {mode:04o}"
 
 
 def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
@@ -59,7 +61,8 @@ def test_1_5_it_stops_when_asked(plugin: PluginUnderTest) -> None:
         went_on = f"but it went on for {plugin.waited:.1f} s, and was killed"
         got = went_on if status == -signal.SIGKILL else f"not {status}"
         ended = status == 0 or (plugin.by_others and status != -signal.SIGKILL)
-        assert ended, f"wanted exit status 0 after {number.name}, {got}"
+        advice = f"{number.name} stops a plugin. Here it had to be killed, as systemd does it after a while."
+        plugin.prefers(ended, f"wanted exit status 0 after {number.name}, {got}", advice)
         wanted = f"wanted the socket gone after {number.name}: Docker waits 15 s for a dead one"
         plugin.prefers(
             not plugin.socket.exists(), wanted, "A plugin that ends removes its socket. Docker waits for it."
@@ -87,7 +90,7 @@ def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
         return
     gives_way(plugin, status, "the second plugin", plugin.output(printed))
     answer = plugin.call("", method="GET")
-    assert answer.status, f"wanted the first plugin to go on, got {answer}"
+    plugin.prefers(bool(answer.status), f"wanted the first plugin to go on, got {answer}", advice)
 
 
 @restarts_plugin

@@ -86,8 +86,6 @@ def run() -> None:
     allow_open_files()
     os.environ.pop("SCRIPT_NAME", None)  # gunicorn would take it for the beginning of every path
     volumes.prepare()
-    for sentence in kernel.limits():
-        print(sentence, file=sys.stderr)
     log.install(app)
     if metrics:
         metrics.install(app)
@@ -97,6 +95,8 @@ def run() -> None:
         sys.exit("DDD_METRICS needs prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
     # gunicorn's own way of making a socket lets everybody in; the file of systemd's socket it leaves alone at the end
     bind = [] if listener.from_systemd() else [f"fd://{listener.listen(listener.SOCKET).detach()}"]
+    for sentence in kernel.limits():
+        print(sentence, file=sys.stderr)
     Server(bind).run()
 
 

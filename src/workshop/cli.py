@@ -14,6 +14,7 @@ import click
 
 from workshop import install as setup
 from workshop import interpreter, repository, terminal
+from workshop.plugins.traits import TRAITS
 
 MARKS = ("slow", "engine", "browser")
 
@@ -122,10 +123,22 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--profile", type=click.Choice(["docker", "podman"]), help="Whose calls it makes; docker by default.")
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 @click.option("--json", metavar="FILE", help="Write the results as JSON, with every exchange.")
+@click.option("--json-lines", metavar="FILE", help="Write a line of JSON for each case, with every exchange.")
+@click.option("--markdown", metavar="FILE", help="Write a summary for a page of continuous integration.")
+@click.option("--baseline", metavar="FILE", help="Fail only what did not fail in this run, written by --json.")
+@click.option("--only", metavar="GROUP", multiple=True, help="Run this group of the suite, such as mount.")
+@click.option(
+    "--fail-on", type=click.Choice(["must", "should"]), help="Which rules of the suite fail; must by default."
+)
+@click.option("--time-limit", metavar="SECONDS", type=click.FloatRange(min=0.1), help="How long a case may take.")
 @click.option("--seed", type=int, help="Repeat the names of an earlier check.")
 @click.option(
     "--allow-outside-root", is_flag=True, help="Try also what could harm volumes that the check did not make."
 )
+@click.option("--opt", metavar="KEY=VALUE", multiple=True, help="An option for each Create; may be repeated.")
+@click.option("--prepare", metavar="COMMAND", help="Run this before each start with an empty root.")
+@click.option("--cleanup", metavar="COMMAND", help="Run this after the last end with that root.")
+@click.option("--trait", type=click.Choice(list(TRAITS)), multiple=True, help="What the plugin is by design.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Go past a step such as 1.7, from now on; may be repeated.")
 @click.option("--no-skip", is_flag=True, help="Check again what --skip has gone past.")
 @click.option("--explain", metavar="STEP", help="Show what the check of a step such as 3.9 does, call by call.")

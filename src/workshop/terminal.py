@@ -12,7 +12,7 @@ from typing import TextIO
 
 WIDTH = 80
 COLOURS = {"head": "1", "you": "33", "docker": "36", "plugin": "32", "error": "31"}
-COLOURS |= {"ok": "32", "FAIL": "31", "skip": "33", "warn": "33", "note": "36"}
+COLOURS |= {"ok": "32", "FAIL": "31", "skip": "33", "warn": "33", "note": "36", "known": "33"}
 COLOURS |= {"+": "32", "-": "31", "@": "36"}  # the lines of a diff
 
 

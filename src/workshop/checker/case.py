@@ -33,6 +33,8 @@ class Case:
     """It starts or stops the plugin."""
     destructive: bool = False
     """It could harm the volumes of others, if the plugin is bad, or leave some of its own that nobody can remove."""
+    unless: tuple[str, ...] = ()
+    """The traits of plugins that it is not for: see TRAITS."""
     makes_volumes: bool = True
     page: str = ""
     """Where a step is explained: the file and the line; "" where that is not known."""

@@ -14,7 +14,9 @@ from workshop.checker.diagnose import Diagnosis, diagnose, line_at_fault
 from workshop.checker.evidence import Evidence, gather_evidence
 from workshop.checker.report import demand
 from workshop.checker.result import Result, our_fault
+from workshop.checker.roots import diagnose_root, root_of
 from workshop.plugins.errors import OurTrouble
+from workshop.plugins.traits import TRAITS
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.terminal import short_path
 
@@ -41,6 +43,7 @@ def run_case(plugin: PluginUnderTest, case: Case, file: Path | None = None) -> R
         except SkipTest as reason:
             result.outcome, result.reason = "skip", str(reason)
         except AssertionError as failure:
+            result.root = root_of(plugin, failure) if case.levels or plugin.by_others else ""
             fail(result, plugin, case, gather_evidence(plugin, case.id, str(failure), plugin.output(printed), file))
         except OurTrouble:
             raise
@@ -50,7 +53,7 @@ def run_case(plugin: PluginUnderTest, case: Case, file: Path | None = None) -> R
             result.exchanges = list(plugin.exchanges)
     if plugin.lost:
         _blame_for_the_lost(result, plugin)
-    if result.outcome in ("FAIL", "warn", "error"):
+    if result.outcome in ("FAIL", "warn", "error") and result.root != "Create":  # which has made nothing
         plugin.start_afresh()
     if result.level == "record" and result.outcome == "ok":
         result.outcome, result.reason = "note", "; ".join(plugin.notes)
@@ -67,10 +70,13 @@ def around(plugin: PluginUnderTest, case: Case) -> Iterator[None]:
     if case.makes_volumes:
         plugin.survey()
     patience = plugin.patience
+    if plugin.case_limit:
+        plugin.deadline = time.monotonic() + plugin.case_limit
+        plugin.patience = min(patience, plugin.case_limit)
     try:
         yield
     finally:
-        plugin.patience = patience
+        plugin.patience, plugin.deadline = patience, None
         plugin.clean_up()
     with contextlib.suppress(AssertionError):
         plugin.look_for_the_others()
@@ -83,6 +89,9 @@ def ready(plugin: PluginUnderTest, case: Case, shape: str) -> PluginUnderTest:
     plugin.notes.clear()
     if case.level(plugin.profile) == "none":
         raise SkipTest(f"{CLIENTS[plugin.profile]} never asks for it")
+    for trait in case.unless:
+        if trait in plugin.traits:
+            raise SkipTest(f"--trait {trait}: {TRAITS[trait]}")
     if case.needs_process:
         plugin.needs_process()
     if case.destructive:
@@ -94,7 +103,8 @@ def fail(result: Result, plugin: PluginUnderTest, case: Case, evidence: Evidence
     """Put into a result that its case does not hold: how bad that is, and why."""
     result.outcome = OUTCOMES.get(case.level(plugin.profile), "note")
     result.reason = f"wanted {demand(evidence.wanted)}" if result.outcome == "note" else ""
-    result.evidence, result.diagnosis = evidence, _diagnose(case, evidence)
+    result.evidence = evidence
+    result.diagnosis = diagnose_root(plugin, result.root) or _diagnose(case, evidence)
 
 
 def _diagnose(case: Case, evidence: Evidence) -> Diagnosis:

@@ -45,6 +45,9 @@ class Text(Listener):
         self.end_group()
         if summary.interrupted:
             say([f"  Interrupted in {self.noun} {summary.interrupted.id}. To run it again:   {self.again}"])
+        if summary.gone:
+            holds = f"{', '.join(summary.gone)} failed before, and no longer. Write the baseline anew:   --json FILE"
+            say(terminal.wrap("  gone      ", holds))
         for word, lines in (("advice", summary.advice), ("left", summary.left)):
             for line in lines:
                 say(terminal.wrap(f"  {word:10}", line))

@@ -15,16 +15,17 @@ from pathlib import Path
 import pytest
 
 from workshop import interrupt
-from workshop.checker import evidence, judge, steps
+from workshop.checker import evidence, judge, roots, steps
 from workshop.checker.case import CLIENTS, CLIENTS_SHAPE, Case
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case_of
 from workshop.checker.lookup import files_beside
 from workshop.checker.result import Result
-from workshop.checker.target import Target
+from workshop.checker.target import Target, options_of
 from workshop.plugins.errors import OurTrouble, WrongCommand
 from workshop.plugins.process import command_for
+from workshop.plugins.traits import TRAITS
 from workshop.plugins.under_test import PluginUnderTest
 
 
@@ -36,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--ddd-socket", metavar="PATH", help="a plugin that already runs")
     group.addoption(
         "--ddd-profile", choices=list(CLIENTS), default="docker", help="whose calls the conformance suite makes"
+    )
+    group.addoption("--ddd-opt", metavar="KEY=VALUE", action="append", default=[], help="an option for each Create")
+    group.addoption("--ddd-prepare", metavar="COMMAND", help="run this before each start with an empty root")
+    group.addoption("--ddd-cleanup", metavar="COMMAND", help="run this after the last end with that root")
+    group.addoption(
+        "--ddd-trait", choices=list(TRAITS), action="append", default=[], help="what the plugin is by design"
     )
     outside = "try also what could harm volumes of others"
     group.addoption("--ddd-allow-outside-root", action="store_true", help=outside)
@@ -53,6 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
             command_for(None, config.getoption("ddd_run"))
         except WrongCommand as wrong:
             raise pytest.UsageError(_prefixed(str(wrong))) from None
+    try:
+        options_of(config.getoption("ddd_opt"))
+    except WrongCommand as wrong:
+        raise pytest.UsageError(_prefixed(str(wrong))) from None
     file = config.getoption("ddd_plugin")
     if file and not Path(file).is_file():
         raise pytest.UsageError(f"There is no file {file}: give --ddd-plugin the plugin's Python file.")
@@ -60,7 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _prefixed(text: str) -> str:
     """Return a sentence that names options of `workshop check`, with the names that they have in pytest."""
-    return re.sub(r"--(?=(plugin|run|socket|allow-outside-root)\b)", "--ddd-", text)
+    return re.sub(r"--(?=(plugin|run|socket|allow-outside-root|opt|trait|prepare|cleanup)\b)", "--ddd-", text)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -99,6 +110,11 @@ def shared_plugin(request: pytest.FixtureRequest) -> Iterator[PluginUnderTest]:
         by_others=bool(socket or run),
         profile=config.getoption("ddd_profile"),
         allow_outside_root=config.getoption("ddd_allow_outside_root"),
+        options=options_of(config.getoption("ddd_opt")),
+        prepare=config.getoption("ddd_prepare") or "",
+        cleanup=config.getoption("ddd_cleanup") or "",
+        traits=frozenset(config.getoption("ddd_trait")),
+        seed=config.getoption("ddd_seed"),
     )
     with interrupt.handled(only_keyboard_interrupts=True), contextlib.ExitStack() as stack:
         try:
@@ -129,6 +145,7 @@ def _case_of(test: Callable[..., None]) -> Case:
     return case_of(test) or steps.case_of(steps.step_number(test.__name__), test)
 
 
+CAUSES = pytest.StashKey[dict[str, Result]]()
 ADVICE = pytest.StashKey[list[str]]()
 NOTES = pytest.StashKey[list[str]]()
 
@@ -138,22 +155,32 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Tell of cases that do not hold, and of skips in the words of pytest's options."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.failed and call.excinfo and isinstance(call.excinfo.value, AssertionError):
-        _report_case(item, report, str(call.excinfo.value))
+        _report_case(item, report, call.excinfo.value)
     if isinstance(report.longrepr, tuple) and "shared_plugin" in getattr(item, "fixturenames", ()):
         file, line, reason = report.longrepr
         report.longrepr = (file, line, _prefixed(reason))
     return report  # type: ignore[return-value]
 
 
-def _report_case(item: pytest.Item, report: pytest.TestReport, failure: str) -> None:
-    """Report a failed case of the conformance suite as `workshop check` does. Only a must makes the run fail."""
+def _report_case(item: pytest.Item, report: pytest.TestReport, failure: AssertionError) -> None:
+    """Report a failed case of the conformance suite as `workshop check` does. Only a must makes the run fail.
+
+    Of those that fail for one reason, the first is reported, and the others are skipped.
+    """
     case = case_of(getattr(item, "function", None))
     plugin = getattr(item, "funcargs", {}).get("plugin") or getattr(item, "funcargs", {}).get("shared_plugin")
     if not case or not isinstance(plugin, Candidate):
         return
     result = Result(case.id, case.title, level=case.level(plugin.profile))
-    known = evidence.gather_evidence(plugin, case.id, failure, plugin.output()[-4000:], None)
+    result.root = roots.root_of(plugin, failure)
+    known = evidence.gather_evidence(plugin, case.id, str(failure), plugin.output()[-4000:], None)
     judge.fail(result, plugin, case, known)
+    causes = item.config.stash.setdefault(CAUSES, {})
+    cause = causes.setdefault(result.root, result)
+    if result.root and cause is not result and (cause.outcome == "FAIL" or result.outcome != "FAIL"):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, f"Skipped: follows from {cause.step}")
+        return
     report.longrepr = "\n".join(suite.lines_of(result))
     plugin.start_afresh()
     if result.outcome != "FAIL":

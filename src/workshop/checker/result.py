@@ -27,6 +27,10 @@ class Result:
     evidence: Evidence | None = None
     diagnosis: Diagnosis | None = None
     level: str = ""
+    root: str = ""
+    """The root of a failure: see roots.py."""
+    follows: str = ""
+    """The case that fails for the same reason, and is its cause; "" for any other result."""
     page: str = ""
     """Where the step is explained: the file and the line; "" where that is not known."""
 

@@ -11,11 +11,19 @@ from workshop import interrupt
 from workshop.checker.case import Case
 from workshop.checker.judge import run_case
 from workshop.checker.result import Result, our_fault
+from workshop.checker.roots import OWNERS
 from workshop.checker.target import Target
 from workshop.plugins.errors import OurTrouble, Usage
 from workshop.plugins.under_test import PluginUnderTest
 
 BAD = ("FAIL", "error")
+WORDS = {
+    "Create": "it needs a volume, and Create is refused",
+    "same ID": "a second Mount with the same ID is refused",
+    "in use": "Remove takes a volume that somebody has",
+    "restart": "the volumes are gone after a restart",
+}
+"""What is said of a case that follows, by its root."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,10 @@ class Run:
     kind: type[PluginUnderTest] = PluginUnderTest
     first: str = ""
     """The case without whose answer the plugin is asked nothing more."""
+    fail_on: str = "must"
+    """Which broken rules fail the run: "must", or "should" for all."""
+    baseline: frozenset[str] = frozenset()
+    """The cases that have failed before: they are known, and do not fail the run."""
 
     def execute(self, *listeners: Listener) -> Summary:
         """Run the cases, tell the listeners, and return what there is to say at the end.
@@ -57,6 +69,10 @@ class Run:
         for listener in listeners:
             listener.begin(self, plugin)
         for result in results_of(plugin, self.cases, self.go_on, self.target.file, self.first):
+            if result.outcome == "warn" and self.fail_on == "should":
+                result.outcome = "FAIL"
+            if result.outcome == "FAIL" and result.step in self.baseline and not plugin.lost:
+                result.outcome = "known"
             summary.results.append(result)
             for listener in listeners:
                 listener.result(result)
@@ -71,12 +87,41 @@ def results_of(
     The first failure is the last one unless go_on; so is the loss of a volume of others, and a case first without an
     answer, in any case.
     """
+    verdicts = _Verdicts(plugin, cases, file)
     for case in cases:
-        result = run_case(plugin, case, file)
+        result = verdicts.of(case)
         yield result
         silent = not (result.exchanges and result.exchanges[-1].status)
         if plugin.lost or (case.id == first and silent) or (result.outcome in BAD and not go_on):
             return
+
+
+class _Verdicts:
+    """The result of each case, and from which other one it follows."""
+
+    def __init__(self, plugin: PluginUnderTest, cases: Sequence[Case], file: Path | None) -> None:
+        self.plugin = plugin
+        self.file = file
+        self.cases = {case.id: case for case in cases}
+        self.known: dict[str, Result] = {}
+
+    def of(self, case: Case) -> Result:
+        """Return the result of a case. Where it shares its root with the owner, that is run first, and it follows."""
+        result = self._run(case)
+        if result.outcome in ("FAIL", "warn") and result.root and not self.plugin.lost:
+            owner = next((self.cases[name] for name in OWNERS[result.root] if name in self.cases), case)
+            cause = self._run(owner) if owner is not case else result
+            worse = cause.outcome == "FAIL" or result.outcome == "warn"
+            if cause is not result and cause.root == result.root and cause.outcome in ("FAIL", "warn") and worse:
+                result.outcome, result.follows = "skip", cause.step
+                result.reason = f"follows from {cause.step}: {WORDS.get(result.root, result.root + ' does not work')}"
+        return result
+
+    def _run(self, case: Case) -> Result:
+        """Run a case, unless it has been run."""
+        if case.id not in self.known:
+            self.known[case.id] = run_case(self.plugin, case, self.file)
+        return self.known[case.id]
 
 
 @dataclass
@@ -115,6 +160,11 @@ class Summary:
     def count(self, outcome: str) -> int:
         """Return how many cases had an outcome."""
         return sum(result.outcome == outcome for result in self.results)
+
+    @property
+    def gone(self) -> list[str]:
+        """The cases of the baseline that hold now."""
+        return [result.step for result in self.results if result.outcome == "ok" and result.step in self.run.baseline]
 
     @property
     def status(self) -> int:

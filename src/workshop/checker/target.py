@@ -5,18 +5,32 @@ from __future__ import annotations
 import contextlib
 import random
 import resource
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from workshop.plugins.errors import OurTrouble
+from workshop.plugins.errors import OurTrouble, WrongCommand
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import PluginUnderTest
 
 Kind = TypeVar("Kind", bound=PluginUnderTest)
 FILES = 256
 """How many files a check may have open at a time: the suite has some hundred."""
+
+
+def options_of(words: Sequence[str]) -> dict[str, str]:
+    """Return the options of KEY=VALUE words; KEY alone has the value "", as for docker. Raises WrongCommand.
+
+    Source: docker/cli opts/opts.go (MapOpts).
+    """
+    found = {}
+    for word in words:
+        key, _, value = word.partition("=")
+        if not key:
+            raise WrongCommand(f"--opt {word!r} has no key. Type it as for docker volume create:   --opt KEY=VALUE")
+        found[key] = value
+    return found
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,15 @@ class Target:
     """Whether it was given by its command or its socket: see PluginUnderTest.by_others."""
     profile: str = "docker"
     allow_outside_root: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What each Create needs: see GuardedPlugin.with_options."""
+    prepare: str = ""
+    cleanup: str = ""
+    """Shell commands: see Plugin.prepare."""
+    traits: frozenset[str] = frozenset()
+    """What the plugin is by design: see TRAITS."""
+    case_limit: float | None = None
+    """How long a case may take, in seconds; None for as long as it does."""
     patience: float = PluginUnderTest.patience
     """How long to wait for a start, an answer or an end, in seconds."""
 
@@ -56,6 +79,11 @@ class Target:
             plugin.profile = self.profile
             plugin.allow_outside_root = self.allow_outside_root
             plugin.patience = self.patience
+            plugin.options = self.options
+            plugin.seed = self.seed
+            plugin.traits = self.traits
+            plugin.case_limit = self.case_limit
+            plugin.prepare, plugin.cleanup = self.prepare, self.cleanup
             try:
                 yield plugin
             finally:

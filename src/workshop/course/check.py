@@ -11,7 +11,7 @@ from pathlib import Path
 from workshop import interpreter, interrupt, repository, terminal
 from workshop.checker import export
 from workshop.checker.conformance.suite import SuiteText
-from workshop.checker.export import Export, as_json, junit
+from workshop.checker.export import Export, as_json, as_json_lines, as_markdown, junit
 from workshop.checker.run import Run, Summary
 from workshop.course import learner, progress
 from workshop.course.listeners import Learner, StepsText, by_step, never_started
@@ -47,7 +47,7 @@ def _begin(options: Options) -> int:
         raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
     options = replace(options, skip=cut_steps(options))
     run = run_of(options)
-    for path in filter(None, (options.junit, options.json)):
+    for path in filter(None, (options.junit, options.json, options.json_lines, options.markdown)):
         export.try_out(path)
     return _watch(options, run) if options.watch else _check_once(options, run, set())
 
@@ -58,7 +58,9 @@ def _check_once(options: Options, run: Run, printed: set[str]) -> int:
     printed are the steps whose ok is on the screen already.
     """
     again = f"{command_to_repeat(options)} --seed {run.target.seed}"
-    files = [Export(path, form) for path, form in ((options.junit, junit), (options.json, as_json)) if path]
+    forms = [(options.junit, junit), (options.json, as_json)]
+    forms += [(options.json_lines, as_json_lines), (options.markdown, as_markdown)]
+    files = [Export(path, form) for path, form in forms if path]
     if options.conformance:
         summary = run.execute(*files, SuiteText(again))
         print("\n".join(_after_conformance(options, summary, again)))
@@ -85,7 +87,7 @@ def _after_conformance(options: Options, summary: Summary, again: str) -> list[s
         return ["  No other case was run: this one comes before all. Mend it, and check again."]
     if summary.count("error"):
         return [OUR_ERROR]
-    if summary.count("FAIL") or summary.count("warn"):
+    if any(summary.count(outcome) for outcome in ("FAIL", "warn", "known")):
         return [f"  To repeat it with the same names:   {again}"]
     return [f"All cases pass. To see every exchange:   {command_to_repeat(options)} --json FILE"]
 

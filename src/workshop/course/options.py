@@ -16,9 +16,10 @@ from workshop.checker.case import Case
 from workshop.checker.conformance import case as rules
 from workshop.checker.conformance import suite
 from workshop.checker.conformance.candidate import Candidate
+from workshop.checker.export import failed_before
 from workshop.checker.lookup import files_beside
 from workshop.checker.run import Run
-from workshop.checker.target import Target
+from workshop.checker.target import Target, options_of
 from workshop.course import course, needs, progress, reading
 from workshop.plugins.errors import Usage
 from workshop.plugins.process import command_for
@@ -44,6 +45,16 @@ class Options:
     conformance: bool = False
     profile: str | None = None
     allow_outside_root: bool = False
+    opt: tuple[str, ...] = ()
+    prepare: str | None = None
+    cleanup: str | None = None
+    trait: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    fail_on: str | None = None
+    baseline: str | None = None
+    time_limit: float | None = None
+    json_lines: str | None = None
+    markdown: str | None = None
     skip: tuple[str, ...] = ()
     """The steps to go past; of the learner's own work those of earlier checks are added to them."""
     no_skip: bool = False
@@ -57,9 +68,14 @@ class Options:
 def run_of(options: Options) -> Run:
     """Return the run that was typed. Raises Usage and WrongCommand."""
     target = _target(options, _plugin_file(options))
+    fail_on = options.fail_on or "must"
+    baseline = failed_before(options.baseline, fail_on) if options.baseline else frozenset()
     if options.conformance:
-        return Run(target, rules.cases(), True, Candidate, suite.FIRST)
-    return Run(target, [case for part in _parts_of(options) for case in steps_of(part, options.skip)], options.go_on)
+        only = {suite.FIRST.partition(".")[0], *options.only} if options.only else rules.GROUPS
+        cases = [case for case in rules.cases() if case.group in only]
+        return Run(target, cases, True, Candidate, suite.FIRST, fail_on, baseline)
+    cases = [case for part in _parts_of(options) for case in steps_of(part, options.skip)]
+    return Run(target, cases, options.go_on, baseline=baseline)
 
 
 def run_of_own(part: int) -> Run:
@@ -94,6 +110,11 @@ def _target(options: Options, file: Path | None) -> Target:
         by_others=file is None,
         profile=options.profile or "docker",
         allow_outside_root=options.allow_outside_root,
+        options=options_of(options.opt),
+        prepare=options.prepare or "",
+        cleanup=options.cleanup or "",
+        traits=frozenset(options.trait),
+        case_limit=options.time_limit,
     )
 
 
@@ -105,6 +126,16 @@ def _plugin_file(options: Options) -> Path | None:
         raise Usage("--conformance runs all its cases once: leave out the part, and --watch.")
     if options.profile and not options.conformance:
         raise Usage("--profile says whose calls the conformance suite makes: add --conformance.")
+    if (options.only or options.fail_on) and not options.conformance:
+        raise Usage("--only and --fail-on are for the rules of the conformance suite: add --conformance.")
+    if unknown := [group for group in options.only if group not in rules.GROUPS]:
+        raise Usage(f"There is no group {unknown[0]}. The groups:   --only {'|'.join(rules.GROUPS)}")
+    if options.own and (options.opt or options.trait):
+        raise Usage("--opt and --trait are for a plugin of your own: add --run COMMAND, or --socket PATH.")
+    if options.socket is not None and (options.prepare or options.cleanup):
+        raise Usage("--prepare and --cleanup are for a plugin that the check starts: give --run COMMAND.")
+    if options.socket is not None and any("{root}" in word for word in options.opt):
+        raise Usage("{root} in --opt is DDD_ROOT, which only a plugin has that the check starts: give --run COMMAND.")
     if options.watch and (options.run is not None or options.socket is not None):
         raise Usage("--watch looks at a file: give it with --plugin FILE.")
     if options.socket is not None and len(os.fsencode(options.socket)) > LONGEST_SOCKET:
@@ -172,5 +203,10 @@ def command_to_repeat(options: Options) -> str:
     part = f" {options.part}" if options.part else ""
     how = next((f" --{o} {shlex.quote(v)}" for o in ("plugin", "run", "socket") if (v := getattr(options, o))), "")
     profile = f" --profile {options.profile}" if options.profile else ""
+    words = [("opt", word) for word in options.opt] + [("trait", word) for word in options.trait]
+    words += [("prepare", options.prepare or ""), ("cleanup", options.cleanup or "")]
+    words += [("only", group) for group in options.only] + [("fail-on", options.fail_on or "")]
+    words += [("baseline", options.baseline or ""), ("time-limit", f"{options.time_limit or ''}")]
+    how += "".join(f" --{option} {shlex.quote(word)}" for option, word in words if word)
     more = " --allow-outside-root" * options.allow_outside_root + " --conformance" * options.conformance
     return f"{repository.tool()} check{part}{how}{profile}{more}"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,11 @@ def _take_away(folder: Path) -> None:
         print("\n".join(f"    umount '{point}'" for point in left), file=sys.stderr)
     else:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def closed_to_others(path: Path) -> bool:
+    """Tell whether others cannot come to a file at all, because of a folder above it."""
+    return any(not stat.S_IMODE(folder.stat().st_mode) & stat.S_IXOTH for folder in path.resolve().parents)
 
 
 def unmount(points: Sequence[str]) -> None:

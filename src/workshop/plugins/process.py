@@ -33,6 +33,8 @@ from workshop.protocol.exchange import Address, Exchange, exchange, request
 
 SETTLED = 0.5
 """How long a plugin that listens elsewhere stands still before it is settled there, in seconds."""
+SHELL_LIMIT = 120.0
+"""How long --prepare and --cleanup may take, in seconds."""
 AGAIN = 0.2
 """How long to wait while a plugin stands still that has not answered before, in seconds."""
 
@@ -46,6 +48,12 @@ class Plugin:
     """The umask that the plugin starts with: that of systemd, whatever the learner's is (systemd.exec(5), UMask=)."""
     waited = 0.0
     """How long the last end, or second start, was waited for, in seconds."""
+    case_limit: float | None = None
+    """How long a case may take, in seconds, and each call; None for as long as they do."""
+    prepare = ""
+    """A shell command that runs before the plugin starts with a fresh root: it may make a file system there."""
+    cleanup = ""
+    """A shell command that runs when the plugin has ended with that root for the last time."""
     silent = False
     """Whether a call got no answer in time: then the next calls are not waited for as long, see send."""
 
@@ -59,6 +67,10 @@ class Plugin:
         self.mark = f"WORKSHOP_CHECK={secrets.token_hex(8)}"
         # on a disk, because a plugin may print much; without a name: nothing is left of it, however this ends
         self.log = tempfile.TemporaryFile("ab+", buffering=0, dir=place_on_disk())  # noqa: SIM115
+        self.deadline: float | None = None
+        """When the case that is run has to be at its end, by time.monotonic(); None for no limit."""
+        self.prepared: Path | None = None
+        """The root for which prepare has run, and cleanup has not."""
         self.ending = at_end(self.end)
 
     @property
@@ -69,7 +81,12 @@ class Plugin:
     @property
     def limit(self) -> float:
         """How long to wait for an answer, in seconds."""
-        return min(self.patience, 2.0) if interrupt.happened() else self.patience
+        return self.in_time(min(self.patience, 2.0) if interrupt.happened() else self.patience)
+
+    def in_time(self, seconds: float) -> float:
+        """Return these seconds, or those that are left for the case, if they are fewer."""
+        seconds = min(seconds, self.case_limit or seconds)
+        return seconds if self.deadline is None else max(min(seconds, self.deadline - time.monotonic()), 0.01)
 
     def environment(self) -> dict[str, str]:
         """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has.
@@ -107,7 +124,8 @@ class Plugin:
             raise NotReady(f"{self.command[0]} cannot be started: {error.strerror}.") from None
 
     def start(self) -> Self:
-        """Start the plugin and wait until its socket accepts. Raises NotReady."""
+        """Start the plugin and wait until its socket accepts. Raises NotReady, and OurTrouble."""
+        self.prepare_root()
         self.process = self.launch()
         wait = Wait(self.process.pid, self.patience, self.standstill, starting=True)
         settled = None
@@ -122,6 +140,44 @@ class Plugin:
                 raise NotReady(f"Waited {wait.seconds:.1f} s for the socket at {self.socket}.{where}")
             time.sleep(0.002 if wait.seconds < 1 else 0.02)
         return self
+
+    def prepare_root(self) -> None:
+        """Run prepare, unless it has run for this root; before that, cleanup for the last one. Raises OurTrouble."""
+        if self.root == self.prepared or not (self.prepare or self.cleanup):
+            return
+        self._clean_root()
+        self.prepared = self.root  # also where prepare fails: what it has begun is cleaned up
+        self._shell("--prepare", self.prepare)
+
+    def _clean_root(self) -> None:
+        """Run cleanup for the root that was prepared. Raises OurTrouble."""
+        if self.prepared is not None:
+            try:
+                self._shell("--cleanup", self.cleanup)
+            finally:
+                self.prepared = None
+
+    def _shell(self, option: str, line: str) -> None:
+        """Run a shell line of the author, who hears DDD_SOCKET and DDD_ROOT as the plugin does. Raises OurTrouble."""
+        told, since = self.environment() | {"DDD_ROOT": str(self.prepared)}, self.printed()
+        with deferred():
+            shell = subprocess.Popen(
+                ["sh", "-c", line],
+                env=told,
+                stdin=subprocess.DEVNULL,
+                stdout=self.log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            status = exit_status_within(shell, SHELL_LIMIT)
+            if status is None:
+                _pass_on(shell, signal.SIGKILL)
+                exit_status_within(shell, 1)
+        if status:
+            said = self.output(since).strip().splitlines()[-3:]
+            raise OurTrouble("\n".join([f"{option} ended with status {status}. Try it in a shell:   {line}", *said]))
+        if status is None:
+            raise OurTrouble(f"{option} did not end in {SHELL_LIMIT:.0f} s. Try it in a shell:   {line}")
 
     @property
     def runs(self) -> bool:
@@ -177,6 +233,10 @@ class Plugin:
     def end(self) -> None:
         """End the plugin, and what it has started, also what has left its session; give up what it has printed."""
         self.shut_down()
+        try:
+            self._clean_root()
+        except OurTrouble as trouble:
+            print(trouble, file=sys.stderr)
         for pid in with_environment(self.mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

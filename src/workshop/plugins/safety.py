@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 from unittest import SkipTest
@@ -36,6 +38,10 @@ class GuardedPlugin(Plugin):
 
     shape = "28"
     allow_outside_root = False
+    options: Mapping[str, str] = {}
+    """What each Create needs: see with_options."""
+    seed: int | str = 0
+    """What {seed} stands for in an option."""
 
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
@@ -62,6 +68,8 @@ class GuardedPlugin(Plugin):
         self.removed: set[str] = set()
         """Of the claimed names, those whose volume is gone: a bad plugin may take Remove of these for all volumes."""
         self.claiming = threading.Lock()
+        self.own_mounts: set[str] = set()
+        """Where prepare has mounted something in DDD_ROOT."""
 
     def ensure_running(self) -> Self:
         """Start the plugin unless it runs. A plugin that does not start fails the check with what it printed."""
@@ -146,12 +154,19 @@ class GuardedPlugin(Plugin):
             return f"{ELSEWHERE}{told}"
         return ""
 
+    def prepare_root(self) -> None:
+        """Run prepare, as Plugin does. What it has mounted in DDD_ROOT is the check's own."""
+        before = self.prepared
+        super().prepare_root()
+        if self.prepared and self.prepared != before:
+            self.own_mounts = set(mounts_below(self.prepared.resolve()))
+
     def in_root(self, path: str) -> bool:
         """Tell whether a path is in DDD_ROOT, and not in what is mounted there, be it for the plugin's eyes alone."""
         assert self.root and self.process
         root, real = self.root.resolve(), Path(os.path.realpath(path))
         with contextlib.suppress(OSError):
-            points = {*mounts_below(root), *mounts_below(root, str(self.process.pid))}
+            points = {*mounts_below(root), *mounts_below(root, str(self.process.pid))} - self.own_mounts
             return real.is_relative_to(root) and not any(real.is_relative_to(point) for point in points)
         return False
 
@@ -170,6 +185,25 @@ class GuardedPlugin(Plugin):
             self.lost = sorted(self.strangers - listed) if listed is not None else []
         if self.lost:
             raise AssertionError(f"wanted the volumes of others to be left alone, and {', '.join(self.lost)} is gone")
+
+    def with_options(self, endpoint: str, body: dict[str, object] | bytes | None) -> dict[str, object] | bytes | None:
+        """Return the body of a Create with the options that the plugin needs; those of the call itself come first.
+
+        Any other body stays as it is, and so does one whose Opts are not an object.
+        """
+        own = body.get("Opts") if isinstance(body, dict) else ""
+        if not self.options or endpoint != "VolumeDriver.Create" or not isinstance(own, dict | None):
+            return body
+        assert isinstance(body, dict)
+        return body | {"Opts": self.needed_options(body.get("Name")) | (own or {})}
+
+    def needed_options(self, name: object) -> dict[str, object]:
+        """Return the options that the plugin needs, with what stands for {name}, {root} and {seed} filled in."""
+        words = {"{name}": _as_file_name(name), "{root}": str(self.root), "{seed}": str(self.seed)}
+        return {
+            key: re.sub("{(name|root|seed)}", lambda found: words[found[0]], value)
+            for key, value in self.options.items()
+        }
 
     def guard(self, endpoint: str, body: dict[str, object] | bytes | None) -> None:
         """Let a call pass that harms nobody's volume, whatever the plugin makes of it; else skip the check."""
@@ -199,7 +233,7 @@ class GuardedPlugin(Plugin):
     def quietly(self, endpoint: str, body: dict[str, object]) -> Exchange:
         """Call an endpoint for the check's own sake: no report shows it."""
         with self.answered(endpoint, body):
-            sent = request(f"VolumeDriver.{endpoint}", body, self.shape)
+            sent = request(f"VolumeDriver.{endpoint}", self.with_options(f"VolumeDriver.{endpoint}", body), self.shape)
             answer = self.send(f"VolumeDriver.{endpoint}", sent, QUIETLY)
         self.note_create(f"VolumeDriver.{endpoint}", body, answer)
         return answer
@@ -294,6 +328,12 @@ class GuardedPlugin(Plugin):
             f"{why}. Not tried: Remove with a name that this check has not made, harm to the root, and a first start "
             f"that finds nothing. {ALLOW}"
         ]
+
+
+def _as_file_name(name: object) -> str:
+    """Return a volume's name for an option, which may be a path: a name that is no plain word is told by its hash."""
+    plain = isinstance(name, str) and re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}", name)
+    return str(name) if plain else hashlib.sha256(repr(name).encode()).hexdigest()[:16]
 
 
 def _not_empty(first: set[str]) -> str:

@@ -26,6 +26,7 @@ from workshop.plugins.folders import own_folder
 from workshop.plugins.kernel import Wait, exit_status_within, session_listens
 from workshop.plugins.process import Plugin
 from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
+from workshop.plugins.traits import TRAITS
 from workshop.protocol import gojson
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
@@ -80,6 +81,9 @@ class PluginUnderTest(GuardedPlugin):
     by_others = False
     """Whether it was given by --run or --socket: a step then wants what Docker needs, and advises what it teaches."""
 
+    traits: frozenset[str] = frozenset()
+    """What it is by design, in its author's word: see TRAITS."""
+
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
         self.exchanges: list[Exchange] = []
@@ -93,6 +97,8 @@ class PluginUnderTest(GuardedPlugin):
         self.beside: Path | None = None
         """The folder of the plugin's file, where the learner's .spec and .json files are, too; None without one."""
         self.lookup: Lookup | None = None
+        self.worked: set[str] = set()
+        """The endpoints that have done in this run what they are for."""
         self.ends: list[tuple[int, int]] = []
         """How this check has ended the plugin: after how many exchanges, and by which signal."""
 
@@ -115,6 +121,12 @@ class PluginUnderTest(GuardedPlugin):
     def is_ours(self) -> bool:
         """Whether the plugin was started for the check, so that it can be stopped, too."""
         return bool(self.command)
+
+    def survey(self) -> None:
+        """See once whether the store is ours, as GuardedPlugin does, and propose the trait that this has shown."""
+        super().survey()
+        if (self.not_ours or "").startswith(ELSEWHERE):
+            self.propose("own-storage", f"T{str(self.not_ours)[1:]}")
 
     def begin_anew(self) -> PluginUnderTest:
         """Start the plugin as on the day of its installation: nothing is in its root."""
@@ -197,6 +209,8 @@ class PluginUnderTest(GuardedPlugin):
         content_type: str = "",
     ) -> Exchange:
         """Call an endpoint as Docker does, in the shape of this check; the Exchange is kept."""
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        assert not late, f"wanted the case to end in {self.case_limit:g} s, its --time-limit, before {endpoint}"
         interrupt.go_on()  # also in another thread: what is made there now would be cleaned up by nobody
         self.guard(endpoint, body)
         mount = (str(body.get("Name")), str(body.get("ID"))) if isinstance(body, dict) else ("", "")
@@ -204,8 +218,12 @@ class PluginUnderTest(GuardedPlugin):
         if mounts:
             self.mounted.append(mount)  # before the call: it may succeed, and its answer may never come
         with self.answered(endpoint, body):
-            answer = super().call(endpoint, body, shape or self.shape, method, content_type)
+            answer = super().call(
+                endpoint, self.with_options(endpoint, body), shape or self.shape, method, content_type
+            )
         self.exchanges.append(answer)
+        if self._has_worked(answer):
+            self.worked.add(endpoint)
         self.note_create(endpoint, body, answer)
         no_longer = (unmounts and answer.ok) or (mounts and answer.status and not answer.ok)
         if no_longer and mount in self.mounted:
@@ -215,6 +233,25 @@ class PluginUnderTest(GuardedPlugin):
                 self.removed.add(str(body.get("Name")))
             self.look_for_the_others()
         return answer
+
+    def takes(self, answer: Exchange) -> bool:
+        """Tell whether the client takes an answer for success."""
+        return answer.ok
+
+    def _has_worked(self, answer: Exchange) -> bool:
+        """Tell whether an answer is a success that also tells what its endpoint is for."""
+        tells = {"Get": "Volume", "List": "Volumes", "Mount": "Mountpoint", "Path": "Mountpoint"}
+        key = tells.get(answer.endpoint.removeprefix("VolumeDriver."))
+        return self.takes(answer) and (key is None or bool(answer.object.get(key)))
+
+    def has_mounted(self, call: Exchange) -> bool:
+        """Tell whether the volume of a Mount is mounted already, with the same ID."""
+        return any(f'"Name":"{name}"' in call.sent and f'"ID":"{i}"' in call.sent for name, i in self.mounted)
+
+    def propose(self, trait: str, seen: str) -> None:
+        """Advise an author of a trait that the plugin seems to have."""
+        if trait not in self.traits:
+            self.advise(f"{seen}. If that is by design:   --trait {trait}")
 
     def succeeds(self, endpoint: str, body: dict[str, object] | None = None) -> Exchange:
         """Call an endpoint and want success: 200 and a JSON object whose Err is empty, null or absent."""
@@ -271,6 +308,17 @@ class PluginUnderTest(GuardedPlugin):
         )
         return answer
 
+    def knows_none(self, name: str) -> None:
+        """Want Get to say that there is no such volume: by an error. A plugin by others may answer no Volume at all.
+
+        Docker takes that for a no, too. Source: moby daemon/volume/drivers/adapter.go (Get).
+        """
+        answer = self.call("VolumeDriver.Get", {"Name": name})
+        if self.by_others and answer.ok and not answer.object.get("Volume"):
+            self.advise("Get of an unknown volume is an error. Docker takes an answer without a Volume for one, too.")
+        else:
+            self.is_refused(answer)
+
     def should_succeed(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
         """Call an endpoint and want success that Docker can do without: an error of a plugin by others is advised."""
         answer = self.call(endpoint, body)
@@ -278,7 +326,7 @@ class PluginUnderTest(GuardedPlugin):
         self.prefers(answer.ok, f"wanted 200 with {FORMS.get(endpoint, FORM)} for\n{answer}", advice)
         return self.look_over(answer)
 
-    def should_refuse(self, endpoint: str, body: dict[str, object], advice: str) -> Exchange:
+    def should_refuse(self, endpoint: str, body: dict[str, object] | bytes, advice: str) -> Exchange:
         """Call an endpoint and want an error that Docker can do without: success of a plugin by others is advised."""
         answer = self.call(endpoint, body)
         if not (self.by_others and answer.ok):
@@ -310,7 +358,8 @@ class PluginUnderTest(GuardedPlugin):
 
     def unmount(self, name: str, mount_id: str) -> None:
         """Unmount a volume as the end of a container does."""
-        self.succeeds("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
+        advice = "Unmount of what was mounted succeeds. Docker writes an error into its log, and goes on."
+        self.should_succeed("VolumeDriver.Unmount", {"Name": name, "ID": mount_id}, advice)
 
     def list_names(self) -> list[str]:
         """Return the names that List tells."""
@@ -394,6 +443,31 @@ class PluginUnderTest(GuardedPlugin):
                 os.link(file, twin)
                 return twin
         return None
+
+    def loses(self, path: Path) -> bool:
+        """Tell whether a file goes away after a Remove: it may be deleted in the background."""
+        deadline = time.monotonic() + min(self.patience, 3.0)
+        while path.exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return not path.exists()
+
+    def needs_memory(self) -> None:
+        """Skip what is about volumes of before a restart, where the plugin forgets them by design."""
+        if "no-persistence" in self.traits:
+            raise SkipTest(f"--trait no-persistence: {TRAITS['no-persistence']}")
+
+    def refuses_in_use(self, name: str, note: Path | None) -> bool:
+        """Want Remove of a volume that a container has to be refused, and return whether it is.
+
+        A plugin by others is advised, if it forgets the name only: Docker asks for it when none of its own containers
+        has the volume (moby volume/service/store.go, Remove), and no file is lost.
+        """
+        answer = self.call("VolumeDriver.Remove", {"Name": name})
+        if self.by_others and answer.ok and not (note and self.loses(note)):
+            self.advise("Remove is refused while a container has the volume. Here it forgets the name.")
+            return False
+        self.is_refused(answer)
+        return True
 
     def comes_true(self, condition: Callable[[], bool]) -> bool:
         """Wait until a condition holds, and return whether it did in the time that an answer may take."""

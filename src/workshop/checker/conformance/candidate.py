@@ -16,6 +16,7 @@ from unittest import SkipTest
 
 from workshop import interrupt
 from workshop.checker.case import CLIENTS
+from workshop.checker.roots import Rooted, wants_file
 from workshop.plugins.kernel import session_processes
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.exchange import NO_OPTIONS, Exchange, failure, read_answer, request
@@ -38,7 +39,7 @@ class Candidate(PluginUnderTest):
         super().__init__(command, socket_path, root)
         self.starts = 0
         self.hangs = False
-        self.removes_in_use: bool | None = None
+        self.removes_in_use: str | None = None
 
     @property
     def standstill(self) -> None:
@@ -54,7 +55,7 @@ class Candidate(PluginUnderTest):
     def limit(self) -> float:
         """How long to wait for an answer: as the client does, until the plugin has let it wait in vain once."""
         limit = self.limits[self.profile]
-        return min(limit, 2.0) if interrupt.happened() else min(limit, 5.0) if self.hangs else limit
+        return self.in_time(min(limit, 2.0) if interrupt.happened() else min(limit, 5.0) if self.hangs else limit)
 
     def call(
         self,
@@ -133,6 +134,11 @@ class Candidate(PluginUnderTest):
         """Return what the client adds to a Create without options: Podman leaves Opts out."""
         return {} if self.profile == "podman" else {"Opts": NO_OPTIONS[self.shape]}
 
+    def needs_no_options(self) -> None:
+        """Skip what asks for a volume without options, where the plugin is given some for each Create."""
+        if self.options:
+            raise SkipTest("asks for a volume without options, and this plugin is given them by --opt")
+
     def create(self, name: str = "") -> str:
         """Make a volume, and return its name."""
         name = name or self.name()
@@ -172,6 +178,10 @@ class Candidate(PluginUnderTest):
         """Return the objects in what List tells: what is none is a case of its own."""
         return [each for each in self.volumes() if isinstance(each, dict)]
 
+    def unmount(self, name: str, mount_id: str) -> None:
+        """Unmount a volume, and want success."""
+        self.succeeds("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
+
     def list_names(self) -> list[str]:
         """Return the names that List tells."""
         return [str(each.get("Name")) for each in self.entries()]
@@ -200,26 +210,82 @@ class Candidate(PluginUnderTest):
         """Unmount a volume, whatever comes of it: Docker writes an error into its log, and no more."""
         return self.call("VolumeDriver.Unmount", {"Name": name, "ID": mount_id})
 
-    def refuses_removal(self, name: str) -> None:
-        """Want Remove to be refused, because somebody has the volume."""
+    def keeps(self, name: str, note: Path | None) -> None:
+        """Want a volume that somebody has to stay: its file is there, and Remove is refused.
+
+        A Remove that only forgets the name, and keeps the files, costs nobody a file: then it cannot be seen what the
+        plugin counts.
+        """
+        wants_file(not note or note.exists(), f"wanted {note} to be there while the volume is mounted")
         answer = self.call("VolumeDriver.Remove", {"Name": name})
-        if self.takes(answer) and self.always_removes():
-            raise SkipTest("cannot be seen: see remove.in-use")
+        if self.takes(answer):
+            self.looks_at_remove(answer)
+        there = not note or note.exists()
+        wants_file(there, f"wanted {note} to be there while the volume is mounted, after\n{answer}")
         assert self.fails(answer), f"wanted Remove to be refused while the volume is mounted\n{answer}"
 
-    def always_removes(self) -> bool:
-        """Tell whether the plugin removes what is mounted once: then what it counts cannot be seen, nor matters."""
+    def looks_at_remove(self, answer: Exchange) -> None:
+        """Go on only if the plugin refuses Remove of a volume that is mounted once: else no count can be seen by it."""
+        found = self.what_remove_does()
+        if found == "loses":
+            raise Rooted("in use", f"wanted Remove to be refused while the volume is mounted\n{answer}")
+        if found:
+            raise SkipTest("cannot be seen by Remove: see remove.in-use-is-refused")
+
+    def what_remove_does(self) -> str:
+        """Return what Remove does to a volume that is mounted: "" where it is refused, "loses" or "keeps" its files."""
         if self.removes_in_use is None:
+            before = list(self.exchanges)
             name = self.create()
-            self.hold(name)
-            self.removes_in_use = self.takes(self.call("VolumeDriver.Remove", {"Name": name}))
-            del self.exchanges[-3:]
+            note = self.leave(self.hold(name)[1])
+            taken = self.takes(self.call("VolumeDriver.Remove", {"Name": name}))
+            self.removes_in_use = "" if not taken else "loses" if not note or self.loses(note) else "keeps"
+            self.exchanges[:] = before
         return self.removes_in_use
 
     def allows_removal(self, name: str) -> None:
         """Want Remove to succeed, because nobody has the volume any more."""
         answer = self.call("VolumeDriver.Remove", {"Name": name})
         assert self.takes(answer), f"wanted Remove to succeed when all have unmounted\n{answer}"
+
+    def leave(self, mountpoint: str) -> Path | None:
+        """Leave a file at a mountpoint, and return it; of a read-only volume, the folder itself.
+
+        None where this cannot be seen, or written, from here: what is asked for is then judged by the answers alone.
+        """
+        folder = Path(mountpoint)
+        if not folder.is_dir() or (not self.command and not os.access(folder, os.W_OK)):
+            return None
+        if "read-only" in self.traits:
+            return folder
+        note = folder / "note"
+        with contextlib.suppress(OSError, ValueError):
+            # a bad plugin may have named a folder of somebody else
+            if not os.path.lexists(note) or note.read_text() == "mine":
+                note.write_text("mine")
+                return note
+        return None
+
+    def leave_for_sure(self, name: str) -> tuple[str, Path]:
+        """Mount a volume and leave a file in it; return the ID and the file. Skips where that cannot be."""
+        mount_id, mountpoint = self.hold(name)
+        note = self.leave(mountpoint)
+        if not note:
+            raise SkipTest(f"looks at a file in {mountpoint}, which cannot be written from here: give --run, as root")
+        return mount_id, note
+
+    def same_files(self, first: str, *others: str) -> bool:
+        """Tell whether mountpoints show the same files: they are one folder, or what is written in one is in all.
+
+        Where that cannot be seen from here, different mountpoints count as the trait of the plugin says.
+        """
+        if all(other == first for other in others):
+            return True
+        self.propose("mountpoint-per-id", "Each mount ID has a mountpoint of its own")
+        note = self.leave(first)
+        if not note or note.is_dir():
+            return "mountpoint-per-id" in self.traits
+        return all((Path(other) / "note").exists() for other in others)
 
     def files(self, name: str) -> Path:
         """Mount a volume, and return its folder to write into; skip where that is not to be seen from here."""
@@ -243,7 +309,7 @@ class Candidate(PluginUnderTest):
     def bytes_of(self, endpoint: str, body: Body | None = None) -> bytes:
         """Return the bytes of a call that harms nobody."""
         self.guard(endpoint, body)
-        return request(endpoint, body, self.shape)
+        return request(endpoint, self.with_options(endpoint, body), self.shape)
 
     def on(self, connection: socket.socket, endpoint: str, body: Body | None = None) -> Exchange:
         """Call an endpoint on a connection that is open."""
@@ -271,7 +337,7 @@ class Candidate(PluginUnderTest):
         self.kill() if kill else self.stop()
         self.ensure_running()
         if knows and self.get(knows) is None:
-            raise SkipTest("cannot be seen: see restart.keeps-volumes")
+            raise Rooted("restart", f"wanted the volume {knows} after the restart, from\n{self.exchanges[-1]}")
 
     def note(self, text: str) -> None:
         """Record what the plugin does."""

@@ -14,7 +14,7 @@ LEVELS = {
     "record": "noted, and never a failure",
 }
 GROUPS = (
-    *("activate", "http", "answers", "names", "create", "get", "list", "path", "mount", "unmount", "remove"),
+    *("activate", "http", "answers", "names", "create", "get", "list", "path", "mount", "unmount", "remove", "files"),
     *("capabilities", "options", "errors", "many", "restart", "security", "socket"),
 )
 MODULES = (
@@ -35,17 +35,20 @@ MODULES = (
         "test_unmount",
         "test_many",
         "test_restart",
+        "test_files",
         "test_socket",
         "test_security",
     ),
 )
 
 
-def case(level: str, *, podman: str = "", process: bool = False, destructive: bool = False) -> Callable[[Test], Test]:
+def case(
+    level: str, *, podman: str = "", process: bool = False, destructive: bool = False, unless: tuple[str, ...] = ()
+) -> Callable[[Test], Test]:
     """Make a test a case: its level for Docker, the one for Podman where that differs ("none": it never asks).
 
     process is for what starts and stops the plugin; destructive for what could harm the volumes of others, if the
-    plugin is bad, or leave some of its own that nobody can remove.
+    plugin is bad, or leave some of its own that nobody can remove; unless names the traits of plugins it is not for.
     """
 
     def mark(test: Test) -> Test:
@@ -60,6 +63,7 @@ def case(level: str, *, podman: str = "", process: bool = False, destructive: bo
             levels,
             needs_process=process,
             destructive=destructive,
+            unless=unless,
         )
         return test
 

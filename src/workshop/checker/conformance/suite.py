@@ -12,7 +12,7 @@ from workshop.checker.result import Result
 from workshop.checker.run import Summary
 from workshop.terminal import in_colour
 
-WORST_FIRST = ("FAIL", "error", "warn", "note", "ok", "skip")
+WORST_FIRST = ("FAIL", "error", "known", "warn", "note", "ok", "skip")
 # a plugin that never gets as far as this has nothing to be asked
 FIRST = "activate.names-volume-driver"
 
@@ -53,7 +53,7 @@ def lines_of(result: Result) -> list[str]:
     """Return the report of one case: a line, and after a failure all that helps to mend it."""
     text = result.reason if result.outcome in ("note", "skip", "error") else result.title
     line = f"  {result.outcome:5} {result.step:28} {terminal.printable(text)}"
-    if result.outcome in ("FAIL", "warn") or not (result.evidence and result.diagnosis):
+    if result.outcome in ("FAIL", "warn", "known") or not (result.evidence and result.diagnosis):
         line = terminal.shorten(line, terminal.WIDTH)
     lines = [line.replace(result.outcome, in_colour(result.outcome, result.outcome), 1)]
     if result.outcome in ("FAIL", "warn") and result.evidence and result.diagnosis:
@@ -67,11 +67,16 @@ def summary_lines(results: Sequence[Result]) -> list[str]:
     lines = [""]
     for level in LEVELS:
         mine = [result.outcome for result in results if result.level == level]
-        bad = sum(outcome in ("FAIL", "warn") for outcome in mine)
+        bad = sum(outcome in ("FAIL", "warn", "known") for outcome in mine)
+        follow = sum(bool(result.follows) for result in results if result.level == level)
         words = f"{mine.count('ok'):4} ok {bad:4} not" if level != "record" else f"{mine.count('note'):4} noted"
-        lines.append(f"  {level:7}{words:20}{mine.count('skip'):4} skipped")
-    for kind, words in (("FAIL", "broken"), ("warn", "advice"), ("error", "our fault")):
+        more = f"{follow:4} follow from others" if follow else ""
+        lines.append(f"  {level:7}{words:20}{mine.count('skip') - follow:4} skipped{more}")
+    for kind, words in (("FAIL", "broken"), ("known", "known"), ("warn", "advice"), ("error", "our fault")):
         named = [result.step for result in results if result.outcome == kind]
         if named:
             lines += terminal.wrap(f"  {words:10}", ", ".join(named))
+        for cause in named:
+            if following := [result.step for result in results if result.follows == cause]:
+                lines += terminal.wrap(f"{'':12}", f"{len(following)} follow from {cause}: {', '.join(following)}")
     return lines

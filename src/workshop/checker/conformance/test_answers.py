@@ -27,7 +27,9 @@ def whole_life(plugin: Candidate) -> Iterator[Exchange]:
 def test_answers_to_all(plugin: Candidate) -> None:
     """Each endpoint is answered.
 
-    Docker waits a minute for most of them, and two for Create and Mount; Podman waits five seconds.
+    Docker waits a minute for most of them, and two for Create and Mount; Podman waits five seconds. The command of
+    the user hangs for so long, and fails (moby daemon/volume/drivers/proxy.go, shortTimeout and longTimeout;
+    libpod/plugin/volume_api.go).
     """
     for answer in whole_life(plugin):
         assert answer.status, f"wanted an answer for\n{answer}"
@@ -47,7 +49,8 @@ def test_answers_status(plugin: Candidate) -> None:
 def test_answers_object(plugin: Candidate) -> None:
     """Success is a JSON object.
 
-    Docker decodes every answer, that of Create and Remove too. An empty body is the error EOF to it.
+    Docker decodes every answer, that of Create and Remove too. An empty body is the error EOF to it. The command
+    fails, though the plugin has done its work (moby pkg/plugins/client.go, CallWithOptions).
     """
     for answer in whole_life(plugin):
         if answer.status == 200:

@@ -11,20 +11,15 @@ from workshop.checker.conformance.test_get import is_time
 # List
 
 
-@case("must", process=True, destructive=True)
+@case("must", process=True, destructive=True, unless=("own-storage", "global"))
 def test_list_of_nothing(plugin: Candidate) -> None:
     """At its first start of all a plugin has no volumes, and says so.
 
-    `docker volume ls` asks right after the installation.
+    `docker volume ls` asks right after the installation. A volume that nobody has made hides a volume of that name
+    of another driver (moby daemon/volume/service/store.go, list).
     """
-    assert plugin.root
-    here = plugin.root
     plugin.begin_anew()
-    try:
-        found = plugin.volumes()
-    finally:
-        plugin.shut_down()
-        plugin.root = here
+    found = plugin.volumes()
     assert not found, f"wanted no volumes in\n{plugin.exchanges[-1]}"
 
 
@@ -32,7 +27,8 @@ def test_list_of_nothing(plugin: Candidate) -> None:
 def test_list_without_body(plugin: Candidate) -> None:
     """List needs no body.
 
-    Podman sends an empty one, Docker {}.
+    Podman sends an empty one, Docker {}. Refused, `podman volume ls` fails (libpod/plugin/volume_api.go,
+    ListVolumes).
     """
     name = plugin.create()
     answer = plugin.call("VolumeDriver.List", b"")
@@ -45,7 +41,8 @@ def test_list_without_body(plugin: Candidate) -> None:
 def test_list_is_the_truth(plugin: Candidate) -> None:
     """List names each volume that was made and not removed, once.
 
-    It is what `docker volume ls` shows, and what people clean up by.
+    It is what `docker volume ls` shows, and what people clean up by. A volume that is missing there is removed by
+    nobody, and its files are found by nobody (moby daemon/volume/service/store.go, list).
     """
     names = [plugin.create() for _ in range(5)]
     plugin.remove(names[2])
@@ -70,7 +67,8 @@ def test_list_without_null(plugin: Candidate) -> None:
 def test_list_types(plugin: Candidate) -> None:
     """CreatedAt, Status and Mountpoint in List are of the types that they have in Get.
 
-    One volume that Docker cannot decode spoils the whole List.
+    One volume that Docker cannot decode spoils the whole List. `docker volume ls` then shows no volume of this
+    driver (moby daemon/volume/drivers/proxy.go, volumeDriverProxyListResponse).
     """
     plugin.create()
     for each in plugin.entries():

@@ -9,6 +9,7 @@ from unittest import SkipTest
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
+from workshop.checker.roots import Rooted
 from workshop.protocol.exchange import Exchange
 
 CALLERS = 16
@@ -45,7 +46,8 @@ def create(plugin: Candidate, name: str) -> Exchange:
 def test_many_create_one_name(plugin: Candidate) -> None:
     """Of twenty who ask for one name at once, one gets it; there is one volume, and it can be used.
 
-    Whoever comes second must not undo what the first has made.
+    Whoever comes second must not undo what the first has made. A container that has begun to write loses its files
+    (moby daemon/volume/service/store.go, Create, locks a name in one daemon alone).
     """
     name = plugin.name()
     answers = at_once(plugin, lambda name: create(plugin, name), [name] * 20)
@@ -58,15 +60,16 @@ def test_many_create_one_name(plugin: Candidate) -> None:
 def test_many_mounts(plugin: Candidate) -> None:
     """Forty who mount a volume at once all get the same folder, and when all have let go it is free.
 
-    A machine that starts up starts its containers together.
+    A machine that starts up starts its containers together. Refused, some of them do not start (moby
+    daemon/volume/mounts/mounts.go, Setup, is called by each container on its own).
     """
     name, ids = plugin.create(), [plugin.new_id() for _ in range(40)]
     answers = at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), ids)
     wrong = [answer for answer in answers if not plugin.takes(answer)]
     assert not wrong, f"wanted success for all {len(ids)}, got {len(wrong)} others\n{wrong[0]}"
-    folders = {str(answer.object.get("Mountpoint")) for answer in answers}
-    assert len(folders) == 1, f"wanted one Mountpoint for all, got {sorted(folders)}"
-    plugin.refuses_removal(name)
+    folders = sorted({str(answer.object.get("Mountpoint")) for answer in answers})
+    assert plugin.same_files(*folders), f"wanted the same files for all, got {folders}"
+    plugin.keeps(name, plugin.leave(folders[0]))
     at_once(plugin, lambda each: plugin.unmount_anyway(name, each), ids)
     plugin.allows_removal(name)
 
@@ -75,15 +78,16 @@ def test_many_mounts(plugin: Candidate) -> None:
 def test_many_mounts_of_one_id(plugin: Candidate) -> None:
     """Twenty Mounts with one ID at once are counted, each of them.
 
-    Two `docker cp` can run beside a container.
+    Two `docker cp` can run beside a container. Counted too few, the container goes on without its files (seen on
+    Docker Engine 20.10.24).
     """
     name, mount_id = plugin.create(), plugin.new_id()
     at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), [mount_id] * 20)
     for _ in range(19):
-        plugin.unmount(name, mount_id)
+        plugin.unmount_anyway(name, mount_id)
     plugin.exchanges[:-1] = []
-    plugin.refuses_removal(name)
-    plugin.unmount(name, mount_id)
+    plugin.keeps(name, None)
+    plugin.unmount_anyway(name, mount_id)
     plugin.allows_removal(name)
 
 
@@ -91,10 +95,13 @@ def test_many_mounts_of_one_id(plugin: Candidate) -> None:
 def test_many_mount_against_remove(plugin: Candidate) -> None:
     """A Mount and a Remove at the same time do not both succeed.
 
-    The container would run with a folder that is gone.
+    The container would run with a folder that is gone. What it writes is lost. Docker asks from two connections
+    where two daemons, or Podman, use the plugin (tests/engine/test_podman.py).
     """
-    if plugin.always_removes():
-        raise SkipTest("cannot be seen: see remove.in-use")
+    if plugin.what_remove_does() == "loses":
+        raise Rooted("in use", "wanted Remove to be refused while the volume is mounted")
+    if plugin.what_remove_does():
+        raise SkipTest("cannot be seen by Remove: see remove.in-use-is-refused")
     for first, second in [("Mount", "Remove"), ("Remove", "Mount")] * 10:
         body: dict[str, object] = {"Name": plugin.create(), "ID": plugin.mount_id()}
         plugin.exchanges.clear()
@@ -108,7 +115,7 @@ def test_many_mount_against_remove(plugin: Candidate) -> None:
 def test_many_get_beside_others(plugin: Candidate) -> None:
     """Get knows a volume at every instant, while others are made and removed.
 
-    One "no" in between, and Docker forgets its labels and options (volume/service/store.go, lookupVolume).
+    One "no" in between, and Docker forgets its labels and options (moby volume/service/store.go, lookupVolume).
     """
     stays, others = plugin.create(), [plugin.name() for _ in range(12)]
 
@@ -128,7 +135,8 @@ def test_many_get_beside_others(plugin: Candidate) -> None:
 def test_many_list_beside_others(plugin: Candidate) -> None:
     """List succeeds at every instant, while volumes are made and removed.
 
-    A volume that goes away while it is listed is no fault.
+    A volume that goes away while it is listed is no fault. `docker volume ls` shows no volume of this driver then,
+    and prune takes it for empty (moby daemon/volume/service/store.go, list).
     """
     stays, others = plugin.create(), [plugin.name() for _ in range(12)]
 
@@ -149,6 +157,8 @@ def test_many_connections(plugin: Candidate) -> None:
     """While forty callers keep their connections open after a call, the next one is answered.
 
     A daemon keeps several, for each of its parallel calls; there may be several daemons, or Podman beside one.
+    Docker keeps idle ones for as long as it runs (moby vendor/github.com/docker/go-connections/sockets/sockets.go).
+    The others hang.
     """
     with ExitStack() as stack:
         for _ in range(40):

@@ -40,7 +40,8 @@ def test_names_usual(plugin: Candidate) -> None:
 def test_names_of_64_digits(plugin: Candidate) -> None:
     """A name of 64 hexadecimal digits can be had.
 
-    `docker run -v /data --volume-driver=…` makes such a name for each volume that its user does not name.
+    `docker run -v /data --volume-driver=…` makes such a name for each volume that its user does not name. Refused,
+    that container does not start (moby daemon/volume/service/service.go, Create).
     """
     name = plugin.choose(plugin.new_id())
     plugin.create(name)
@@ -62,7 +63,8 @@ def test_names_of_two_letters(plugin: Candidate) -> None:
 def test_names_do_not_meet(plugin: Candidate) -> None:
     """Names that differ in one character, or in its case, are different volumes with different files.
 
-    Two containers would write into each other's files, and one Remove would take both.
+    Two containers would write into each other's files, and one Remove would take both. Docker tells them apart,
+    letter by letter (moby daemon/volume/service/store.go, getNamed).
     """
     stem = plugin.name()
     names = [plugin.choose(f"{stem}{end}") for end in ("-b", "_b", ".b", "-B", "--b")]

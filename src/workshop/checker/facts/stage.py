@@ -65,7 +65,7 @@ DEMANDS = {
     "the folder of Mount": "/.* in",
     "the folder of the other container": ".* for both, got",
     "the folder of the first Mount": ".* again, got",
-    "a folder that stays": ".* to stay for the second container",
+    "a folder that stays": ".* to stay for the (second container|container, which runs on)",
     "files that stay": ".* to be there for the third container",
     "a new volume is empty": "a new volume .* to be empty, and not to have the files of the old one",
     "space comes back": "the files of .* deleted, so that their space comes back",
@@ -89,6 +89,7 @@ DEMANDS = {
     "an answer to Mount and to Remove": "an answer to Mount and to Remove, got",
     "Mount or Remove refused": "Mount or Remove refused, got success for both",
     # everywhere
+    "the end of the case": "the case to end in .* s, its --time-limit, before .*",
     "usable files": "files that can be used, not the error .*",
     "the volumes of others": "the volumes of others to be left alone, and .* is gone",
     "what is outside stays": ".* to be left alone by",
