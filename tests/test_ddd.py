@@ -764,6 +764,7 @@ def test_what_is_in_the_place_of_a_folder_is_a_loud_fault(
 ) -> None:
     """Not "no such volume": Docker would forget its labels, and so it would if List did not name it."""
     (tmp_path / "canary").touch()
+    wait_for(lambda: os.listdir(ddd.root / "aside") == [])  # type: ignore[operator]
     create(ddd)
     shutil.rmtree(volume(ddd) / place)
     PLANTED[planted](volume(ddd) / place, tmp_path)
