@@ -6,7 +6,7 @@ import socket
 import threading
 from typing import Any
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
 from ddd import kernel, options
@@ -136,6 +136,8 @@ def body() -> dict[str, Any]:
 def asked(key: str) -> str:
     """Return the name that is sent under key. Docker checks no name: what could leave the root is refused here."""
     name = body().get(key)
+    if key == "Name":
+        g.volume = name  # for the log, whatever it is
     if not isinstance(name, str) or not NAME.fullmatch(name):
         rule = "1 to 255 letters, digits, _ . and -, beginning with a letter or a digit"
         abort(400, f"{key} {json.dumps(name)[:80]} cannot be used: take {rule}.")
