@@ -15,6 +15,7 @@ from ddd.volumes import NAME, InUse, NoSuchVolume, OtherOptions, Volumes
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
 volumes = Volumes(os.environ.get("DDD_ROOT") or "/var/lib/ddd")
+mountpoint = volumes.mountpoint
 
 app = Flask(__name__, static_folder=None)
 # Flask would answer OPTIONS by itself: only an endpoint that has a route here is answered
@@ -68,8 +69,10 @@ def get() -> Response:
 @app.post("/VolumeDriver.List")
 def list_volumes() -> Response:
     """Name every volume."""
-    names = volumes.names()
-    return answer({"Volumes": [{"Name": name, "Mountpoint": mountpoint(name)} for name in names], "Err": ""})
+    # written out here, which takes a third of the time of json.dumps: a name has no character that JSON would escape
+    before, after = json.dumps(mountpoint("?")).rsplit("?", 1)
+    each = [f'{{"Name": "{name}", "Mountpoint": {before}{name}{after}}}' for name in volumes.names()]
+    return answer(f'{{"Volumes": [{", ".join(each)}], "Err": ""}}')
 
 
 @app.post("/VolumeDriver.Path")
@@ -105,11 +108,6 @@ def remove() -> Response:
     done = answer({"Err": ""})
     done.call_on_close(threading.Thread(target=volumes.delete, args=[gone], daemon=True).start)
     return done
-
-
-def mountpoint(name: str) -> str:
-    """Return the folder that a container is given."""
-    return volumes.mountpoint(name)
 
 
 # what is sent
@@ -154,9 +152,10 @@ def connection() -> socket.socket:
 # what is answered
 
 
-def answer(body: object, status: int = 200) -> Response:
-    """Return body in the form that Docker reads: a JSON object of the plugin media type."""
-    return app.response_class(json.dumps(body) + "\n", status, mimetype=MEDIA_TYPE)
+def answer(body: dict[str, object] | str, status: int = 200) -> Response:
+    """Return an object, or the text of one in JSON, in the form that Docker reads: JSON of the plugin media type."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return app.response_class(text + "\n", status, mimetype=MEDIA_TYPE)
 
 
 def hang_up() -> Response:
