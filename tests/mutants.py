@@ -1229,14 +1229,14 @@ app.view_functions["create"] = create_again
     Breach(
         "list.types",
         "CreatedAt empty in List",
-        '"Mountpoint": mountpoint(name)} for name in',
-        '"Mountpoint": mountpoint(name), "CreatedAt": ""} for name in',
+        "{after}}}' for name in",
+        '{after}, "CreatedAt": ""}}\' for name in',
     ),
     Breach(
         "list.mountpoint",
         "List tells the folder of all volumes",
-        '"Mountpoint": mountpoint(name)} for name in',
-        '"Mountpoint": VOLUMES} for name in',
+        "{before}{name}{after}}}' for name in",
+        '"{VOLUMES}"}}\' for name in',
     ),
     Breach("list.of-many", "List has one page", "for name in names]", "for name in names[:100]]"),
     Breach(
@@ -1559,8 +1559,8 @@ app.view_functions |= {{"create": slow, "get": lambda: abort(404, "Not now.") if
     Breach(
         "many.list-beside-others",
         "looks again at what it has listed",
-        '    return answer({"Volumes": [',
-        f'    {PAUSE}(0.02)\n    for name in names:\n        os.stat(mountpoint(name))\n    return answer({{"Volumes": [',
+        '    return answer(f\'{{"Volumes": [',
+        f'    {PAUSE}(0.02)\n    for name in names:\n        os.stat(mountpoint(name))\n    return answer(f\'{{{{"Volumes": [',
     ),
     at_start(
         "many.connections",

@@ -110,7 +110,7 @@ class Volumes:
     def names(self) -> list[str]:
         """Return the names of all volumes, sorted, damaged ones too: Docker forgets what is not named."""
         with self.open_all() as volumes:
-            return sorted(name for name in os.listdir(volumes) if NAME.fullmatch(name))
+            return sorted(filter(NAME.fullmatch, os.listdir(volumes)))
 
     def created(self, name: str) -> datetime.datetime:
         """Return when a volume was made. Raises NoSuchVolume."""
