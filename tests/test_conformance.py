@@ -456,7 +456,7 @@ def test_podman_is_misled_by_what_docker_reads() -> None:
     assert levels == ["ok", "FAIL"]
 
 
-LISTED = '[{"Name": name, "Mountpoint": mountpoint(name)} for name in names]'
+LISTED = ".join(each)"
 VOLUME = '{"Name": name, "Mountpoint": mountpoint(name), "CreatedAt": created_at}'
 PATH = '    with volumes.open_one(name):\n        return answer({"Mountpoint": mountpoint(name), "Err": ""})'
 SCOPE = '{"Capabilities": {"Scope": "local"}}'
@@ -466,9 +466,9 @@ SCOPE = '{"Capabilities": {"Scope": "local"}}'
 @pytest.mark.parametrize(
     ("case", "old", "new", "outcome"),
     [
-        ("list.without-body", LISTED, f"[None, *{LISTED}]", "ok"),
-        ("list.types", LISTED, f"[None, *{LISTED}]", "ok"),
-        ("list.mountpoint", LISTED, f"[None, *{LISTED}, *{LISTED}]", "ok"),
+        ("list.without-body", LISTED, ".join(['null', *each])", "ok"),
+        ("list.types", LISTED, ".join(['null', *each])", "ok"),
+        ("list.mountpoint", LISTED, ".join(['null', *each, *each])", "ok"),
         ("http.keep-alive", VOLUME, '"x"', "FAIL"),
         ("path.of-mounted", PATH, "    return answer(None)", "warn"),
         ("capabilities.scope", SCOPE, "None", "warn"),

@@ -559,7 +559,9 @@ SHARES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EVERY = 12
 
 
-def test_a_signal_during_poll_leaves_its_lock_free() -> None:
+def test_a_signal_during_poll_leaves_its_lock_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupt._State, "last", 0)  # afterwards no signal has come
+
     def strike(frame: FrameType, event: str, _: object) -> Any:
         if event == "line" and frame.f_code.co_name == "_internal_poll" and lock.locked():
             sys.settrace(None)
