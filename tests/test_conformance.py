@@ -466,9 +466,9 @@ SCOPE = '{"Capabilities": {"Scope": "local"}}'
 @pytest.mark.parametrize(
     ("case", "old", "new", "outcome"),
     [
-        ("list.without-body", LISTED, ".join(['null', *each])", "ok"),
-        ("list.types", LISTED, ".join(['null', *each])", "ok"),
-        ("list.mountpoint", LISTED, ".join(['null', *each, *each])", "ok"),
+        ("list.without-body", LISTED, '.join(["null", *each])', "ok"),
+        ("list.types", LISTED, '.join(["null", *each])', "ok"),
+        ("list.mountpoint", LISTED, '.join(["null", *each, *each])', "ok"),
         ("http.keep-alive", VOLUME, '"x"', "FAIL"),
         ("path.of-mounted", PATH, "    return answer(None)", "warn"),
         ("capabilities.scope", SCOPE, "None", "warn"),
