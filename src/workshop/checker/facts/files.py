@@ -86,12 +86,12 @@ def json_error(e: Evidence) -> str:
 def json_hint(e: Evidence) -> str:
     """Return what is to be changed in a .json file that Docker cannot read, "" where that is not known."""
     if comma := _trailing_comma(e.lookup.text) if e.lookup else 0:
-        return f" After the comma of line {comma} comes no other key: take it away."
+        return f" Nothing follows the comma in line {comma}: remove the comma."
     error = json_error(e)
     if re.search("after (object key:value pair|array element)", error):
-        return " A comma is missing before it."
+        return " A comma is missing before this character, perhaps at the end of the line above."
     if error.startswith("invalid character '\\''"):
-        return " JSON has double quotes, and no single ones."
+        return " JSON has double quotes, not single ones."
     return " JSON writes true, false and null in small letters." if re.match("invalid character '[TFN]'", error) else ""
 
 
