@@ -296,14 +296,14 @@ SEEN = [
     "wanted a socket that other users cannot write to, not mode 0666",
     "wanted exit status 0 after SIGTERM, not -15",
     "wanted exit status 0 after SIGINT, but it went on for 2.0 s, and was killed",
-    "wanted the socket gone after SIGTERM: Docker waits 15 s for a dead one",
+    "wanted no socket after SIGTERM: Docker waits 15 s for an old one",
     "wanted the first plugin's socket to stay",
     "wanted the second plugin to end with status 1, not 0",
     "wanted the plugin to end with status 1, but it still runs after 2.0 s",
     "wanted the file to stay as it was",
     "wanted the file to stay as it was, with its mode",
     "wanted a sentence, not\nTraceback",
-    "wanted a sentence that says why, and nothing was printed",
+    "wanted a sentence that says why, but nothing was printed",
 ]
 
 
@@ -364,7 +364,7 @@ OF_PROCESSES: Claims = [
     ("when it was asked to end", lambda e: re.search("Error", e.log)),
     ("SIGTERM .docker stop", lambda e: "after SIG" in e.wanted),
     ("which serves and never returns", lambda e: "app.run" in code(e) and "after SIG" in e.wanted),
-    ("its socket stayed", lambda e: "socket gone" in e.wanted),
+    ("its socket stayed", lambda e: "no socket after" in e.wanted),
     ("the plugin runs on", lambda e: "still runs" in e.wanted),
     ("plugin ended, but with status", lambda e: "not 0" in e.wanted),
     ("A second start took", lambda e: "socket to stay" in e.wanted),

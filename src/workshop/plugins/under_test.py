@@ -426,7 +426,7 @@ class PluginUnderTest(GuardedPlugin):
         """Return the mountpoint as a folder to look into; skip where a plugin that already runs has it elsewhere."""
         if not self.is_ours and not os.path.isdir(mountpoint):
             raise SkipTest(f"looks into {mountpoint}, which is not to be seen from here: give --plugin or --run")
-        assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that it named, {mountpoint}"
+        assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that Mount named, {mountpoint}"
         return Path(mountpoint)
 
     def keeps_in_its_root(self, folder: Path) -> None:

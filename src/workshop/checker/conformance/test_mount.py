@@ -83,7 +83,7 @@ def test_mount_shared(plugin: Candidate) -> None:
     name = plugin.create()
     _, first = plugin.hold(name)
     _, second = plugin.hold(name)
-    assert first == second, f"wanted {first} for both, got\n{plugin.exchanges[-1]}"
+    assert first == second, f"wanted {first} for both containers, got\n{plugin.exchanges[-1]}"
 
 
 @case("must")

@@ -99,7 +99,7 @@ def test_options_secret_told(plugin: Candidate) -> None:
     answer = plugin.call("VolumeDriver.Create", {"Name": name, "Opts": {"password": SECRET}})
     told = [answer, plugin.call("VolumeDriver.Get", {"Name": name}), plugin.call("VolumeDriver.List", {})]
     for answer in told:
-        assert SECRET not in answer.text, f"wanted no value of an option in\n{answer}"
+        assert SECRET not in answer.text, f"wanted no option's value in\n{answer}"
 
 
 @case("should", process=True)
@@ -110,4 +110,4 @@ def test_options_secret_logged(plugin: Candidate) -> None:
     """
     plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {"password": SECRET}})
     plugin.activate()
-    assert SECRET not in plugin.output(), "wanted no value of an option in what the plugin prints"
+    assert SECRET not in plugin.output(), "wanted no option's value in what the plugin prints"

@@ -217,7 +217,7 @@ def _line_of_json(lookup: Lookup, lines: list[str]) -> int:
     except json.JSONDecodeError as error:
         return min(error.lineno, len(lines))
     words = [f'"{key}"' for key in _wrong_keys(lookup)] + re.findall(r"/etc/docker/ddd-certs/[\w.-]+", lookup.error)
-    words += ['"CertFile"', '"KeyFile"'] if _lacking(lookup) else []
+    words += ['"CertFile"', '"KeyFile"'] if _lacking(lookup) or "X509 key pair" in lookup.error else []
     # with a handshake, the address was right
     if re.match(r"https://(127\.0\.0\.1|localhost)\b", lookup.url.lower()) and not lookup.error:
         switched_off = (lookup.tls or {}).get("CAFile") and (lookup.tls or {}).get("InsecureSkipVerify")
