@@ -57,7 +57,7 @@ own(
 own(
     "a wrong key",
     'Docker does not know the key "$wrong_key_of_json", and ignores it. Docker reads Addr and TLSConfig, and in '
-    "TLSConfig it reads CAFile, CertFile, KeyFile and InsecureSkipVerify. Rename the key.",
+    "TLSConfig it reads CAFile, CertFile, KeyFile and InsecureSkipVerify. Rename or remove the key.",
     form="a wrong key",
 )
 

@@ -48,8 +48,8 @@ OPEN = (
 )
 seen(
     "socket open to all",
-    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or chmod the socket to 0600 before listen. Nobody can connect "
-    "before listen.",
+    f"{OPEN}$begun_with A umask removes rights: set os.umask(0o177) around bind. Or chmod the socket to 0600 before "
+    "listen, because nobody can connect earlier.",
     wants="closed to others",
     decimal_mode=False,
 )

@@ -27,9 +27,7 @@ accepted(
 
 # Create
 
-NO_OPTIONS = (
-    'Where no options are given, docker 20.10 sends {} and docker 28 sends null. Accept both: body.get("Opts") or {}.'
-)
+NO_OPTIONS = 'Without options, docker 20.10 sends {} and docker 28 sends null. Accept both: body.get("Opts") or {}.'
 refused(
     "Opts null refused",
     f"{NO_OPTIONS}",
@@ -330,7 +328,7 @@ seen(
 refused("volumes lost by a restart", RESTART, call="Get", volume="created", since="stop")
 answered(
     "volumes lost by a kill",
-    "A volume that Create answered before the kill is gone after the kill. Write to the disk before the answer.",
+    "A volume whose Create was answered before the kill is gone after the kill. Write to the disk before the answer.",
     wants="listed after the kill",
 )
 accepted(
@@ -353,7 +351,7 @@ accepted(
 
 # Mount and Path
 
-LOST_FOLDER = "Docker still starts the container, but with another folder. What is written there is not kept."
+LOST_FOLDER = "Docker still starts the container, but not with the volume. What the container writes there is lost."
 answered(
     "Mountpoint empty or missing",
     f"There is no Mountpoint in the answer.$instead {LOST_FOLDER}",
