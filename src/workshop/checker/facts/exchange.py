@@ -281,7 +281,7 @@ def listed_and_not(e: Evidence) -> str:
     if left_out and others:
         return f" The answer leaves out {left_out[0]}, and names {others[0]} instead."
     if len(left_out) > 1 and not names:
-        return " The answer names none. Does List look into the folder in which Create makes them?"
+        return " The answer leaves out all of them. Does List look into another folder than Create?"
     twice = [name for name in wanted if names.count(name) > 1]
     if left_out:
         return f" The answer leaves out {left_out[0]}."
