@@ -448,11 +448,11 @@ def test_another_media_type_than_that_of_plugins_is_advised_of(
     ("body", "advice"),
     [
         ('{"Implements": ["VolumeDriver"], "Err": ""}', ""),
-        ('{"implements": ["VolumeDriver"]}', "key implements. Its name is Implements"),
-        ('{"Volume": {"Name": "mango", "Mount": "/srv"}}', "key Mount. Docker knows none of this name"),
-        ('{"Volumes": [{"Name": "mango", "mountpoint": "/srv"}]}', "Its name is Mountpoint"),
+        ('{"implements": ["VolumeDriver"]}', "key implements. The key is Implements"),
+        ('{"Volume": {"Name": "mango", "Mount": "/srv"}}', "key Mount. Docker does not know this key"),
+        ('{"Volumes": [{"Name": "mango", "mountpoint": "/srv"}]}', "The key is Mountpoint"),
         ('{"Volume": {"Name": "mango", "Status": {"Mounts": 1}, "Labels": {}}}', ""),
-        ('{"Error": ""}', "Is Err meant?"),
+        ('{"Error": ""}', "Do you mean Err?"),
         ("<p>No.</p>", ""),
         ("", ""),
     ],
@@ -570,7 +570,7 @@ def test_an_unknown_cause_is_not_guessed_at() -> None:
     from workshop.checker.evidence import Evidence
 
     found = diagnose(Evidence("2.9", "wanted rain"))
-    assert (found.key, found.why[:24]) == ("", "The cause is not known t")
+    assert (found.key, found.why[:24]) == ("", "This tool does not know ")
 
 
 def test_a_plugin_whose_first_thread_has_ended_still_runs() -> None:

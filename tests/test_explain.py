@@ -23,22 +23,22 @@ def test_it_tells_each_call_and_what_is_done_between_them(capsys: pytest.Capture
     assert " ".join(line.strip() for line in lines[1:3]).startswith(f"Why       {course.step('3.4').why[:40]}")
     calls = [line.split()[2] for line in lines if line.startswith("  [docker]  ")]
     assert calls == [f"/VolumeDriver.{method}" for method in ("Create", "Get", "Create", "Get")]
-    at = [number for number, line in enumerate(lines) if "it        puts files into the volume" in line]
+    at = [number for number, line in enumerate(lines) if "[check]   puts files into the volume" in line]
     assert at and "/VolumeDriver.Get" in lines[at[0] - 2] and "/VolumeDriver.Create" in lines[at[0] + 1]
     assert lines[-1].startswith("  Next ") and lines[-1].endswith(" check 3")
 
 
 def test_it_tells_how_the_plugin_is_started_and_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    assert [line for line in said("1.7", capsys) if line.startswith("  it ")] == [
-        "  it        starts the plugin",
-        "  it        starts the program a second time, and waits for its end",
+    assert [line for line in said("1.7", capsys) if line.startswith("  [check] ")] == [
+        "  [check]   starts the plugin",
+        "  [check]   starts the program a second time, and waits for its end",
     ]
-    assert [line for line in said("3.5", capsys) if line.startswith("  it ")] == [
-        "  it        starts the plugin with an empty folder for its volumes",
-        "  it        puts files into the volume",
-        "  it        puts a file that is no volume beside the volumes",
-        "  it        stops the plugin with SIGTERM",
-        "  it        starts the plugin",
+    assert [line for line in said("3.5", capsys) if line.startswith("  [check] ")] == [
+        "  [check]   starts the plugin with an empty folder for its volumes",
+        "  [check]   puts files into the volume",
+        "  [check]   puts a file that is no volume beside the volumes",
+        "  [check]   stops the plugin with SIGTERM",
+        "  [check]   starts the plugin",
     ]
 
 
@@ -49,7 +49,7 @@ def test_what_docker_does_not_call_is_a_call_of_curl(capsys: pytest.CaptureFixtu
 
 def test_it_tells_where_docker_looks(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(" ".join(said("2.3", capsys)).split())
-    assert "it looks for the driver ddd-tcp, and takes /etc/docker/plugins/ddd-tcp.spec" in text
+    assert "[check] looks for the driver ddd-tcp as Docker does, and takes /etc/docker/plugins/ddd-tcp.spec" in text
     assert "[docker] POST /Plugin.Activate (empty body)" in text and '{"Implements":["VolumeDriver"]}' in text
 
 
@@ -65,5 +65,5 @@ def test_each_check_comes_to_its_end(step: course.Step, capsys: pytest.CaptureFi
         pytest.skip("mounts something: sudo ./workshop test")
     lines = said(step.id, capsys)
     assert not any(line.startswith("  left out") for line in lines)
-    assert any(line.startswith(("  [docker]", "  [curl]", "  it ")) for line in lines) or step.id == "1.1"
+    assert any(line.startswith(("  [docker]", "  [curl]", "  [check] ")) for line in lines) or step.id == "1.1"
     assert [line for line in lines if len(line) > 80] == []

@@ -19,7 +19,7 @@ def test_1_1_a_socket_that_is_answered(plugin: PluginUnderTest) -> None:
     assert plugin.socket.is_socket(), f"wanted a socket at {plugin.socket}"
     assert accepts(plugin.socket), f"wanted a plugin that listens at {plugin.socket}"
     answer = plugin.call("", method="GET")
-    assert answer.status, f"wanted an answer, be it an error, got {answer}"
+    assert answer.status, f"wanted an answer, even an error, got {answer}"
 
 
 def test_1_2_a_greeting(plugin: PluginUnderTest) -> None:
@@ -50,7 +50,7 @@ def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
             silent.enter_context(socket.socket(socket.AF_UNIX)).connect(str(plugin.socket))
         answer = plugin.call("", method="GET")
     greets = answer.status == 200 or (plugin.by_others and answer.status)
-    assert greets, f"wanted a greeting while {SILENT} callers are silent, got {answer}"
+    assert greets, f"wanted a greeting while {SILENT} other callers send nothing, got {answer}"
 
 
 @restarts_plugin
@@ -63,7 +63,7 @@ def test_1_5_it_stops_when_asked(plugin: PluginUnderTest) -> None:
         ended = status == 0 or (plugin.by_others and status != -signal.SIGKILL)
         advice = f"{number.name} stops a plugin. Here it had to be killed, as systemd does it after a while."
         plugin.prefers(ended, f"wanted exit status 0 after {number.name}, {got}", advice)
-        wanted = f"wanted the socket gone after {number.name}: Docker waits 15 s for a dead one"
+        wanted = f"wanted no socket after {number.name}: Docker waits 15 s for an old one"
         plugin.prefers(
             not plugin.socket.exists(), wanted, "A plugin that ends removes its socket. Docker waits for it."
         )
@@ -119,4 +119,4 @@ def gives_way(plugin: PluginUnderTest, status: int | None, who: str, printed: st
     )
     advice = "A plugin that cannot start says why."
     plugin.prefers("Traceback" not in printed, f"wanted a sentence, not\n{printed}", advice)
-    plugin.prefers(bool(printed.strip()), "wanted a sentence that says why, and nothing was printed", advice)
+    plugin.prefers(bool(printed.strip()), "wanted a sentence that says why, but nothing was printed", advice)

@@ -24,7 +24,7 @@ def test_3_1_create_makes_a_volume(plugin: PluginUnderTest) -> None:
     before = plugin.traces()
     plugin.create()
     made = not plugin.is_seen_in_root or plugin.traces() != before
-    assert made, f"wanted a new folder in DDD_ROOT after Create, and nothing is there\n{plugin.exchanges[-1]}"
+    assert made, f"wanted a new folder in DDD_ROOT after Create, but nothing is there\n{plugin.exchanges[-1]}"
 
 
 def test_3_2_get_knows_the_volume(plugin: PluginUnderTest) -> None:
@@ -35,16 +35,18 @@ def test_3_2_get_knows_the_volume(plugin: PluginUnderTest) -> None:
     told = str(volume.get("Mountpoint") or "/")
     wanted = f"wanted no Mountpoint, or the folder of the volume, not {told}, in\n{answer}"
     plugin.prefers(os.path.isdir(told) or not plugin.is_ours, wanted, "The Mountpoint that Get names is no folder.")
-    assert volume.get("Name") == name, f"wanted the Name {name}: Docker goes on with the name that it gets\n{answer}"
+    assert volume.get("Name") == name, f"wanted the Name {name}: Docker uses the name that it gets\n{answer}"
     created_at = volume.get("CreatedAt")
     if created_at is not None:
         try:
             assert datetime.fromisoformat(str(created_at)).tzinfo, f"wanted CreatedAt with its time zone in\n{answer}"
-            assert ZONED.fullmatch(str(created_at)), f"wanted CreatedAt as 2026-11-23T12:00:00Z, or none, in\n{answer}"
+            assert ZONED.fullmatch(str(created_at)), (
+                f"wanted CreatedAt as 2026-11-23T12:00:00Z, or no CreatedAt, in\n{answer}"
+            )
         except ValueError:
-            raise AssertionError(f"wanted CreatedAt as 2026-11-23T12:00:00Z, or none, in\n{answer}") from None
+            raise AssertionError(f"wanted CreatedAt as 2026-11-23T12:00:00Z, or no CreatedAt, in\n{answer}") from None
     status = volume.get("Status")
-    assert isinstance(status, dict | None), f"wanted Status as an object, or none, in\n{answer}"
+    assert isinstance(status, dict | None), f"wanted Status as an object, or no Status, in\n{answer}"
 
 
 def test_3_3_get_of_an_unknown_volume(plugin: PluginUnderTest) -> None:
@@ -71,10 +73,10 @@ def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     """List names every volume once, and nothing else; none before the first, and the same ones after a restart."""
     if plugin.may_destroy and plugin.first_shape and not plugin.traits & {"own-storage", "global"}:
         first = plugin.begin_anew().list_names()
-        assert first == [], f"wanted no volume at the first start of all, got\n{plugin.exchanges[-1]}"
+        assert first == [], f"wanted no volume at the very first start, got\n{plugin.exchanges[-1]}"
     elif plugin.is_seen_in_root:
         first = sorted(plugin.strangers.intersection(plugin.list_names()))
-        assert first == [], f"wanted no volume at the first start of all, got {first}\n{plugin.exchanges[-1]}"
+        assert first == [], f"wanted no volume at the very first start, got {first}\n{plugin.exchanges[-1]}"
     names = sorted(plugin.create() for _ in range(3))
     plugin.call("VolumeDriver.Create", {"Name": names[0], "Opts": {}})
     folders = [plugin.files_of(name) for name in names]
@@ -82,10 +84,10 @@ def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     with plugin.stray_file(folders):
         listed = plugin.listed(names)
     assert [name for name in listed if name in names] == names, (
-        f"wanted each of {names} once in\n{plugin.exchanges[-1]}"
+        f"wanted each of {names} once in List, in\n{plugin.exchanges[-1]}"
     )
     others = sorted({*listed} - {*plugin.made})
-    wanted = f"wanted no name but those of volumes, not {others}, in\n{plugin.exchanges[-1]}"
+    wanted = f"wanted only volumes in List, not {others}, in\n{plugin.exchanges[-1]}"
     plugin.prefers(not others, wanted, "List names also what is no volume, such as a file beside the volumes.")
     if not plugin.last_shape:
         return
@@ -96,7 +98,7 @@ def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     after = [plugin.ensure_running().succeeds("VolumeDriver.Get", {"Name": name}).json for name in names]
     wanted = f"wanted {json.dumps(before[-1])} as before the restart, got\n{plugin.exchanges[-1]}"
     plugin.prefers(after == before, wanted, "Get tells after a restart what it told before, such as CreatedAt.")
-    assert {*names} <= {*plugin.listed(names)}, f"wanted {names} after the restart in\n{plugin.exchanges[-1]}"
+    assert {*names} <= {*plugin.listed(names)}, f"wanted {names} in List after the restart, in\n{plugin.exchanges[-1]}"
     assert not note or note.exists(), f"wanted {note} to be there after the restart"
 
 
@@ -131,7 +133,9 @@ def test_3_7_path_names_the_same_folder(plugin: PluginUnderTest) -> None:
     plugin.mount(plugin.create(), plugin.new_id())  # of another volume
     advice = "Path names the Mountpoint of Mount, and an unknown volume is an error. Today's engines do not call it."
     answer = plugin.should_succeed("VolumeDriver.Path", {"Name": name}, advice)
-    plugin.prefers(answer.object.get("Mountpoint") == mountpoint, f"wanted {mountpoint} in\n{answer}", advice)
+    plugin.prefers(
+        answer.object.get("Mountpoint") == mountpoint, f"wanted the Mountpoint {mountpoint}, in\n{answer}", advice
+    )
     plugin.should_refuse("VolumeDriver.Path", {"Name": plugin.name()}, advice)
 
 
@@ -141,7 +145,7 @@ def test_3_8_data_outlives_the_container(plugin: PluginUnderTest) -> None:
     mountpoint = plugin.mount(name, first)
     plugin.folder(mountpoint)
     again = plugin.mount(name, second)
-    wanted = f"wanted {mountpoint} for both, got\n{plugin.exchanges[-1]}"
+    wanted = f"wanted {mountpoint} for both containers, got\n{plugin.exchanges[-1]}"
     if again != mountpoint and plugin.by_others:
         plugin.propose(
             "mountpoint-per-id", "Two containers get two mountpoints, which is right if both show the same files"
@@ -166,7 +170,7 @@ def test_3_9_remove_takes_the_volume_away(plugin: PluginUnderTest) -> None:
     plugin.knows_none(name)
     assert name not in plugin.list_names(), f"wanted {name} gone from\n{plugin.exchanges[-1]}"
     more = sorted({*plugin.listed([])} - {*others})
-    assert not more, f"wanted no name in List for what Remove took away, not {more}, in\n{plugin.exchanges[-1]}"
+    assert not more, f"wanted nothing new in List after Remove, not {more}, in\n{plugin.exchanges[-1]}"
     if plugin.may_destroy:
         advice = "Remove of an unknown volume is an error. Docker asks Get first, so that it hardly comes."
         plugin.should_refuse("VolumeDriver.Remove", {"Name": name}, advice)
@@ -236,7 +240,7 @@ def test_3_10_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
     note = plugin.fill(plugin.mount(name, first))
     plugin.kill()
     plugin.ensure_running()
-    assert name in plugin.list_names(), f"wanted {name} after the kill in\n{plugin.exchanges[-1]}"
+    assert name in plugin.list_names(), f"wanted {name} in List after the kill, in\n{plugin.exchanges[-1]}"
     if not plugin.refuses_in_use(name, note):
         return
     plugin.unmount(name, first)
@@ -249,7 +253,9 @@ def test_3_11_docker_cp_mounts_twice(plugin: PluginUnderTest) -> None:
     folder = plugin.mount(name, container)
     note = plugin.fill(folder)
     for _ in range(2):  # docker cp, and once more
-        assert plugin.mount(name, container) == folder, f"wanted {folder} again, got\n{plugin.exchanges[-1]}"
+        assert plugin.mount(name, container) == folder, (
+            f"wanted the Mountpoint {folder} again, got\n{plugin.exchanges[-1]}"
+        )
         plugin.unmount(name, container)
         assert not note or note.exists(), f"wanted {note} to stay for the container, which runs on"
         if not plugin.refuses_in_use(name, note):
@@ -258,7 +264,7 @@ def test_3_11_docker_cp_mounts_twice(plugin: PluginUnderTest) -> None:
         plugin.mount(name, container)
         plugin.stop()
         names = plugin.ensure_running().list_names()
-        assert name in names, f"wanted {name} after the restart in\n{plugin.exchanges[-1]}"
+        assert name in names, f"wanted {name} in List after the restart, in\n{plugin.exchanges[-1]}"
         plugin.unmount(name, container)
         plugin.refuses_in_use(name, note)
     plugin.unmount(name, container)
@@ -283,7 +289,7 @@ def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
     plugin.call("VolumeDriver.Unmount", {"Name": volume, "ID": str(canary)})
     assert canary.exists(), f"wanted no file outside the root deleted for a mount ID, but {canary} is gone"
     found = sorted(each.name for each in canary.parent.iterdir())
-    assert found == ["canary"], f"wanted no file of a mount ID outside the root, in {canary.parent}"
+    assert found == ["canary"], f"wanted no file outside the root made for a mount ID, but one is in {canary.parent}"
     before = sorted(plugin.list_names())
     for endpoint in ("Create", "Mount", "Unmount", "Path", *(["Remove"] if plugin.may_destroy else [])):
         for body in (b"", b"x", b"[]\n", b"null\n", b'{"Name":"mango', b"{}\n", b'{"Name":7}\n'):
@@ -291,7 +297,9 @@ def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
                 plugin.should_refuse(f"VolumeDriver.{endpoint}", body, "A call without a volume's name is refused.")
             else:  # Docker sends a call that broke again, without its body
                 plugin.refuses(f"VolumeDriver.{endpoint}", body)
-    assert sorted(plugin.list_names()) == before, f"wanted the volumes of before, {before}, in\n{plugin.exchanges[-1]}"
+    assert sorted(plugin.list_names()) == before, (
+        f"wanted the same volumes as before, {before}, in\n{plugin.exchanges[-1]}"
+    )
 
 
 def takes_usual_names(plugin: PluginUnderTest) -> None:
@@ -356,7 +364,9 @@ def test_3_13_options_are_refused_by_name(plugin: PluginUnderTest) -> None:
         said = answer.err or answer.text
         plugin.prefers("ripeness" in said, f"wanted the name of the option, ripeness, in\n{answer}", advice)
         secret = "An error that shows the value of an option shows a password, too."
-        plugin.prefers("very-sweet" not in said, f"wanted no value of an option, very-sweet, in\n{answer}", secret)
+        plugin.prefers(
+            "very-sweet" not in said, f"wanted an error without the option's value, very-sweet, in\n{answer}", secret
+        )
         made = "A Create that is refused makes no volume: Docker would find it at the next try."
         plugin.should_refuse("VolumeDriver.Get", {"Name": name}, made)
 
@@ -392,7 +402,7 @@ def test_3_15_what_is_mounted_in_a_volume_stays(plugin: PluginUnderTest) -> None
         advice = "Remove is refused while something is mounted inside the volume: nobody has asked to unmount it."
         answer = plugin.should_refuse("VolumeDriver.Remove", {"Name": name}, advice)
         lost = plugin.loses(canary) if answer.ok else not canary.exists()
-        assert not lost, f"wanted {canary} to stay: it is not of the volume, but of what is mounted in it"
+        assert not lost, f"wanted {canary} to stay: it belongs to what is mounted in the volume"
     finally:
         unmount_all_of(canary.parent)
     if not answer.ok:
@@ -413,7 +423,7 @@ def test_3_16_one_at_a_time(plugin: PluginUnderTest) -> None:
     with ThreadPoolExecutor(8) as pool:
         all_succeed(plugin, pool, "Create", [{"Name": name, "Opts": {}} for name in names])
         missing = set(names) - set(plugin.list_names())
-        assert not missing, f"wanted {sorted(missing)} in\n{plugin.exchanges[-1]}"
+        assert not missing, f"wanted {sorted(missing)} in List, in\n{plugin.exchanges[-1]}"
         if plugin.last_shape:
             for folder in filter(None, map(plugin.files_of, names)):
                 put_many_files(folder)

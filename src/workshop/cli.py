@@ -115,12 +115,14 @@ def _name_left_out(marks: list[str]) -> None:
 @cli.command()
 @click.argument("part", required=False, callback=_part_number)
 @click.option("--plugin", metavar="FILE", help="Check this plugin in Python, instead of work/plugin.py.")
-@click.option("--run", metavar="COMMAND", help="Check a plugin in any language: it is told DDD_SOCKET and DDD_ROOT.")
+@click.option("--run", metavar="COMMAND", help="Start this plugin, in any language, with DDD_SOCKET and DDD_ROOT set.")
 @click.option("--socket", metavar="PATH", help="Check a plugin that already runs.")
 @click.option("--all", "go_on", is_flag=True, help="Go on after a failure.")
 @click.option("--watch", is_flag=True, help="Check again at every save.")
 @click.option("--conformance", is_flag=True, help="Run the conformance suite instead of the steps.")
-@click.option("--profile", type=click.Choice(["docker", "podman"]), help="Whose calls it makes; docker by default.")
+@click.option(
+    "--profile", type=click.Choice(["docker", "podman"]), help="Whose calls the suite makes: docker by default."
+)
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 @click.option("--json", metavar="FILE", help="Write the results as JSON, with every exchange.")
 @click.option("--json-lines", metavar="FILE", help="Write a line of JSON for each case, with every exchange.")
@@ -139,8 +141,8 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--prepare", metavar="COMMAND", help="Run this before each start with an empty root.")
 @click.option("--cleanup", metavar="COMMAND", help="Run this after the last end with that root.")
 @click.option("--trait", type=click.Choice(list(TRAITS)), multiple=True, help="What the plugin is by design.")
-@click.option("--skip", metavar="STEP", multiple=True, help="Go past a step such as 1.7, from now on; may be repeated.")
-@click.option("--no-skip", is_flag=True, help="Check again what --skip has gone past.")
+@click.option("--skip", metavar="STEP", multiple=True, help="Leave out a step such as 1.7, from now on. Repeatable.")
+@click.option("--no-skip", is_flag=True, help="Check again what --skip has left out.")
 @click.option("--explain", metavar="STEP", help="Show what the check of a step such as 3.9 does, call by call.")
 @click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
 def check(accept: bool, explain: str | None, **options: Any) -> int:

@@ -34,7 +34,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     """Return the cause that fits the evidence; one with an empty key where none does."""
     facts = Facts(evidence)
     found = winners(facts)
-    key, why, look = "", "The cause is not known to this tool. Above is all that was said, to the byte.", ""
+    key, why, look = "", "This tool does not know the cause. Compare what is above with what was wanted.", ""
     if len(found) == 1:  # tests/test_causes.py: there are never two
         key, why, look = found[0].key, found[0].sentence(facts), found[0].look
     others = [] if evidence.failed_lookup else [slip for slip in slips(evidence.file) if not slip.is_named(why)]

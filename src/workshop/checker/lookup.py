@@ -33,8 +33,8 @@ LIMIT = 3.0
 """How long a learner's file is waited for, in seconds."""
 MACHINE = {"run": "/run/docker/plugins", "etc": "/etc/docker/plugins", "usr": "/usr/lib/docker/plugins"}
 REFUSED = {
-    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the plugin wants a client certificate, and none came",
-    "HTTP_REQUEST": "the plugin speaks TLS, and plain HTTP came",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the plugin wants a client certificate, but Docker showed none",
+    "HTTP_REQUEST": "the plugin speaks TLS, but Docker spoke plain HTTP",
     "CERTIFICATE_VERIFY_FAILED": "the plugin does not accept the client certificate",
 }
 """Why a TLS server breaks off a handshake: OpenSSL's reason, in a sentence."""
@@ -170,7 +170,7 @@ class Discovery:
         elif self.lookup.met:
             answer.failure = f"no answer: {REFUSED.get(self.lookup.met, self.lookup.met)}"
         elif "SSL" in answer.failure:
-            answer.failure = "no answer: TLS was spoken, and the plugin speaks plain HTTP"
+            answer.failure = "no answer: Docker spoke TLS, but the plugin speaks plain HTTP"
         else:
             self.lookup.error = dockers
 

@@ -50,7 +50,7 @@ def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
 def _searched(lookup: Lookup) -> list[str]:
     """Return which file Docker takes for a driver, and which of the learner's files that is."""
     took = f"takes {lookup.place}" if lookup.place else "finds no file in any of the places"
-    own = f", your {short_path(lookup.file)}" if lookup.own and lookup.file else ""
+    own = f", which is your {short_path(lookup.file)}" if lookup.own and lookup.file else ""
     return wrap(f"  {in_colour('docker', '[docker]')}  ", f"looks for the driver {lookup.driver}, and {took}{own}")
 
 

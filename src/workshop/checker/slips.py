@@ -42,7 +42,7 @@ def slips(file: Path | None) -> list[Slip]:
         found.append(Slip("an f before", f"The string {string} has braces, and no f before it: put an f before it."))
     for function, name in _hidden(tree):
         sentence = (
-            f"The function {function}() makes a variable {name} of its own, and the {name} of the file stays as it is. "
+            f"The function {function}() makes a local variable {name}, and the {name} of the file does not change. "
             f"Write global {name} at the beginning of the function."
         )
         return [*found, Slip(f"global {name}", sentence)]

@@ -25,7 +25,7 @@ ACTIONS = {
     "launch": "starts the plugin",
     "begin_anew": "starts the plugin with an empty folder for its volumes",
     "leave_a_stale_socket": "leaves the socket of a plugin that was killed",
-    "under_umask": "starts the plugin as somebody would whose umask is 0",
+    "under_umask": "starts the plugin with umask 0",
     "second": "starts the program a second time, and waits for its end",
     "stop": "stops the plugin with SIGTERM",
     "shut_down": "stops the plugin with SIGTERM",
@@ -130,7 +130,7 @@ def _events(step: Step, check: Check) -> tuple[list[Event], str]:
             except SkipTest as skipped:
                 reason = str(skipped)
             lookup = plugin.lookup
-            found = [f"looks for the driver {lookup.driver}, and takes {lookup.place}"] if lookup else []
+            found = [f"looks for the driver {lookup.driver} as Docker does, and takes {lookup.place}"] if lookup else []
             return [*found, *(plugin.exchanges if lookup else []), *plugin.events], reason
 
 
@@ -158,8 +158,9 @@ def _answer(exchange: Exchange) -> str:
 def _event_lines(event: Event, more: int) -> list[str]:
     """Return the lines of an event, and how many more of its kind follow."""
     if isinstance(event, str):
-        return terminal.wrap("  it        ", f"{event}{f', {more + 1} times more' if more else ''}")
-    answer = f"{_answer(event)}{f', and so to {more} more such calls' if more else ''}"
+        return terminal.wrap("  [check]   ", f"{event}{f', {more + 1} times more' if more else ''}")
+    such = f", as for {more} more such call{'s' if more > 1 else ''}" if more else ""
+    answer = f"{_answer(event)}{such}"
     return [
         f"{report.speaker_of(event)}{terminal.shorten(report.asked(event), terminal.WIDTH - 12)}",
         f"  {terminal.in_colour('plugin', '[plugin]')}  {answer}",

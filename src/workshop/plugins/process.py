@@ -136,7 +136,7 @@ class Plugin:
             elsewhere = self.listens() if wait.standstill and wait.still > 0 else []
             settled = None if not elsewhere else wait.still if settled is None else settled
             if wait.over() or (settled is not None and wait.still - settled > SETTLED):
-                where = f" It listens at {' and '.join(elsewhere)}." if elsewhere else ""
+                where = f" The plugin listens at {' and '.join(elsewhere)}." if elsewhere else ""
                 raise NotReady(f"Waited {wait.seconds:.1f} s for the socket at {self.socket}.{where}")
             time.sleep(0.002 if wait.seconds < 1 else 0.02)
         return self

@@ -280,9 +280,9 @@ class PluginUnderTest(GuardedPlugin):
             self.advise(f"{once} {MEDIA_TYPE}, and {yours}. Docker does not look at it.")
         for key, meant in misspelt_keys(_json_of(answer.text)):
             if key.lower() == meant.lower():
-                why = f"Its name is {meant}. Docker reads keys in any case, and other clients may not."
+                why = f"The key is {meant}. Docker reads keys in any case, but other clients may not."
             else:
-                why = f"Docker knows none of this name, and leaves it out. Is {meant} meant?"
+                why = f"Docker does not know this key, and ignores it. Do you mean {meant}?"
             self.advise(f"{answer.endpoint} answers with the key {key}. {why}")
         return answer
 
@@ -500,7 +500,7 @@ class PluginUnderTest(GuardedPlugin):
         """Return the mountpoint as a folder to look into; skip where a plugin that already runs has it elsewhere."""
         if not self.is_ours and not os.path.isdir(mountpoint):
             raise SkipTest(f"looks into {mountpoint}, which is not to be seen from here: give --plugin or --run")
-        assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that it named, {mountpoint}"
+        assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that Mount named, {mountpoint}"
         return Path(mountpoint)
 
     def keeps_in_its_root(self, folder: Path) -> None:

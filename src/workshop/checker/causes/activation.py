@@ -7,7 +7,10 @@ from workshop.checker.causes.form import OBJECT, PLAIN
 
 cause = partial(table.cause, stage="answer", status="200", said=OBJECT)
 
-ANOTHER = "What a caller sends with Plugin.Activate does not matter: {} or nothing, with or without a Content-Type."
+ANOTHER = (
+    "What a caller sends with Plugin.Activate does not matter. Give the same answer to {} and to an empty body, with "
+    "or without a Content-Type."
+)
 cause("another answer for another caller", ANOTHER, wants="the same Implements")
 table.cause(
     "another answer for another caller",
@@ -19,7 +22,7 @@ table.cause(
 )
 table.cause(
     "refused",
-    "The plugin refused Plugin.Activate: its own reason stands in Err, above. Docker asks this before all else.",
+    "The plugin refused Plugin.Activate: its own reason is in Err, above. Docker sends this call before any other.",
     stage="answer",
     wants="Implements",
     status=PLAIN,
@@ -34,12 +37,12 @@ activates(
 )
 activates(
     "Implements is no list",
-    'Docker wants a list under "Implements": ["VolumeDriver"]. It cannot decode anything else.',
+    'Docker wants a list under "Implements": {"Implements": ["VolumeDriver"]}. It accepts nothing else.',
     implements=("missing", "no list"),
 )
 activates(
     "wrong subsystem",
-    'The list does not name "VolumeDriver", in just this spelling. Docker then says "Plugin does not '
-    'implement the requested driver", and remembers that until it is restarted.',
+    'The list does not name "VolumeDriver", in exactly this spelling. Docker then says "Plugin does not '
+    'implement the requested driver", and remembers that until the daemon restarts.',
     implements="no VolumeDriver",
 )

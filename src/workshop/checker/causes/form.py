@@ -15,17 +15,21 @@ WITHOUT_ACTIVATION = (LIST_OF_MANY, "success", "an error status", "an Err", "suc
 
 cause(
     "reads an empty body",
-    "Docker sends Plugin.Activate with an empty body and no Content-Type. request.get_json() refuses that, with "
-    "force=True too. Activate needs nothing from the body: do not read it.",
+    "Docker sends Plugin.Activate with an empty body and no Content-Type. request.get_json() refuses that, even "
+    "with force=True. Activate needs nothing from the body: do not read it.",
     status="empty body",
 )
 cause(
     "get_json without force",
-    "Docker sends JSON without a Content-Type header, so Flask's request.get_json() refuses it. Tell it "
-    "not to look: request.get_json(force=True).",
+    "Docker sends JSON without a Content-Type header, so Flask's request.get_json() refuses it. Let "
+    "Flask ignore the header: request.get_json(force=True).",
     status="415",
 )
 RAISED = "The handler raised $raised."
+GLOBAL = (
+    "The function gives $no_global a new value, so Python makes it a local variable there. Write global $no_global at "
+    "the beginning of the function."
+)
 raises = partial(table.cause, stage=("answer", "greeting"), status="exception")
 raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets$is_printed.")
 raises(
@@ -40,51 +44,50 @@ raises(
 )
 raises(
     "global is missing",
-    f"{RAISED} The function gives $no_global a new value, so that it is a variable of its own there. Write "
-    "global $no_global at its beginning.",
+    f"{RAISED} {GLOBAL}",
     exception="global",
 )
 raises(
     "mkdir without its parents",
-    f"{RAISED} The folder above is not there either. mkdir makes it with parents=True (os.makedirs).",
+    f"{RAISED} The folder above it does not exist either. mkdir(parents=True) makes both, and so does os.makedirs().",
     exception="no parents",
 )
 cause(
     "a redirect",
     "The plugin answers /$endpoint with status $code, a redirect to $location.$how_docker_follows Answer at the path "
-    "itself.",
+    "itself, without a redirect.",
     status="3xx",
     redirect="elsewhere",
 )
 cause(
     "a route that ends in /",
-    "The route ends in /, and Docker calls /$endpoint without one: the server answers status $code, a redirect."
-    "$how_docker_follows Take the / away from the end of the route.",
+    "The route ends in /, but Docker calls /$endpoint without it: the server answers status $code, a redirect."
+    "$how_docker_follows Remove the / at the end of the route.",
     status="3xx",
     redirect="adds a slash",
 )
 cause(
     "wrong case of a key",
-    "The plugin looks for '$wrong_key' in the request, and Docker sends '$right_key': upper and lower case count.",
+    "The plugin looks for '$wrong_key' in the request, but Docker sends '$right_key': upper and lower case matter.",
     status="exception",
     exception="wrong case of a key",
 )
 cause(
     "no such route",
-    "The plugin has no route /$endpoint. This is what Docker calls, in this spelling.$nearest_route",
+    "The plugin has no route /$endpoint. Docker calls this path, in exactly this spelling.$nearest_route",
     status="no route",
     route="missing",
 )
 cause(
     "a route that the server does not know",
-    "The route /$endpoint is in the file, but the server did not know it. Is it below the line that "
-    "starts the server? That line never comes back: move it to the end of the file.",
+    "The route /$endpoint is in the file, but the server did not know it. Is the route below the line that starts the "
+    "server? That line never returns: move it to the end of the file.",
     status="no route",
     route="not known",
 )
 cause(
     "a blueprint that is not registered",
-    "The route /$endpoint belongs to a blueprint that the app does not know: app.register_blueprint(…).",
+    "The route /$endpoint belongs to a blueprint that the app does not know. Register it: app.register_blueprint(…).",
     status="no route",
     route="not registered",
 )
@@ -97,12 +100,12 @@ cause(
 )
 cause(
     "wrong method",
-    "The route is there, but not for $method. Docker calls everything with POST.",
+    "The route is there, but not for $method. Docker sends every call as POST.",
     status="405",
 )
 cause(
     "status other than 200",
-    "Docker takes only status 200 for success: $code is an error to it.",
+    "Docker takes only status 200 as success: $code is an error to Docker. Answer with status 200.",
     status="2xx",
 )
 
@@ -118,23 +121,27 @@ page(
 )
 page(
     "error page in HTML",
-    f'{PAGE}$errorhandler is there, and was not asked, or does not answer with JSON: {{"Err": "a sentence"}}.',
+    f"{PAGE}The file has $errorhandler, but Flask did not call it, or it does not answer with JSON: "
+    '{"Err": "a sentence"}.',
     unsupported_post=False,
     errorhandler=True,
     catches_all=True,
 )
 page(
     "error page in HTML",
-    f"{PAGE}$errorhandler does not get this error, of status $code. @app.errorhandler(HTTPException) gets all of them.",
+    f"{PAGE}$errorhandler does not get this error, of status $code. @app.errorhandler(HTTPException) gets all errors.",
     unsupported_post=False,
     errorhandler=True,
     catches_all=False,
 )
-NO_POST = "Python's http.server has found no method for $method in the handler: it is do_$method, in this spelling."
+NO_POST = (
+    "Python's http.server has found no method for $method in the handler. Write one with the name do_$method, in "
+    "exactly this spelling."
+)
 page("wrong method", NO_POST, unsupported_post=True)
 cause(
     "error as text",
-    'The error is text, and not JSON, where a client looks for a sentence in Err. Answer {"Err": "a sentence"}.',
+    'The error is text, not JSON. A client looks for a sentence in Err: answer {"Err": "a sentence"}.',
     status=PLAIN,
     said="text",
 )
@@ -146,7 +153,7 @@ cause(
 )
 cause(
     "bare text",
-    "The answer is text, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
+    "The answer is text, but Docker wants a JSON object. Return a dict, or what json.dumps() makes of one.",
     status="200",
     said="text",
     raised=False,
@@ -154,7 +161,7 @@ cause(
 cause(
     "bare text",
     "The body of the answer is another answer, with a status line of its own: the handler answers twice. Look at "
-    "what comes between the two: an exception, perhaps. wfile.write() takes bytes: json.dumps(answer).encode()",
+    "what happens between the two, perhaps an exception. wfile.write() takes bytes: json.dumps(answer).encode()",
     status="200",
     said="text",
     raised=False,
@@ -162,88 +169,88 @@ cause(
 )
 cause(
     "exception in a handler",
-    "The handler raised $raised after its answer had begun, so that it is not JSON.",
+    "The handler raised $raised after its answer had begun, so that the answer is not JSON.",
     status="200",
     said=("text", "empty", "page", "broken JSON"),
     raised=True,
 )
 cause(
     "empty answer",
-    "The answer is empty, and Docker wants a JSON object, {} at least.",
+    "The answer is empty, but Docker wants a JSON object. Return one: in Flask, a dict.",
     status="200",
     said="empty",
     raised=False,
 )
 cause(
     "page under status 200",
-    "The answer is a page of HTML, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
+    "The answer is a page of HTML, but Docker wants a JSON object. Return a dict, or what json.dumps() makes of one.",
     status="200",
     said="page",
     raised=False,
 )
 BROKEN = (
-    "The answer looks like JSON, and is not: $not_json. Names and strings stand in double quotes. A library writes "
-    "them so: json.dumps() in Python, where str() does not, or JSON.stringify() in Node."
+    "The answer looks like JSON, but is not: $not_json. JSON has names and strings in double quotes. Let a library "
+    "write it: json.dumps() in Python, not str(), or JSON.stringify() in Node."
 )
 cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
 cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")
 cause(
     "JSON, but no object",
-    "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.",
+    "The answer is JSON, but not an object. Docker wants {…}, and cannot decode anything else.",
     status=("200", *PLAIN),
     said="JSON value",
 )
 
 # Err
 
-NO_TEXT = "Err has to be a string: Docker cannot decode the whole answer otherwise."
+NO_TEXT = 'Err has to be a string. Otherwise Docker cannot decode the answer. For success it is empty: "".'
 cause("Err is no text", NO_TEXT, status=PLAIN, said="Err of another type")
 cause("Err is no text", NO_TEXT, status="200", said="Err of another type", wants=WITHOUT_ACTIVATION)
 cause(
     "Err misspelt",
-    "The error stands under '$nearly_err'. Docker looks under 'Err', and finds nothing there.",
+    "The error is under '$nearly_err'. Docker looks under 'Err', and finds nothing there: rename the key.",
     status=PLAIN,
     said="no Err",
     nearly_err=True,
 )
 cause(
     "Err null",
-    "Err is null, so there is no sentence to print. Say in it what is wrong, and what to do.",
+    "Err is null, so there is no sentence to print. Say in Err what is wrong, and what to do.",
     status=PLAIN,
     said="null Err",
 )
 cause(
     "Err empty",
-    "The status says that it is an error, and Err is empty: there is no sentence to print. Say in it what is wrong.",
+    "The status says that this is an error, but Err is empty: there is no sentence to print. Say in Err what is wrong.",
     status=PLAIN,
     said="empty Err",
 )
 cause(
     "Err missing",
-    'The answer is an error, but has no Err, in which clients look for the sentence. Send {"Err": "a sentence"}.',
+    'The answer is an error, but has no Err. Clients look there for the sentence: send {"Err": "a sentence"}.',
     status=PLAIN,
     said="no Err",
     nearly_err=False,
 )
 cause(
     "no sentence in Err",
-    "Docker prints Err to its user as it is. HTML and tracebacks are not for that user. Say in one sentence what "
-    "is wrong: Flask's error.description is one, error.get_description() is HTML.",
+    "Docker prints Err to the user unchanged. HTML and tracebacks are not for users. Say in one sentence what is "
+    "wrong: Flask's error.description is a sentence, error.get_description() is HTML.",
     status=PLAIN,
     said="Err",
     wants="a sentence in Err",
 )
 cause(
     "error under status 200",
-    "The error comes under status 200. Docker reads Err and takes it for an error; Podman takes every 200"
-    " for success, and never reads Err. Send it with a status such as 400 or 404.",
+    "The error comes under status 200. Docker reads Err, and sees the error. Podman takes every status 200 as "
+    "success, and never reads Err. Send the error with a status such as 400 or 404.",
     status="200",
     said="Err",
     wants="an error status",
 )
 cause(
     "success with an Err",
-    'Whatever stands in Err is an error to Docker. For success it is empty: {"Err": ""}.',
+    'Docker takes any text in Err as an error. For success, send an empty Err: {"Err": ""}.',
     status="200",
     said="Err",
     wants=("success", "success for all", LIST_OF_MANY),

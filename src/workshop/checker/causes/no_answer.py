@@ -9,14 +9,15 @@ HANGING = ("a greeting", "an answer", "Implements", "success", "an error status"
 
 cause(
     "no socket",
-    "There is no socket at $socket. The driver's name is the file's name, without .sock: is it this one?",
+    "There is no socket at $socket. Does the plugin run, and is this its path? The file's name without .sock is the "
+    "driver's name.",
     failure="no socket",
     exited="no",
 )
 cause(
     "nobody behind the socket",
     "The file is there, but nobody listens: a plugin that was killed leaves its socket behind. Start the "
-    "plugin again. As long as it is so, each `docker volume ls` takes 15 s.",
+    "plugin again. Until then, each `docker volume ls` takes 15 s.",
     failure="nobody listens",
     exited="no",
 )
@@ -27,29 +28,38 @@ CLOSED = (
 ENDED = "The plugin ended at this call, with exit status $exit_status"
 # one that is given up may well end after that
 crash = partial(cause, exited=("well", "badly"), failure=("no socket", "nobody listens", "closed", "no HTTP", "other"))
-crash("crash at a call", f"{ENDED}.", raised=False)
+crash("crash at a call", f"{ENDED}. A plugin has to keep running, even after an error.", raised=False)
 crash("crash at a call", f"{ENDED}: $raised.", raised=True)
 crash(
     "crash at a call",
-    f"{ENDED}: $raised. A handler has answered, or begun to, and answers again. Look at what comes between: an "
-    "exception, perhaps. res.end() takes a string, such as JSON.stringify(answer), and raises one for an object.",
+    f"{ENDED}: $raised. A handler began an answer, and then answered again. Look at what happens between the two, "
+    "perhaps an exception. res.end() takes a string, such as JSON.stringify(answer), and raises an exception for an "
+    "object.",
     raised=True,
     exception="answered twice",
 )
 crash("a descriptor that is closed", f"{ENDED}: $raised. {CLOSED}", raised=True, exception="a bad descriptor")
+HANGS = "The plugin took the call, but does not answer"
 cause(
     "one caller at a time",
-    "While callers are connected and silent, nobody else is answered. Docker keeps connections open, "
-    "and calls on several at once: answer each in a thread of its own (threaded=True).",
+    "While some callers are connected and send nothing, the plugin answers no other caller. Docker keeps connections "
+    "open, and calls on several at once: answer each in its own thread (threaded=True).",
     failure="no answer in time",
     wants="a greeting beside silent callers",
 )
 cause(
     "hangs",
-    "The plugin took the call and does not answer. Docker waits 60 s, 120 s for Create and Mount, and for"
-    " Plugin.Activate without end: every docker command that asks this plugin hangs with it. Does the handler read "
-    "more of the body than Content-Length says, or not end its answer?",
+    f"{HANGS}. Docker waits 60 s, for Create and Mount 120 s, and for Plugin.Activate forever. Every docker command "
+    "that asks this plugin waits, too. Does the handler read more of the body than Content-Length says? Does it end "
+    "its answer?",
     failure="no answer in time",
+)
+cause(
+    "hangs",
+    "After the second start, the first plugin does not answer any more. The second one has to leave it alone: try to "
+    "connect to the socket, and if that succeeds, end with a sentence.",
+    failure="no answer in time",
+    wants="the first goes on",
 )
 nothing_accepts = partial(
     cause,
@@ -60,17 +70,17 @@ nothing_accepts = partial(
     lock_taken=False,
     wants=HANGING,
 )
-NOT_TAKEN = "The socket is there, and nothing takes the call: nothing accepts callers on it."
-nothing_accepts(f"{NOT_TAKEN} Let the server serve: in Go http.Serve(listener, nil), in Python serve_forever().")
+NOT_TAKEN = "The socket is there, but nothing takes the call: no server accepts callers on it."
+nothing_accepts(f"{NOT_TAKEN} Start the server on it: in Go http.Serve(listener, nil), in Python serve_forever().")
 nothing_accepts(
-    f"{NOT_TAKEN} The plugin accepts on $port instead. Give the server the socket: in Go http.Serve(listener, nil).",
+    f"{NOT_TAKEN} The plugin accepts callers on $port instead. Give the server the socket: in Go "
+    "http.Serve(listener, nil).",
     listens="on a port",
 )
 cause(
     "a lock that stays taken",
-    "The plugin took the call and does not answer. The file takes $lock_taken with acquire(): where a call ends "
-    "without release(), by an abort or a return, each later one waits for ever. Write   with $lock_taken:   which "
-    "always releases it.",
+    f"{HANGS}. The file takes $lock_taken with acquire(). If a call ends before release(), by an abort or a return, "
+    "every later call waits forever. Write   with $lock_taken:   which always releases the lock.",
     failure="no answer in time",
     never_serves=False,
     lock_taken=True,
@@ -79,7 +89,8 @@ cause(
 closed = partial(cause, failure="closed", exited="no")
 closed(
     "closed without an answer",
-    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.",
+    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up. Answer every "
+    "call, with an error if need be.",
     raised=False,
 )
 closed(
@@ -90,7 +101,7 @@ closed(
 )
 closed(
     "wrong case of a key",
-    "The plugin looks for '$wrong_key' in the request, and Docker sends '$right_key': upper and lower case count.",
+    "The plugin looks for '$wrong_key' in the request, but Docker sends '$right_key': upper and lower case matter.",
     raised=True,
     exception="wrong case of a key",
 )
@@ -103,7 +114,7 @@ cause(
 )
 cause(
     "nobody serves",
-    "The socket is there, and no call is taken: the file makes a server, and does not let it serve. Call "
+    "The socket is there, but no code takes the call: the file makes a server, and never starts it. Call "
     "server.serve_forever().",
     failure="no answer in time",
     never_serves=True,

@@ -12,24 +12,24 @@ greeting = partial(table.cause, stage="greeting")
 
 greeting(
     "greets one method only",
-    "The greeting has to come for GET, which curl sends, and for POST, which Docker sends: methods=[…].",
+    'The greeting has to come for GET, which curl sends, and for POST, which Docker sends: methods=["GET", "POST"].',
     status="405",
 )
 greeting(
     "nothing at /",
-    'Nothing answers at /. Is there a function with @app.route("/", …), and above the line that starts the '
-    "server? That line never comes back: it has to be the last one of the file.",
+    'Nothing answers at /. Is there a function with @app.route("/", …)? It has to be above the line that starts the '
+    "server. That line never returns: it has to be the last one of the file.",
     status="no route",
 )
 greeting(
     "an empty greeting",
-    "The answer at / is empty. Return a text, so that whoever asks can see that the plugin runs.",
+    "The answer at / is empty. Return a text, so that people can see that the plugin runs.",
     status="200",
     said="empty",
 )
 greeting(
     "greeting with another status",
-    "The answer at / has status $code, and a greeting has 200: return a text, and nothing more.",
+    "The answer at / has status $code, but a greeting has status 200: return a text, and nothing more.",
     status=("2xx", "3xx", "415", "4xx", "5xx"),
     unsupported_post=False,
 )
@@ -43,20 +43,20 @@ greeting(
 # The socket
 
 OPEN = (
-    "Every user of this machine can call the plugin, and so make, read and remove volumes: connecting takes the right "
-    "to write to the socket, which has mode $mode."
+    "Every user of this machine can call the plugin, and so make, read and remove volumes. Anyone who may write to the "
+    "socket can connect, and its mode is $mode."
 )
 seen(
     "socket open to all",
-    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or chmod the socket to 0600 before listen: until then nobody "
-    "can connect.",
+    f"{OPEN}$begun_with A umask removes rights: set os.umask(0o177) around bind. Or chmod the socket to 0600 before "
+    "listen, because nobody can connect earlier.",
     wants="closed to others",
     decimal_mode=False,
 )
 seen(
     "a mode in decimal",
-    f"{OPEN} Modes are octal numbers, and $decimal_mode is a decimal one: 0o$decimal_mode is octal. Use 0o600 for the "
-    "mode and 0o177 for the umask.",
+    f"{OPEN} A mode is an octal number, but $decimal_mode is a decimal one: in Python, octal numbers begin with 0o. "
+    "Use 0o600 for the mode, and 0o177 for the umask.",
     wants="closed to others",
     decimal_mode=True,
 )
@@ -65,91 +65,94 @@ seen(
 
 seen(
     "raises when asked to end",
-    "The handler of the signal raised $handler_error. Python calls it with two arguments, the signal's number "
-    "and where the program was: lambda *_: sys.exit() takes any.",
+    "The handler of the signal raised $handler_error. Python calls a handler with two arguments, the signal's number "
+    "and the current stack frame. Write   lambda *_: sys.exit()   which takes any arguments.",
     wants="exit status 0",
     at_the_end="wrong arguments",
 )
 seen(
     "raises when asked to end",
-    "Asked to end, the plugin raised $raised. With that its exit status is not 0, which whoever started it "
-    "takes for a failure: mend that.",
+    "The plugin raised $raised when it was asked to end. So its exit status is not 0, which means a failure to Docker "
+    "and systemd. Mend what raised it.",
     wants="exit status 0",
     at_the_end="raised",
 )
 seen(
     "does not end when asked",
-    "SIGTERM (docker stop, systemd) and SIGINT (Ctrl-C) have to end the plugin, with status 0: it then "
-    "had the time to clean up. Turn both into sys.exit() with signal.signal.",
+    "SIGTERM (docker stop, systemd) and SIGINT (Ctrl-C) have to end the plugin with status 0. Set a handler for both "
+    "with signal.signal(). Let it call sys.exit(), so that the plugin can clean up.",
     wants="exit status 0",
     at_the_end="nothing",
 )
 seen(
     "does not end when asked",
-    "The line that sets the handler of a signal is below $set_too_late, which serves and never comes back: the "
-    "handler is never set. Move the line above it.",
+    "The line that sets the handler of a signal is below $set_too_late, which serves and never returns: the handler is "
+    "never set. Move the line above $set_too_late.",
     wants="exit status 0",
     at_the_end="nothing",
     set_too_late=True,
 )
 seen(
     "leaves its socket",
-    "The plugin ended, and its socket stayed. Docker finds it, and waits 15 s for an answer at every "
-    "`docker volume ls`. Unlink the socket at the end (finally: …).",
+    "The plugin ended, but its socket stayed. Docker finds the socket, and waits 15 s for an answer at every "
+    "`docker volume ls`. Remove the socket at the end: os.unlink() in a finally block.",
     wants="no socket after the end",
 )
 
 # A place that is taken
 
 FLASKS = (
-    "$flasks_server removes whatever is in the place of its socket. Bind a socket of your own, after a look at what is "
-    "there, and give its number to make_server: fd=listener.fileno()."
+    "$flasks_server removes anything that is in the place of its socket. Look at what is there, then bind a socket of "
+    "your own, and give its number to make_server: fd=listener.fileno()."
 )
+TOOK = "A second start took the socket of a plugin that runs: the first plugin goes on, but nobody can reach it."
+REPLACED = "There was a file in the socket's place that is not a socket, and the plugin changed, moved or removed it."
 seen(
     "goes on without a socket",
-    "The place of its socket is taken, and it runs all the same: nobody will ever call it. End it with a "
-    'sentence: sys.exit("…").',
+    "The place of the plugin's socket is taken, and yet the plugin runs on: nobody can ever call it. End with a "
+    'sentence: sys.exit("a sentence").',
     wants="the second ends",
     status_at_end=False,
 )
 seen(
     "gives way with the wrong status",
-    'It gave way, but with status $status_at_end$well. sys.exit("a sentence") prints it, and ends with 1.',
+    'The plugin ended, but with status $status_at_end$well. sys.exit("a sentence") prints the sentence, and ends with '
+    "status 1.",
     wants="the second ends",
     status_at_end=True,
 )
 seen(
     "takes a living socket",
-    "A second start took the socket of a plugin that runs: that one goes on, and nobody can reach it. Try "
-    "to connect before you remove a socket; when somebody answers, end with a sentence.",
+    f"{TOOK} Before you remove a socket, try to connect to it. If that succeeds, end with a sentence.",
     wants="the first socket stays",
 )
 seen(
     "takes a living socket",
-    f"A second start took the socket of a plugin that runs: that one goes on, and nobody can reach it. {FLASKS}",
+    f"{TOOK} {FLASKS}",
     wants="the first socket stays",
     flasks_server=True,
 )
 seen(
     "replaces a file",
-    "There was a file in the socket's place that is not a socket, and the plugin did not leave it alone. Look "
-    "before you remove anything there: stat.S_ISSOCK, or is_socket() of a Path.",
+    f"{REPLACED} Before you remove anything there, look whether it is a socket: stat.S_ISSOCK(), or is_socket() of a "
+    "Path.",
     wants="the file stays",
 )
 seen(
     "replaces a file",
-    f"There was a file in the socket's place that is not a socket, and the plugin did not leave it alone. {FLASKS}",
+    f"{REPLACED} {FLASKS}",
     wants="the file stays",
     flasks_server=True,
 )
 seen(
     "ends without a sentence",
-    "It ended with status 1, and printed nothing: whoever started it does not learn what is in the way. "
-    'sys.exit("a sentence") prints the sentence, and ends with 1.',
+    "The plugin ended with status 1, but printed nothing: its user does not learn what is wrong. "
+    'sys.exit("a sentence") prints the sentence, and ends with status 1.',
     wants="a sentence at all",
 )
 seen(
     "a traceback instead of a sentence",
-    "It ended, but with a traceback. Say in one sentence what is in the way: sys.exit('…') prints it.",
+    "The plugin ended, but with a traceback. Say in one sentence what is wrong: "
+    'sys.exit("a sentence") prints the sentence.',
     wants="a sentence",
 )

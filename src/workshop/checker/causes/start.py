@@ -19,14 +19,14 @@ cause("missing module", "The plugin imports $module, which is not there.$meant",
 
 cause(
     "old server holds the place",
-    "The plugin wants a place that somebody has already: an earlier run of it that still goes on, or its "
-    "socket. End that one, and let the plugin listen where DDD_SOCKET says.",
+    "The place where the plugin wants to listen is taken: by an earlier run that still goes on, or by its old socket. "
+    "End the earlier run, and let the plugin listen where DDD_SOCKET says.",
     complaint="in use",
     stale="no",
 )
 STALE = (
-    "A plugin that is killed leaves its socket behind. The next start finds it, and has to see that "
-    "nobody listens there (connect is refused), and replace it. Until then Docker has no plugin.$file_test"
+    "A plugin that is killed leaves its socket behind. The next start has to try to connect to this stale socket. If "
+    "the connection is refused, nobody listens there: remove the socket, and make a new one.$file_test"
 )
 cause("stale socket stops it", STALE, complaint=("in use", "refused"), stale=("perhaps", "yes"))
 cause("stale socket stops it", STALE, complaint="none", stale="yes")
@@ -35,8 +35,8 @@ cause("stale socket stops it", STALE, complaint="none", stale="yes")
 
 cause(
     "a path taken for a host",
-    "Flask took the path of the socket for the name of a machine, and there is no such machine. The host has to "
-    'begin with unix://, and the path follows: app.run(host=f"unix://{SOCKET}").',
+    "Flask took the path of the socket for the name of a machine, and there is no such machine. Write unix:// before "
+    'the path: app.run(host=f"unix://{SOCKET}").',
     complaint="no host",
 )
 CRASH = "The plugin crashed before it listened: $raised."
@@ -49,12 +49,12 @@ crash(
 )
 crash(
     "two functions of one name",
-    "Two functions with a route have the name $same_name. Flask knows each by its name: give each a name of its own.",
+    "Two functions with a route have the name $same_name. Flask knows each one by its name: give each its own name.",
     exception="same name",
 )
 crash(
     "a socket of TCP",
-    f"{CRASH} socket.socket() without an argument is one of TCP. Docker calls a Unix socket: "
+    f"{CRASH} socket.socket() without an argument makes a TCP socket. Docker needs a Unix socket: "
     "socket.socket(socket.AF_UNIX).",
     exception="a socket of TCP",
 )
@@ -65,12 +65,12 @@ crash(
 )
 crash(
     "a socket for datagrams",
-    f"{CRASH} SOCK_DGRAM makes a socket for datagrams, on which nobody can listen. HTTP needs SOCK_STREAM, "
+    f"{CRASH} SOCK_DGRAM makes a socket for datagrams, on which no server can listen. HTTP needs SOCK_STREAM, "
     "which socket.socket(socket.AF_UNIX) makes.",
     exception="other",
     datagrams=True,
 )
-CALLED = "The file calls $called_not_named() where its name has to stand: leave out the parentheses."
+CALLED = "The file calls $called_not_named() in a place that needs only its name: leave out the parentheses."
 crash(
     "called, not named",
     f"{CRASH} {CALLED}",
@@ -86,25 +86,26 @@ ended("ended at the start", f"{ENDED}$last_words")
 nothing_said = partial(ended, in_its_place=("", "socket", "file"))
 ended(
     "a folder in the socket's place",
-    f"{ENDED}$last_words There is a folder in the place of the socket, $socket. Make the folder that it is in: "
+    f"{ENDED}$last_words There is a folder in the place of the socket, $socket. Make only the folder above it: "
     "os.makedirs(os.path.dirname(SOCKET), exist_ok=True).",
     in_its_place="folder",
 )
 nothing_said(
     "__main__ misspelt",
-    f"{ENDED} It compares __name__ with '$main_word'. Python's word is '__main__', with two underscores on each side.",
+    f"{ENDED} The file compares __name__ with '$main_word'. Python's word is '__main__', with two underscores on each "
+    "side.",
     main_word=True,
 )
 named = partial(nothing_said, main_word=False)
 named(
     "named, not called",
-    f"{ENDED} Nothing calls $named_not_called: the line has only its name. Add the parentheses: $named_not_called()",
+    f"{ENDED} Nothing calls $named_not_called: a line has only its name. Add the parentheses: $named_not_called()",
     named_not_called=True,
 )
 named("called, not named", f"{ENDED} {CALLED}", named_not_called=False, called_not_named=True)
 named(
     "starts nothing",
-    f"{ENDED} The file only makes definitions, and no line begins to serve. At its end belongs: "
+    f"{ENDED} The file only makes definitions, and no line starts the server. Write at its end: "
     'if __name__ == "__main__": serve()',
     named_not_called=False,
     called_not_named=False,
@@ -122,40 +123,41 @@ was_refused = partial(cause, exited="no", complaint="refused", stale="no")
 for runs in (running, not_stale, was_refused):
     runs(
         "a port instead of the socket",
-        "The plugin listens on $port. Docker looks for plugins that are files: "
-        "let it listen on the Unix socket at $socket, which DDD_SOCKET names.",
+        "The plugin listens on $port. Docker looks for the file of a socket: let the plugin listen on the Unix socket "
+        "at $socket, which DDD_SOCKET names.",
         listens="on a port",
     )
     runs(
         "a socket with the wrong name",
-        "The plugin listens at $other_name, not at $socket_name. To Docker the file's name is the "
-        "driver's name: nobody will find it under the name that was asked for. Take the path from DDD_SOCKET.",
+        "The plugin listens at $other_name, not at $socket_name. To Docker the file's name is the driver's name: "
+        "Docker does not find the plugin under another name. Take the path from DDD_SOCKET.",
         listens="beside",
         braces=False,
     )
     runs(
         "a socket in another place",
-        "The plugin listens at $other_socket, and not where DDD_SOCKET says, at $socket. If its socket is "
-        "still there after this check, `$removes_it` removes it.",
+        "The plugin listens at $other_socket, and not where DDD_SOCKET says, at $socket. Take the path from "
+        "DDD_SOCKET. If the other socket is still there after this check, type `$removes_it`.",
         listens="elsewhere",
         braces=False,
     )
     runs(
         "an f is missing before the path",
-        "The plugin listens at $other_socket: the braces stand there as they are. Put an f before the string, so that "
-        "Python puts in the value: f\"…\". Then remove the file: rm '$other_socket'",
+        "The plugin listens at $other_socket, with the braces in the name. Put an f before the string, so that Python "
+        "fills in the value: f\"…\". Then remove the file: rm '$other_socket'",
         listens=("beside", "elsewhere"),
         braces=True,
     )
     runs(
         "does not listen",
-        "The plugin runs, but does not listen on any socket. Docker tries for 15 s to reach one, and gives up.",
+        "The plugin runs, but does not listen on any socket. Docker tries for 15 s to reach one, and gives up. Let the "
+        "plugin listen at the path that DDD_SOCKET names.",
         listens="nowhere",
     )
     runs(
         "bound, but does not listen",
-        "The socket is there, but nothing listens on it. bind() makes the file, and only listen() lets callers in: "
-        "listener.listen().",
+        "The socket is there, but nothing listens on it. bind() only makes the file. Call listener.listen() as well, "
+        "so that callers can connect.",
         listens="nowhere",
         in_its_place="socket",
     )

@@ -3,7 +3,7 @@
 from functools import partial
 
 from workshop.checker.causes import table
-from workshop.checker.causes.form import PLAIN
+from workshop.checker.causes.form import GLOBAL, PLAIN
 
 OK = ("no Err", "null Err", "empty Err")
 answered = partial(table.cause, stage="answer", status="200", said=OK)
@@ -15,21 +15,22 @@ refused = partial(table.cause, stage="answer", status=PLAIN, said="Err", wants="
 seen = partial(table.cause, stage="seen")
 """What the check has seen of the volumes' files."""
 
-refused("refused", "The plugin refused what it has to do. Its own reason stands in Err, above.")
+refused("refused", "The plugin refused a call that has to succeed. Its own reason is in Err, above.")
 
 accepted(
     "says yes to any path",
-    "The plugin has no such endpoint, and says yes to it. Docker would take what it wanted for done. Answer status 404 "
-    'and {"Err": "a sentence"} for a path that the plugin does not have.',
+    "The plugin has no such endpoint, but it answers success. Docker would think that its call has had an effect. "
+    'Answer status 404 and {"Err": "a sentence"} for a path that the plugin does not have.',
     call="Bake",
     volume="unknown",
 )
 
 # Create
 
+NO_OPTIONS = 'Without options, docker 20.10 sends {} and docker 28 sends null. Accept both: body.get("Opts") or {}.'
 refused(
     "Opts null refused",
-    'No options is {} from docker 20.10 and null from docker 28. Take both: body.get("Opts") or {}.',
+    f"{NO_OPTIONS}",
     call="Create",
     options="null",
     volume="unknown",
@@ -41,7 +42,7 @@ refused(
 )
 table.cause(
     "Opts null refused",
-    'The handler raised $raised. No options is {} from docker 20.10 and null from docker 28: body.get("Opts") or {}.',
+    f"The handler raised $raised. {NO_OPTIONS}",
     stage="answer",
     status="exception",
     exception="no options",
@@ -49,27 +50,26 @@ table.cause(
     options="null",
 )
 AGAIN = (
-    "A Create of a volume that exists is harmless: Docker may send it twice. Answer success, change nothing. "
-    "For a folder that is there: mkdir(exist_ok=True) in Python, os.MkdirAll in Go, recursive: true in Node."
+    "Docker may send a Create twice. For a Create of a volume that exists, answer success, and change nothing. To make "
+    "a folder that may exist: mkdir(exist_ok=True) in Python, os.MkdirAll in Go, recursive: true in Node."
 )
 FORM = (
-    "The file looks for Docker's values in $reads_a_form, where browsers put them. Docker sends JSON in the body: "
-    "request.get_json(force=True)."
+    "The file looks for Docker's values in $reads_a_form, where only browsers put values. Docker sends JSON in the "
+    "body: request.get_json(force=True)."
 )
 table.cause("a form instead of JSON", FORM, stage="answer", status=PLAIN, said="page", reads_a_form=True)
 new = partial(refused, call="Create", volume="unknown", plain_name=True)
 new("a form instead of JSON", FORM, reads_a_form=True)
 new(
     "wrong case of a key",
-    "The file looks for '$reads_small_key' in the request, and Docker sends it with a capital letter: upper and lower "
-    "case count.",
+    "The file looks for '$reads_small_key' in the request, but Docker sends the key with a capital letter: upper and "
+    "lower case matter.",
     reads_a_form=False,
     reads_small_key=True,
 )
 table.cause(
     "global is missing",
-    "The function gives $no_global a new value, so that it is a variable of its own there. Write global $no_global at "
-    "its beginning.",
+    GLOBAL,
     stage="answer",
     status=PLAIN,
     said="Err",
@@ -78,8 +78,8 @@ table.cause(
 )
 new(
     "get_json without force",
-    "The plugin did not find the name. Docker sends JSON without a Content-Type header, and Flask does not read that: "
-    "request.get_json(force=True).",
+    "The plugin did not find the name. Docker sends JSON without a Content-Type header, and Flask does not read such a "
+    "body. Write request.get_json(force=True).",
     reads_a_form=False,
     reads_small_key=False,
     speaks_of_the_name=True,
@@ -95,28 +95,28 @@ new(
 )
 refused(
     "a usual name refused",
-    "Docker's own volumes can have this name: a letter or a digit, then letters, digits, _ . and -. A volume that "
-    "its user does not name gets 64 digits from Docker. Take all of these.",
+    "Docker's own volumes can have this name: a letter or a digit, then letters, digits, _ . and -. If the user "
+    "gives no name, Docker makes one of 64 hexadecimal digits. Accept all of these.",
     call="Create",
     volume="unknown",
     plain_name=False,
 )
 TWO_NAMES = (
     "The plugin changed the name, so that two names can become one volume. One user would then get the files of "
-    "another. Take a name as it is, or refuse it."
+    "another. Keep a name as it is, or refuse it."
 )
 answered("one volume for two names", TWO_NAMES, wants="the usual Name")
 seen("one volume for two names", TWO_NAMES, wants="a folder for each name")
 seen(
     "Create makes nothing",
-    "Create answered success, and there is no trace of the volume in DDD_ROOT. Make a folder for each volume: "
-    "what is kept in memory alone is lost when the plugin ends.",
+    "Create answered success, but there is no trace of the volume in DDD_ROOT. Make a folder for each volume: what is "
+    "only in memory is lost when the plugin ends.",
     wants="a trace of the volume",
 )
 seen(
     "Create again empties the volume",
-    "The second Create deleted the files of the volume. Docker repeats a Create when it did not get the answer: "
-    "leave a volume that exists as it is.",
+    "The second Create deleted the files of the volume. Docker repeats a Create when it did not get the answer. Keep "
+    "a volume that exists as it is.",
     look="Create",
     wants="files at a second Create",
 )
@@ -133,22 +133,22 @@ table.cause(
 )
 accepted(
     "takes any option",
-    "The plugin took an option that it does not have. Whoever typed -o size=1G believes in a limit, and there is none. "
-    "Docker sends the options under Opts.",
+    "The plugin accepted an option that it does not have. A user who types -o size=1G expects a limit, but there is "
+    "none. Docker sends the options under Opts: refuse each one that you do not know.",
     call="Create",
     options="some",
     volume=("unknown", "refused"),
 )
 answered(
     "tells the value of an option",
-    "The error shows the value of the option, which can be a password. Errors stand in logs: name the option alone.",
+    "The error shows the value of the option, which can be a password. Logs keep errors: name only the option.",
     status=PLAIN,
     said="Err",
     wants="no value of an option",
 )
 answered(
     "does not name the option",
-    "The error does not say which option it is about. Name it, so that one knows what to leave out.",
+    "The error does not say which option it is about. Name it, so that the user knows what to leave out.",
     status=PLAIN,
     said="Err",
     wants="the option's name",
@@ -158,13 +158,14 @@ answered(
 
 refused(
     "Get forgets",
-    "Create said yes, and Get answers with an error. To Docker the volume does not exist, and its labels are lost.",
+    "Create answered success, but Get answers an error. So the volume does not exist to Docker, and Docker forgets its "
+    "labels. Let Get know every volume that Create has made.",
     call="Get",
     volume="created",
 )
 refused(
     "Get knows only mounted volumes",
-    "Docker asks Get before every Mount: a volume that exists has to be known, mounted or not.",
+    "Docker calls Get before every Mount: a volume that exists has to be known, mounted or not.",
     call="Get",
     volume="created",
     speaks_of_mounts=True,
@@ -172,23 +173,31 @@ refused(
 )
 answered(
     "no Volume in Get",
-    'Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Else it does not exist.$instead',
+    'Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Otherwise it does not exist '
+    "to Docker.$instead",
     wants="a Volume",
 )
 answered(
     "CreatedAt in a wrong format",
-    "Docker decodes CreatedAt as a time of RFC 3339, with a time zone. When it cannot, the whole answer "
-    "is lost, and the volume does not exist. Leave it out, or use datetime.now(UTC).isoformat().",
+    "Docker decodes CreatedAt as a time of RFC 3339, with a T and a time zone: 2026-11-23T12:00:00Z. If it cannot, the "
+    "whole answer is lost, and the volume does not exist to Docker. Leave CreatedAt out, or use "
+    "datetime.now(UTC).isoformat().",
     wants="a CreatedAt",
 )
 answered(
     "Status is no object",
-    "Docker decodes Status as an object. When it cannot, the whole answer is lost, and the volume does not exist. "
-    'Leave it out, or use an object: {"Status": {"state": "ready"}}.',
+    "Docker decodes Status as an object. If it cannot, the whole answer is lost, and the volume does not exist to "
+    'Docker. Leave Status out, or use an object: {"Status": {"state": "ready"}}.',
     wants="a Status",
 )
-NAME = "Docker goes on with the Name that Get answers: without it, it mounts and removes something else."
-NO_FOLDER = "There is no folder at the Mountpoint that Get names. It has to be an absolute path, the same as Mount's."
+NAME = (
+    "Docker uses the Name that Get answers in all later calls: it has to be the Name that was asked for. Otherwise "
+    "Docker mounts and removes something else."
+)
+NO_FOLDER = (
+    "There is no folder at the Mountpoint that Get names. The Mountpoint has to be an absolute path, the same one that "
+    "Mount answers."
+)
 answered("Get names no folder", NO_FOLDER, wants="the folder of the volume")
 answered("another Name from Get", NAME, wants="the Name", volume_answered=("another Name", "the Name"))
 answered(
@@ -199,36 +208,35 @@ answered(
 )
 unknown = partial(accepted, call="Get", volume="unknown")
 EVERYTHING = (
-    "Get of a volume that does not exist has to be an error. One that says yes to everything takes every "
-    "new volume of the machine: `docker run -v any:/data` asks all plugins."
+    "Get of a volume that does not exist has to be an error. `docker run -v any:/data` asks all plugins for the name. "
+    "A plugin that says yes to an unknown name gets every new volume of the machine."
 )
 THERE = ("no object", "no Name", "another Name", "the Name")
 unknown("Get knows everything", EVERYTHING, volume_answered=THERE, missing_f=False, anything_made=False)
 unknown(
     "one volume under two names",
-    "Only a volume of a similar name exists, and Get took it for this one. Then two names lead to the same files. "
-    "Compare whole names, and upper and lower case, too.",
+    "Only a volume of a similar name exists, and Get answered success. Then two names lead to the same files. Compare "
+    "whole names, and upper and lower case, too.",
     volume_answered=THERE,
     missing_f=False,
     anything_made=True,
 )
 unknown(
     "an f is missing before the path",
-    "Get took an unknown volume for one that exists. The string $missing_f has braces and no f before it, so that it "
+    "Get answered success for a volume that does not exist. The string $missing_f has braces and no f before it, so it "
     "is the same path for every volume: put an f before it.",
     volume_answered=THERE,
     missing_f=True,
 )
 unknown(
     "an empty answer for an unknown volume",
-    "Volume is missing or null, which Docker takes for no such volume, and Podman for success. Get of an unknown "
-    'volume is an error: status 404 and {"Err": "a sentence"}.',
+    "Volume is missing or null. To Docker this means that there is no such volume, but to Podman it is success. Get of "
+    'an unknown volume has to be an error: status 404 and {"Err": "a sentence"}.',
     volume_answered=("missing", "null"),
 )
 accepted(
     "refused, and made all the same",
-    "Create was refused, and the volume is there all the same. Look at the options first, and make the volume after "
-    "that.",
+    "Create was refused, and yet the volume exists. Check the options first, and make the volume after that.",
     look="Create",
     call="Get",
     volume="refused",
@@ -236,10 +244,11 @@ accepted(
 
 # List
 
-answered("List null", "Volumes is null. Without volumes the list is empty: [].", wants="Volumes", volumes="null")
+answered("List null", "Volumes is null. Without volumes, answer the empty list: [].", wants="Volumes", volumes="null")
 answered(
     "null in List",
-    "There is a null among the volumes: this crashes the Docker daemon.",
+    "There is a null among the volumes. It crashes the Docker daemon. Each volume of List is an object: "
+    '{"Name": "mango"}.',
     wants="names in List",
     volumes="null inside",
 )
@@ -251,7 +260,7 @@ answered(
 )
 answered(
     "no Volumes in List",
-    'List has to answer {"Volumes": […]}, and there is no Volumes in the answer.$instead',
+    'List has to answer {"Volumes": […]}, but there is no Volumes in the answer.$instead',
     wants="Volumes",
     volumes="missing",
 )
@@ -261,44 +270,41 @@ answered(
     wants="Volumes",
     volumes="no list",
 )
-NOTHING = (
-    "On its first start a plugin has no volumes, and List answers the empty list: this is what `docker volume ls` asks "
-    "right after the installation."
-)
 refused(
     "no List of nothing",
-    "List was refused: its reason stands in Err, above. Without volumes, List answers the empty list: this is what "
-    "`docker volume ls` asks right after the installation.",
+    "List was refused: its reason is in Err, above. Without volumes, answer the empty list: `docker volume ls` calls "
+    "List right after the installation, too.",
     call="List",
     anything_made=False,
 )
 answered(
     "no List of nothing",
-    f"{NOTHING} Are there files of an earlier run, outside DDD_ROOT?",
+    "On its first start a plugin has no volumes, so List has to answer the empty list: []. Does List name a folder of "
+    "the plugin itself? Or are there files of an earlier run, outside DDD_ROOT?",
     wants="no volume at first",
 )
 answered(
     "List is not the truth",
-    "List has to name each volume that Create has made, once. It is what `docker volume ls` shows.$listed_and_not",
+    "List has to name each volume that Create has made, once: `docker volume ls` shows this list.$listed_and_not",
     wants="each volume once",
 )
 
 answered(
     "List names what is no volume",
-    "List named something that is no volume, and `docker volume ls` shows it. Look one level below the folder of "
-    "all volumes, for what only a volume has: another file or folder there is none.",
+    "List named something that is no volume, and `docker volume ls` shows it. Look only at what is directly in the "
+    "folder of all volumes. Leave out every file or folder that does not have what Create makes for a volume.",
     wants="no name but those of volumes",
 )
 answered(
     "Remove leaves a name in List",
-    "Remove gave the volume another name, and List names that now. Move what is being deleted out of the folder of "
+    "Remove gave the volume another name, and List now names that one. Move what is being deleted out of the folder of "
     "all volumes.",
     look="Remove",
     wants="no name of what Remove took",
 )
 table.cause(
     "List is not the truth",
-    "List was refused while volumes were removed: a volume can go between two looks at it. Leave it out then.",
+    "List was refused while volumes were removed. A volume can disappear while List looks at it: leave it out then.",
     stage="answer",
     status=PLAIN,
     said="Err",
@@ -308,26 +314,27 @@ table.cause(
 # What a restart and a kill leave
 
 RESTART = (
-    "What was there before the plugin was stopped is not as it was. Docker does not send its volumes "
-    "again: what a plugin keeps in memory alone is lost. Look on the disk, under DDD_ROOT."
+    "The volumes are not as they were before the plugin was stopped. Docker does not send its volumes again: what a "
+    "plugin keeps only in memory is lost. Look on the disk, under DDD_ROOT."
 )
 answered("volumes lost by a restart", RESTART, wants=("the same after a restart", "listed after the restart"))
 seen(
     "files lost by a restart",
-    "The volume is still there after the restart, but its files are gone. Leave what is there as it is at the start.",
+    "The volume is still there after the restart, but its files are gone. At its start, the plugin has to "
+    "leave what is there as it is.",
     look="(nowhere)",
     wants="files after the restart",
 )
 refused("volumes lost by a restart", RESTART, call="Get", volume="created", since="stop")
 answered(
     "volumes lost by a kill",
-    "What was answered before the kill is not there after it: write to the disk before the answer.",
+    "A volume whose Create was answered before the kill is gone after the kill. Write to the disk before the answer.",
     wants="listed after the kill",
 )
 accepted(
     "mounts lost by a kill",
-    "After the kill the plugin no longer knew that a container has the volume, and removed it under its "
-    "feet. Write down each Mount before you answer it.",
+    "After the kill, the plugin no longer knew that a container uses the volume, and removed the volume. Write a "
+    "record of each Mount to the disk before you answer it.",
     call="Remove",
     volume="mounted",
     since="kill",
@@ -335,8 +342,8 @@ accepted(
 
 accepted(
     "mounts lost by a restart",
-    "The plugin was stopped and started again while a container had the volume, and then it removed the volume. "
-    "Containers run on while a plugin restarts: keep the record of each Mount, also of two with one ID.",
+    "The plugin was stopped and started again while a container used the volume. Then it removed the volume. "
+    "Containers go on while a plugin restarts: keep a record of each Mount on the disk, even of two with one ID.",
     call="Remove",
     volume="mounted",
     since="stop",
@@ -344,10 +351,7 @@ accepted(
 
 # Mount and Path
 
-LOST_FOLDER = (
-    "Docker starts the container all the same, with a folder of its own at that place: nothing that is written there "
-    "is kept."
-)
+LOST_FOLDER = "Docker still starts the container, but not with the volume. What the container writes there is lost."
 answered(
     "Mountpoint empty or missing",
     f"There is no Mountpoint in the answer.$instead {LOST_FOLDER}",
@@ -362,59 +366,63 @@ answered(
 )
 answered(
     "Mountpoint is no text",
-    "The Mountpoint has to be a string, with an absolute path. Docker cannot decode the answer otherwise.",
+    "The Mountpoint has to be a string, with an absolute path. Otherwise Docker cannot decode the answer.",
     wants="a Mountpoint",
     mountpoint="no text",
 )
 answered(
     "Mountpoint relative",
-    "The Mountpoint is relative. Docker's idea of the current folder is not yours: answer an absolute path.",
+    "The Mountpoint is relative, and Docker's current folder is not the plugin's: answer an absolute path.",
     wants="a Mountpoint",
     mountpoint="relative",
 )
 seen(
     "Mountpoint is not there",
-    "No folder is there: Docker cannot mount what does not exist. Make it at Create.",
+    "There is no folder at this Mountpoint: Docker cannot mount what does not exist. Make the folder at Create.",
     wants="a folder at the Mountpoint",
 )
 refused(
     "the same ID twice refused",
-    "`docker cp` mounts again with the ID of the running container. Refuse that, and docker cp fails.",
+    "`docker cp` mounts again with the ID of the running container. It fails if the plugin refuses this second Mount: "
+    "answer the same Mountpoint again.",
     call="Mount",
     same_id=True,
     speaks_of_no_volume=False,
 )
 refused(
     "another container refused",
-    "The volume is mounted by one container, and Mount for another one is refused. Several containers can share a "
-    "volume: answer each with the same Mountpoint.",
+    "The volume is mounted by one container, and the plugin refused Mount for another one. Several containers can "
+    "share a volume: answer each with the same Mountpoint.",
     call="Mount",
     volume="mounted",
     same_id=False,
     before=("", "Create", "Get", "Mount", "Path"),
 )
 SHARE = "Two containers that share a volume share one folder: answer the same Mountpoint to each."
-OF_AN_ID = "Mount answers a folder of its own for each mount ID. A volume has one folder, the same for every container."
+OF_AN_ID = (
+    "Mount answers a folder of its own for each mount ID. A volume has one folder, the same for every container: leave "
+    "the ID out of the path."
+)
 shared = partial(answered, wants=("the folder of the other container", "the folder of the first Mount"))
 shared("another folder for another container", SHARE, folder_of_an_id=False)
 shared("another folder for another container", OF_AN_ID, folder_of_an_id=True)
 path = partial(answered, wants="the folder of Mount")
 path(
     "Path is not Mount's folder",
-    "Path says where the volume is mounted, so it has to say what Mount said. Podman asks it.",
+    "Path says where the volume is mounted: answer what Mount said, the same Mountpoint. Podman calls Path.",
     mountpoint=("no text", "relative", "absolute"),
     folder_of_an_id=False,
 )
 path("another folder for another container", OF_AN_ID, look="Mount", mountpoint="absolute", folder_of_an_id=True)
 path(
     "Path is not Mount's folder",
-    "Path has to answer with a Mountpoint, the same one as Mount, and there is none in the answer.$instead",
+    "Path has to answer with a Mountpoint, the same one as Mount, but there is none in the answer.$instead",
     mountpoint=("missing", "empty"),
 )
 answered(
     "another folder than Mount's",
-    "Mount names the folder that the container gets. Get and List name another one: `docker volume inspect` shows "
-    "it, and people look for their files there. Take the path from one function.",
+    "Mount names the folder that the container gets, but Get or List names another one. `docker volume inspect` shows "
+    "that one, and people look for their files there. Let all three take the path from one function.",
     wants="the Mountpoint of Mount",
 )
 answered(
@@ -427,41 +435,45 @@ answered(
 seen(
     "a folder closed to others",
     "A program in a container often runs as another user than root. It cannot enter this folder. Make the folder "
-    "with mode 0755. Does the plugin set its umask for the socket? Then set it back after bind.",
+    "with mode 0755. Does the plugin set its umask for the socket? Then set the umask back after bind.",
+    look="Create",
     wants="a folder that others can enter",
 )
 seen(
     "one folder for all volumes",
-    "Two volumes have the same folder: their containers would write over each other's files. Give each its own.",
+    "Two volumes have the same folder: their containers would overwrite each other's files. Give each "
+    "volume its own folder.",
     wants="a folder for each volume",
 )
 answered(
     "a refused Mount makes a volume",
-    "Mount of an unknown volume was refused, and List names it now. Only Create makes a volume.",
+    "Mount of an unknown volume was refused, but now List names this volume. Only Create makes a volume.",
     look="Mount",
     wants="no volume of a refused Mount",
 )
 accepted(
     "says yes to the unknown",
-    "The volume does not exist, so this has to be an error: Docker would go on with something that is not there.",
+    "The volume does not exist, so the answer has to be an error. Otherwise Docker goes on with a volume that is not "
+    "there.",
     call=("Mount", "Path", "Remove", "Unmount"),
     volume=("unknown", "refused", "removed"),
 )
 
 # Unmount
 
-LOST = "Unmount says that one container has let go. It deletes nothing: only Remove does."
+LOST = "Unmount says that one container has ended its use of the volume. Unmount deletes nothing: only Remove does."
 seen("files lost at Unmount", LOST, look="Unmount", wants="a folder that stays")
 seen(
     "files lost at Unmount",
-    "The files are gone after the last Unmount and the next Mount. Neither deletes anything: only Remove does.",
+    "The files are gone after the last Unmount and the next Mount. Neither of the two may delete anything: only Remove "
+    "may.",
     look="Unmount",
     wants="files that stay",
 )
 seen("files lost at Unmount", LOST, look="Unmount", wants="a folder at the Mountpoint", unmounted_before=True)
 refused(
     "Unmount forgets the volume",
-    "The plugin knew the volume until the Unmount before this call. Does Unmount delete more than the one mount?",
+    "The plugin knew the volume until the Unmount before this call. Does Unmount delete more than one mount?",
     look="Unmount",
     call=("Get", "Mount", "Path", "Unmount"),
     volume=("mounted", "let go"),
@@ -471,8 +483,8 @@ refused(
 )
 table.cause(
     "Unmount forgets the volume",
-    "The handler raised $raised: it does not find a volume that exists. It did until the Unmount before this call. "
-    "Does Unmount delete more than the one mount?",
+    "The handler raised $raised: it does not find a volume that exists. It found the volume until the Unmount before "
+    "this call. Does Unmount delete more than one mount?",
     look="Unmount",
     stage="answer",
     status="exception",
@@ -488,45 +500,49 @@ takes = partial(seen, look="Remove")
 takes(
     "Remove follows links",
     "A link in the volume leads to a folder outside, and Remove deleted the files there. Anyone who writes to a "
-    "volume can make such a link. shutil.rmtree deletes the link alone.",
+    "volume can make such a link. shutil.rmtree deletes only the link.",
     wants="what a link leads to stays",
 )
 takes(
     "Remove takes a neighbour",
-    "Remove of one volume took the files of another, whose name only begins in the same way. Compare whole names: "
-    "mango-10 is not mango-1.",
+    "Remove of one volume took the files of another volume, whose name only begins with the same letters. Compare "
+    "whole names: mango-10 is not mango-1.",
     wants="a neighbour stays",
 )
 takes(
     "old files in a new volume",
-    "A volume was removed, and a new one of the same name has its files. Whoever removes a volume wants its files "
-    "gone, and the next owner of the name must not read them. Delete the files at Remove.",
+    "A volume was removed, and a new one of the same name has its files. Remove has to delete the files: the next user "
+    "of the name must not read them.",
     wants="a new volume is empty",
 )
 takes(
     "gives no space back",
-    "Remove took the name away, but the files are still on the disk, where nobody finds them. Delete the files, too.",
+    "Remove took the name away, but the files are still on the disk, and use its space. Delete the files, too.",
     wants="space comes back",
 )
 takes(
     "files lost at a refused Remove",
-    "Remove was refused, and the files are gone all the same: the container loses them. Look whether anybody uses "
-    "the volume before you change anything.",
+    "Remove was refused, and yet the files are gone: the container loses them. Before you change anything, look "
+    "whether a container uses the volume.",
     wants="files at a refused Remove",
 )
-GONE = "Remove said yes, and the volume is still known: Docker would show and use it again."
+GONE = (
+    "Remove answered success, but the plugin still knows the volume: Docker would show it and use it again. Delete the "
+    "volume before you answer."
+)
 answered("Remove does not remove", GONE, look="Remove", wants="gone from List")
 accepted("Remove does not remove", GONE, look="Remove", call="Get", volume="removed")
 accepted(
     "removes what is in use",
-    "The volume went away while a container had it: that container loses its files. Remember who mounts.",
+    "The plugin removed a volume that a container uses: this container loses its files. Keep a record of each Mount, "
+    "and refuse Remove until the last Unmount.",
     call="Remove",
     volume="mounted",
 )
 accepted(
     "removes what is in use",
-    "The volume went away while a container had it. Before, there was an Unmount with the ID of no container, and that "
-    "let it go: Unmount ends the mount with its own ID, and no other.",
+    "The plugin removed a volume that a container uses. An Unmount with the ID of no container had ended this "
+    "container's mount. Let Unmount end only a mount with its own ID.",
     look="Unmount",
     call="Remove",
     volume="mounted",
@@ -534,11 +550,13 @@ accepted(
     mounted_again=False,
     since="nothing",
 )
+COPIED = (
+    "`docker cp` sent Mount and Unmount with the container's own ID. After that Unmount, the plugin removed the "
+    "volume, with the container still writing."
+)
 accepted(
     "lets go too early",
-    "`docker cp` sent Mount and Unmount with the container's own ID, and after that Unmount the plugin "
-    "took the volume for free, with the container still writing. Keep an entry for each Mount, and let each Unmount "
-    "end one of them: a set of IDs is not enough.",
+    f"{COPIED} Keep an entry for each Mount, and let each Unmount end one of them: a set of IDs is not enough.",
     look="Unmount",
     call="Remove",
     volume="mounted",
@@ -546,13 +564,12 @@ accepted(
     since="nothing",
 )
 for how, ends in (
-    ("all in a loop", "its loop goes on after the first one. Put a break behind what deletes it"),
-    ("all by a filter", "it keeps only those of other IDs. Take one out, as remove() of a list does"),
+    ("all in a loop", "its loop goes on after the first one. Put a break after the line that deletes it"),
+    ("all by a filter", "it keeps only the entries of other IDs. Take only one out, as remove() of a list does"),
 ):
     accepted(
         "lets go too early",
-        "`docker cp` sent Mount and Unmount with the container's own ID, and after that Unmount the plugin "
-        f"took the volume for free, with the container still writing. Unmount ends every entry of the ID: {ends}.",
+        f"{COPIED} Unmount ends every entry of the ID: {ends}.",
         look="Unmount",
         call="Remove",
         volume="mounted",
@@ -562,28 +579,29 @@ for how, ends in (
     )
 refused(
     "never lets go",
-    "All have unmounted, and Remove is still refused: nobody can get rid of this volume.",
+    "All have unmounted the volume, but Remove is still refused: nobody can delete this volume. Let each Unmount end "
+    "one mount. Only Mount begins one.",
     look="Unmount",
     call="Remove",
     volume="let go",
 )
 INSIDE = (
-    "Something is mounted in the volume, and Remove deleted its files: to the file system a mounted disk is a "
-    "folder like any other. /proc/self/mounts says what is mounted."
+    "Something was mounted in the volume, and Remove deleted the files of that mount. To the file system a mounted "
+    "disk is a folder like any other. Refuse Remove if /proc/self/mounts has a mount below the volume's whole folder."
 )
 accepted("deletes what is mounted inside", INSIDE, call="Remove", volume="let go")
 table.cause(
     "deletes what is mounted inside",
-    "The handler raised $raised. Something is mounted in the volume: look for that below the volume's whole folder "
-    "before you delete anything. /proc/self/mounts says what is mounted.",
+    "The handler raised $raised. Something is mounted in the volume. Before you delete anything, look for mounts below "
+    "the volume's whole folder: /proc/self/mounts says what is mounted.",
     stage="answer",
     status="exception",
     exception="busy",
 )
 refused(
     "Remove does not find it",
-    "Create made the volume, nobody uses it, and Remove does not find it. Is something else missing that Remove needs, "
-    "such as the folder into which it renames?",
+    "Create made the volume, nobody uses it, but Remove does not find it. Is something else missing that Remove needs, "
+    "such as the folder into which it renames the volume?",
     call="Remove",
     volume="created",
     speaks_of_no_volume=True,
@@ -591,8 +609,8 @@ refused(
 )
 refused(
     "a neighbour's mount counts",
-    "Nothing is mounted in this volume, only in another whose name begins with the same letters. Put a / after the "
-    "path of the volume before you compare: then mango2 is not taken for mango.",
+    "Nothing is mounted in this volume, only in another one whose name begins with the same letters. Before you "
+    "compare paths, put a / after the path of the volume: then mango2 does not match mango.",
     call="Remove",
     volume="created",
     mounted_in_another=True,
@@ -603,21 +621,21 @@ seen("deletes what is mounted inside", INSIDE, wants="what is mounted inside sta
 
 accepted(
     "an empty body will do",
-    "This call has no name to work with. When a connection breaks, Docker sends its call again without "
-    "the body: answered with success, it would go on with a volume that was never made.",
+    "This call has no name to work with. When a connection breaks, Docker sends its call again without the body. After "
+    "a success Docker goes on with a volume that was never made: refuse a call without a name.",
     volume="nameless",
 )
 OUTSIDE = (
-    "Docker checks no name: what a user types comes as it is, and a plugin that joins it to a path makes "
-    "and deletes folders anywhere. Take only names that match [a-zA-Z0-9][a-zA-Z0-9_.-]* as a whole "
-    "(re.fullmatch)."
+    "Docker checks no name, and sends what the user types. A plugin that joins such a name to a path makes and deletes "
+    "folders anywhere. Accept only names that match [a-zA-Z0-9][a-zA-Z0-9_.-]* as a whole: re.fullmatch() in Python."
 )
 accepted("a name that leaves the root", OUTSIDE, volume="bad name")
 seen("a name that leaves the root", OUTSIDE, wants=("a file outside that stays", "what is outside stays"))
 answered("a name that leaves the root", OUTSIDE, wants="a place among the volumes")
 seen(
     "an ID that leaves the root",
-    "The mount's ID became part of a path that leads outside, to a file there. Check it as you check the name.",
+    "The mount ID became part of a path that leads out of the root, to a file there. Check the ID as you check the "
+    "name.",
     wants="no file of a mount ID",
 )
 
@@ -626,7 +644,7 @@ seen(
 SCOPE = 'Docker wants {"Capabilities": {"Scope": "local"}}, or "global" for volumes of a whole cluster.'
 answered(
     "a scope that changes",
-    "Docker asks for the scope once, and remembers it. Answer the same each time.",
+    "Docker asks for the scope once, and remembers it. Answer the same scope each time.",
     wants="the same scope",
 )
 scope = partial(answered, wants="a scope")
@@ -634,14 +652,14 @@ scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}
 scope("unknown scope", f"Scope has to be in an object, under Capabilities. {SCOPE}", scope="alone")
 scope("unknown scope", f"Capabilities has to be an object, with a Scope in it. {SCOPE}", scope="no object")
 scope("unknown scope", f"A scope is written in lower case. {SCOPE}", scope="wrong case")
-scope("unknown scope", f"There is no such scope. {SCOPE} It takes anything else for local.", scope="another")
+scope("unknown scope", f"There is no such scope. {SCOPE} Docker treats anything else as local.", scope="another")
 
 # Several at once
 
 table.cause(
     "volumes lost by eight at once",
-    "Docker calls on several connections at once, and here calls got into each other's way. Let one "
-    "finish what it reads and writes before the next (a lock), or make each change in one move (rename).",
+    "Docker calls on several connections at once, and here the calls disturbed each other. Let one call finish what it "
+    "reads and writes before the next one begins (a lock), or make each change in one step (rename).",
     stage="answer",
     wants="success for all",
     status=PLAIN,
@@ -659,7 +677,7 @@ answered(
 )
 answered(
     "Mount and Remove in each other's way",
-    "Remove looked, then a Mount came, then Remove went on: both were answered with success, and the container "
-    "has lost its files. Each call has a thread. Let Mount and Remove hold one lock from the look to the change.",
+    "Remove found no Mount, then a Mount came, then Remove went on: both were answered with success, and the container "
+    "has lost its files. Each call has its own thread. Let Mount and Remove hold one lock from the look to the change.",
     wants="Mount or Remove refused",
 )

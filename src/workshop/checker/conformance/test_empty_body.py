@@ -16,7 +16,7 @@ def test_create_without_body(plugin: Candidate) -> None:
     """
     before = sorted(plugin.list_names())
     plugin.does_not_take("VolumeDriver.Create", b"")
-    assert sorted(plugin.list_names()) == before, f"wanted the volumes of before in\n{plugin.exchanges[-1]}"
+    assert sorted(plugin.list_names()) == before, f"wanted the same volumes as before in\n{plugin.exchanges[-1]}"
 
 
 @case("must", podman="none")

@@ -92,7 +92,7 @@ def test_errors_nameless(plugin: Candidate) -> None:
     for endpoint in ("Create", "Mount", "Path"):
         for body in ({}, *({"Name": name} for name in NO_NAME)):
             plugin.does_not_take(f"VolumeDriver.{endpoint}", {**body, "ID": plugin.mount_id()})
-    assert len(plugin.volumes()) == before, f"wanted the {before} volumes of before in\n{plugin.exchanges[-1]}"
+    assert len(plugin.volumes()) == before, f"wanted the same {before} volumes as before in\n{plugin.exchanges[-1]}"
 
 
 @case("should")

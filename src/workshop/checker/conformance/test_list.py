@@ -13,7 +13,7 @@ from workshop.checker.conformance.test_get import is_time
 
 @case("must", process=True, destructive=True, unless=("own-storage", "global"))
 def test_list_of_nothing(plugin: Candidate) -> None:
-    """At its first start of all a plugin has no volumes, and says so.
+    """At its very first start a plugin has no volumes, and says so.
 
     `docker volume ls` asks right after the installation. A volume that nobody has made hides a volume of that name
     of another driver (moby daemon/volume/service/store.go, list).

@@ -91,7 +91,9 @@ def test_mount_shared(plugin: Candidate) -> None:
     name = plugin.create()
     _, first = plugin.hold(name)
     _, second = plugin.hold(name)
-    assert plugin.same_files(first, second), f"wanted the files of {first} for both, got\n{plugin.exchanges[-1]}"
+    assert plugin.same_files(first, second), (
+        f"wanted the files of {first} for both containers, got\n{plugin.exchanges[-1]}"
+    )
 
 
 @case("must")

@@ -106,7 +106,7 @@ def test_options_secret_told(plugin: Candidate) -> None:
     answer = plugin.call("VolumeDriver.Create", {"Name": name, "Opts": options})
     told = [answer, plugin.call("VolumeDriver.Get", {"Name": name}), plugin.call("VolumeDriver.List", {})]
     for answer in told:
-        assert not any(secret in answer.text for secret in secrets), f"wanted no value of an option in\n{answer}"
+        assert not any(secret in answer.text for secret in secrets), f"wanted no option's value in\n{answer}"
 
 
 def secret_options(plugin: Candidate) -> tuple[dict[str, object], list[str]]:
@@ -128,4 +128,4 @@ def test_options_secret_logged(plugin: Candidate) -> None:
     plugin.call("VolumeDriver.Create", {"Name": plugin.name(), "Opts": options})
     plugin.activate()
     printed = plugin.output()
-    assert not any(secret in printed for secret in secrets), "wanted no value of an option in what the plugin prints"
+    assert not any(secret in printed for secret in secrets), "wanted no option's value in what the plugin prints"

@@ -51,7 +51,7 @@ def test_remove_nameless(plugin: Candidate) -> None:
     plugin.call("VolumeDriver.Remove", {})
     for wrong in names:
         plugin.call("VolumeDriver.Remove", {"Name": wrong})
-    assert note.exists(), "wanted the volumes of before, with their files"
+    assert note.exists(), "wanted the same volumes as before, with their files"
     plugin.knows(name)
 
 

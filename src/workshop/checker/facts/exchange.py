@@ -107,7 +107,7 @@ def is_printed(e: Evidence) -> str:
 
     Source: tests/engine/test_diagnoses.py.
     """
-    return ", and prints it to the user" if call(e) in ("Activate", "Create", "Remove") else ""
+    return ", and prints the error to the user" if call(e) in ("Activate", "Create", "Remove") else ""
 
 
 @fact
@@ -140,8 +140,8 @@ def how_docker_follows(e: Evidence) -> str:
     if not location(e):
         return " It does not say where to."
     if e.last.status in (307, 308):
-        return " Docker follows it with the same call, and other clients may not."
-    return " Docker follows it with a GET without a body, which does not say what was asked."
+        return " Docker follows it with the same call, but other clients may not."
+    return " Docker follows it with a GET without a body, so the plugin does not learn what Docker wants."
 
 
 @fact
@@ -279,8 +279,10 @@ def listed_and_not(e: Evidence) -> str:
     left_out = [name for name in wanted if name and name not in names]
     others = [str(name) for name in names if name not in wanted]
     if left_out and others:
-        return f" It leaves out {left_out[0]}, and names {others[0]} instead."
+        return f" The answer leaves out {left_out[0]}, and names {others[0]} instead."
     if len(left_out) > 1 and not names:
-        return " It names none: does it look into the folder in which Create makes them?"
+        return " The answer leaves out all of them. Does List look into another folder than Create?"
     twice = [name for name in wanted if names.count(name) > 1]
-    return f" It leaves out {left_out[0]}." if left_out else f" It names {twice[0]} twice." if twice else ""
+    if left_out:
+        return f" The answer leaves out {left_out[0]}."
+    return f" The answer names {twice[0]} twice." if twice else ""

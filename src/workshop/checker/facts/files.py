@@ -86,12 +86,12 @@ def json_error(e: Evidence) -> str:
 def json_hint(e: Evidence) -> str:
     """Return what is to be changed in a .json file that Docker cannot read, "" where that is not known."""
     if comma := _trailing_comma(e.lookup.text) if e.lookup else 0:
-        return f" After the comma of line {comma} comes no other key: take it away."
+        return f" Nothing follows the comma in line {comma}: remove the comma."
     error = json_error(e)
     if re.search("after (object key:value pair|array element)", error):
-        return " A comma is missing before it."
+        return " A comma is missing before this character, perhaps at the end of the line above."
     if error.startswith("invalid character '\\''"):
-        return " JSON has double quotes, and no single ones."
+        return " JSON has double quotes, not single ones."
     return " JSON writes true, false and null in small letters." if re.match("invalid character '[TFN]'", error) else ""
 
 
@@ -217,7 +217,7 @@ def _line_of_json(lookup: Lookup, lines: list[str]) -> int:
     except json.JSONDecodeError as error:
         return min(error.lineno, len(lines))
     words = [f'"{key}"' for key in _wrong_keys(lookup)] + re.findall(r"/etc/docker/ddd-certs/[\w.-]+", lookup.error)
-    words += ['"CertFile"', '"KeyFile"'] if _lacking(lookup) else []
+    words += ['"CertFile"', '"KeyFile"'] if _lacking(lookup) or "X509 key pair" in lookup.error else []
     # with a handshake, the address was right
     if re.match(r"https://(127\.0\.0\.1|localhost)\b", lookup.url.lower()) and not lookup.error:
         switched_off = (lookup.tls or {}).get("CAFile") and (lookup.tls or {}).get("InsecureSkipVerify")

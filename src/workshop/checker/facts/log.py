@@ -172,7 +172,7 @@ def no_global(e: Evidence) -> str:
 @fact
 def last_words(e: Evidence) -> str:
     """Return a sentence with the last line that a program has printed, "" where it printed nothing."""
-    return f" The last line that it printed: {last_line(e)}." if last_line(e) else ""
+    return f' The last line that it printed: "{last_line(e)}".' if last_line(e) else ""
 
 
 @fact

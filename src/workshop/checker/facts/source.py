@@ -170,7 +170,9 @@ def file_test(e: Evidence) -> str:
     """Return a sentence about a test for plain files, where the file has one: a socket is none to it."""
     found = re.search(r"\b(isfile|is_file)\(", _written_as(e, r"\b(isfile|is_file)\("))
     return (
-        f" {found[1]}() is false for a socket: os.path.lexists() sees one, stat.S_ISSOCK() knows it." if found else ""
+        f" {found[1]}() is false for a socket: os.path.lexists() finds one, and stat.S_ISSOCK() tells that it is one."
+        if found
+        else ""
     )
 
 

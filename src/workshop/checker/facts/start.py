@@ -75,7 +75,7 @@ def mode(e: Evidence) -> str:
 @fact
 def begun_with(e: Evidence) -> str:
     """Return with which umask the check has started the plugin, where it has chosen one: a Python file of a learner."""
-    return " The check started the plugin with umask 0, which takes no right away." if e.file else ""
+    return " The check started the plugin with umask 0, which removes no right." if e.file else ""
 
 
 @fact
@@ -158,4 +158,4 @@ def status_at_end(e: Evidence) -> str:
 @fact
 def well(e: Evidence) -> str:
     """Return what an exit status of 0 says."""
-    return ", which tells a script that all went well" if status_at_end(e) == "0" else ""
+    return ", which tells a script that all is well" if status_at_end(e) == "0" else ""
