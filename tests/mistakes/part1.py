@@ -476,4 +476,63 @@ ROWS = [
         ),
         ("    serve()\n", "    serve()\n    signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"),
     ),
+    # by kind of evidence: how a plugin ends, in the words of its language
+    Mistake(
+        "one call, and the server is done",
+        "part1",
+        "1.1",
+        r"serve_forever|handle_request|(one|first|single) (call|caller|request)",
+        ("    server.serve_forever()\n", "    server.handle_request()\n"),
+    ),
+    Mistake(
+        "main comes back in Go",
+        "go",
+        "1.1",
+        r"\bmain\b|goroutine|\bblock",
+        ("\t<-stop\n\tlistener.Close()\n", "\t_ = stop\n"),
+    ),
+    Mistake(
+        "chmod as a umask",
+        "http_server",
+        "1.3",
+        r"take[sn]? away|the opposite|0o177",
+        ("os.umask(0o177)", "os.umask(0o600)"),
+    ),
+    Mistake(
+        "a handler of a signal that does not exit in Node",
+        "node",
+        "1.5",
+        r"process\.exit",
+        ("    server.close();\n    process.exit(0);\n", '    console.log("bye");\n'),
+    ),
+    Mistake(
+        "a channel that nobody reads",
+        "go",
+        "1.5",
+        r"channel|signal\.Notify|<-",
+        ("\t<-stop\n\tlistener.Close()\n", "\tselect {}\n"),
+    ),
+    Mistake(
+        "os.Remove of an old socket is missing",
+        "go",
+        "1.6",
+        r"os\.Remove|\bremove",
+        ("\t\tos.Remove(path)\n", ""),
+    ),
+    Mistake(
+        "finally removes what another plugin made",
+        "one_function",
+        "1.7",
+        r"finally|at (its|the) (end|exit)|(on|by) (its|the) (way out|exit)",
+        (
+            "    os.makedirs(ROOT, exist_ok=True)\n    if os.path.exists(SOCKET):",
+            "    os.makedirs(ROOT, exist_ok=True)\n    try:\n        start()\n    finally:\n        os.remove(SOCKET)\n\n\n"
+            "def start():\n    if os.path.exists(SOCKET):",
+        ),
+        (
+            "    try:\n        server_socket.listen()\n        make_server(",
+            "    if True:\n        server_socket.listen()\n        make_server(",
+        ),
+        (".serve_forever()\n    finally:\n        os.remove(SOCKET)\n", ".serve_forever()\n"),
+    ),
 ]

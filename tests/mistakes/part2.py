@@ -388,4 +388,26 @@ ROWS = [
         ('f"ddd does not answer {request.method} {request.path}."', '"ddd does not answer {reason}."'),
         ('return {"Err": reason}, error.code', "return reason, error.code"),
     ),
+    # by kind of evidence: an answer without its fields, in the words of its language
+    Mistake(
+        "braces of an arrow function without return",
+        "node",
+        "2.1",
+        r"\breturn\b|undefined",
+        ('() => ({ Implements: ["VolumeDriver"] })', '() => { Implements: ["VolumeDriver"] }'),
+    ),
+    Mistake(
+        "a Promise is sent",
+        "node",
+        "2.1",
+        r"await|Promise",
+        ('"/Plugin.Activate": () => (', '"/Plugin.Activate": async () => ('),
+    ),
+    Mistake(
+        "jsonify of nothing",
+        "blueprint",
+        "2.1",
+        r"without (an )?argument|\bnull\b.{0,60}(jsonify|return|nothing)",
+        ('return jsonify(Implements=["VolumeDriver"])', "return jsonify()"),
+    ),
 ]

@@ -34,7 +34,7 @@ activates(
 )
 activates(
     "Implements is no list",
-    'Docker wants a list under "Implements": ["VolumeDriver"]. It cannot decode anything else.',
+    'Docker wants a list under "Implements": ["VolumeDriver"]. It cannot decode anything else.$usual_hollow',
     implements=("missing", "no list"),
 )
 activates(

@@ -27,7 +27,7 @@ cause(
 )
 RAISED = "The handler raised $raised."
 raises = partial(table.cause, stage=("answer", "greeting"), status="exception")
-raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets$is_printed.")
+raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets$is_printed.$known_words")
 raises(
     "not imported",
     f"{RAISED} It is not imported. Write this line at the top of the file: $import_line",
@@ -68,6 +68,17 @@ cause(
     "The plugin looks for '$wrong_key' in the request, and Docker sends '$right_key': upper and lower case count.",
     status="exception",
     exception="wrong case of a key",
+)
+cause(
+    "no such route",
+    "The plugin says that it has no such call, in Err. Usual causes: no branch or route for /$endpoint, in "
+    "this spelling, "
+    "and a branch that does its work and has no return, so that the call runs on to the last line, which refuses it.",
+    status=PLAIN,
+    said="Err",
+    wants="success",
+    no_call=True,
+    no_global=False,
 )
 cause(
     "no such route",
@@ -134,7 +145,8 @@ NO_POST = "Python's http.server has found no method for $method in the handler: 
 page("wrong method", NO_POST, unsupported_post=True)
 cause(
     "error as text",
-    'The error is text, and not JSON, where a client looks for a sentence in Err. Answer {"Err": "a sentence"}.',
+    'The error is text, and not JSON, where a client looks for a sentence in Err. Answer {"Err": "a sentence"}.'
+    "$usual_text",
     status=PLAIN,
     said="text",
 )
@@ -146,7 +158,7 @@ cause(
 )
 cause(
     "bare text",
-    "The answer is text, and Docker wants a JSON object. Return a dict, or json.dumps of one.",
+    "The answer is text, and Docker wants a JSON object. $how_to_answer",
     status="200",
     said="text",
     raised=False,
@@ -162,14 +174,14 @@ cause(
 )
 cause(
     "exception in a handler",
-    "The handler raised $raised after its answer had begun, so that it is not JSON.",
+    "The handler raised $raised after its answer had begun, so that it is not JSON.$known_words",
     status="200",
     said=("text", "empty", "page", "broken JSON"),
     raised=True,
 )
 cause(
     "empty answer",
-    "The answer is empty, and Docker wants a JSON object, {} at least.",
+    "The answer is empty, and Docker wants a JSON object, {} at least.$usual_silent",
     status="200",
     said="empty",
     raised=False,
@@ -189,7 +201,7 @@ cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
 cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")
 cause(
     "JSON, but no object",
-    "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.",
+    "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.$usual_null",
     status=("200", *PLAIN),
     said="JSON value",
 )
@@ -236,7 +248,7 @@ cause(
 cause(
     "error under status 200",
     "The error comes under status 200. Docker reads Err and takes it for an error; Podman takes every 200"
-    " for success, and never reads Err. Send it with a status such as 400 or 404.",
+    " for success, and never reads Err. Send it with a status such as 400 or 404.$usual_status",
     status="200",
     said="Err",
     wants="an error status",

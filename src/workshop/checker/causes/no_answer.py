@@ -6,6 +6,7 @@ from workshop.checker.causes import table
 
 cause = partial(table.cause, stage="no answer")
 HANGING = ("a greeting", "an answer", "Implements", "success", "an error status")
+LOCKED_AT = (*HANGING, "success for all", "an answer to Mount and to Remove", "List while volumes are removed")
 
 cause(
     "no socket",
@@ -28,7 +29,14 @@ ENDED = "The plugin ended at this call, with exit status $exit_status"
 # one that is given up may well end after that
 crash = partial(cause, exited=("well", "badly"), failure=("no socket", "nobody listens", "closed", "no HTTP", "other"))
 crash("crash at a call", f"{ENDED}.", raised=False)
-crash("crash at a call", f"{ENDED}: $raised.", raised=True)
+crash("crash at a call", f"{ENDED}: $raised.$known_words", raised=True)
+cause(
+    "crash at a call",
+    f"{ENDED}. A plugin answers call after call, until a signal ends it.$usual_ends",
+    exited="well",
+    failure=("no socket", "nobody listens", "closed", "no HTTP", "other"),
+    raised=False,
+)
 crash(
     "crash at a call",
     f"{ENDED}: $raised. A handler has answered, or begun to, and answers again. Look at what comes between: an "
@@ -40,7 +48,7 @@ crash("a descriptor that is closed", f"{ENDED}: $raised. {CLOSED}", raised=True,
 cause(
     "one caller at a time",
     "While callers are connected and silent, nobody else is answered. Docker keeps connections open, "
-    "and calls on several at once: answer each in a thread of its own (threaded=True).",
+    "and calls on several at once: answer each in a thread of its own (threaded=True).$usual_alone",
     failure="no answer in time",
     wants="a greeting beside silent callers",
 )
@@ -48,7 +56,7 @@ cause(
     "hangs",
     "The plugin took the call and does not answer. Docker waits 60 s, 120 s for Create and Mount, and for"
     " Plugin.Activate without end: every docker command that asks this plugin hangs with it. Does the handler read "
-    "more of the body than Content-Length says, or not end its answer?",
+    "more of the body than Content-Length says, or not end its answer?$usual_hangs",
     failure="no answer in time",
 )
 nothing_accepts = partial(
@@ -74,18 +82,30 @@ cause(
     failure="no answer in time",
     never_serves=False,
     lock_taken=True,
-    wants=(*HANGING, "success for all", "an answer to Mount and to Remove", "List while volumes are removed"),
+    wants=LOCKED_AT,
+)
+cause(
+    "a lock that stays taken",
+    "The plugin took the call and does not answer. A thread of it waits for a lock that another one holds, or that it "
+    "holds itself. Usual causes: a function takes a Lock that its caller holds (threading.RLock can be taken twice by "
+    "one thread), two locks in another order, and acquire() without release() (with lock: releases it).",
+    failure="no answer in time",
+    never_serves=False,
+    not_taken=False,
+    lock_taken=False,
+    waits_for_lock=True,
+    wants=LOCKED_AT,
 )
 closed = partial(cause, failure="closed", exited="no")
 closed(
     "closed without an answer",
-    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.",
+    "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up.$usual_closes",
     raised=False,
 )
 closed(
     "exception in a handler",
     "The handler raised $raised, and the connection was closed without an answer. Docker tries again for 15 s, then "
-    "gives up.",
+    "gives up.$known_words",
     raised=True,
 )
 closed(
@@ -97,7 +117,7 @@ closed(
 cause(
     "an answer that breaks off",
     "The answer breaks off, or is not HTTP: $failure_text. An empty line ends the headers, and Content-Length is the "
-    "number of bytes that follow.",
+    "number of bytes that follow.$usual_breaks",
     failure="other",
     exited="no",
 )

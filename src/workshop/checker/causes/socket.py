@@ -48,10 +48,18 @@ OPEN = (
 )
 seen(
     "socket open to all",
-    f"{OPEN}$begun_with Set os.umask(0o177) around bind, or chmod the socket to 0600 before listen: until then nobody "
-    "can connect.",
+    f"{OPEN}$begun_with $how_to_close",
     wants="closed to others",
     decimal_mode=False,
+)
+seen(
+    "socket open to all",
+    f"{OPEN} A umask names the rights to take away, and this one is written as a mode: it took the owner's "
+    "rights away, "
+    "and left those of the others. The umask 0o177 leaves the mode 0600.",
+    wants="closed to others",
+    decimal_mode=False,
+    mode_is_opposite=True,
 )
 seen(
     "a mode in decimal",
@@ -80,7 +88,7 @@ seen(
 seen(
     "does not end when asked",
     "SIGTERM (docker stop, systemd) and SIGINT (Ctrl-C) have to end the plugin, with status 0: it then "
-    "had the time to clean up. Turn both into sys.exit() with signal.signal.",
+    "had the time to clean up. $how_to_end",
     wants="exit status 0",
     at_the_end="nothing",
 )
@@ -123,6 +131,18 @@ seen(
     "A second start took the socket of a plugin that runs: that one goes on, and nobody can reach it. Try "
     "to connect before you remove a socket; when somebody answers, end with a sentence.",
     wants="the first socket stays",
+)
+seen(
+    "takes a living socket",
+    "A second start took the socket of a plugin that runs: that one goes on, and nobody can reach it. The "
+    "second one ended "
+    "by itself, and nothing is at the socket's place now. Either it removed the socket before it looked who listens "
+    "there, or at its end: a finally, an atexit or a trap that is set before the look runs also where the "
+    "look ends the "
+    "program. Set it after bind(), when the socket is the program's own.",
+    wants="the first socket stays",
+    flasks_server=False,
+    in_its_place="",
 )
 seen(
     "takes a living socket",

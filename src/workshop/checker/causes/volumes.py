@@ -10,17 +10,19 @@ answered = partial(table.cause, stage="answer", status="200", said=OK)
 """The answer is a success, and has not what the check wants."""
 accepted = partial(answered, wants="an error status")
 """The answer is a success, and has to be an error."""
-refused = partial(table.cause, stage="answer", status=PLAIN, said="Err", wants="success", no_global=False)
+refused = partial(
+    table.cause, stage="answer", status=PLAIN, said="Err", wants="success", no_global=False, no_call=False
+)
 """The answer is an error with a sentence, and has to be a success."""
 seen = partial(table.cause, stage="seen")
 """What the check has seen of the volumes' files."""
 
-refused("refused", "The plugin refused what it has to do. Its own reason stands in Err, above.")
+refused("refused", "The plugin refused what it has to do. Its own reason stands in Err, above.$usual_refuses")
 
 accepted(
     "says yes to any path",
     "The plugin has no such endpoint, and says yes to it. Docker would take what it wanted for done. Answer status 404 "
-    'and {"Err": "a sentence"} for a path that the plugin does not have.',
+    'and {"Err": "a sentence"} for a path that the plugin does not have.$usual_yes',
     call="Bake",
     volume="unknown",
 )
@@ -134,7 +136,7 @@ table.cause(
 accepted(
     "takes any option",
     "The plugin took an option that it does not have. Whoever typed -o size=1G believes in a limit, and there is none. "
-    "Docker sends the options under Opts.",
+    "Docker sends the options under Opts.$usual_yes",
     call="Create",
     options="some",
     volume=("unknown", "refused"),
@@ -158,7 +160,8 @@ answered(
 
 refused(
     "Get forgets",
-    "Create said yes, and Get answers with an error. To Docker the volume does not exist, and its labels are lost.",
+    "Create said yes, and Get answers with an error. To Docker the volume does not exist, and its labels are lost."
+    "$known_words$usual_forgets",
     call="Get",
     volume="created",
 )
@@ -172,7 +175,8 @@ refused(
 )
 answered(
     "no Volume in Get",
-    'Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Else it does not exist.$instead',
+    'Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Else it does not exist.$instead'
+    "$usual_hollow",
     wants="a Volume",
 )
 answered(
@@ -193,7 +197,7 @@ answered("Get names no folder", NO_FOLDER, wants="the folder of the volume")
 answered("another Name from Get", NAME, wants="the Name", volume_answered=("another Name", "the Name"))
 answered(
     "another Name from Get",
-    f"The Volume in the answer has no Name. {NAME}",
+    f"The Volume in the answer has no Name. {NAME}$usual_nameless",
     wants="the Name",
     volume_answered="no Name",
 )
@@ -203,7 +207,7 @@ EVERYTHING = (
     "new volume of the machine: `docker run -v any:/data` asks all plugins."
 )
 THERE = ("no object", "no Name", "another Name", "the Name")
-unknown("Get knows everything", EVERYTHING, volume_answered=THERE, missing_f=False, anything_made=False)
+unknown("Get knows everything", f"{EVERYTHING}$usual_yes", volume_answered=THERE, missing_f=False, anything_made=False)
 unknown(
     "one volume under two names",
     "Only a volume of a similar name exists, and Get took it for this one. Then two names lead to the same files. "
@@ -245,13 +249,13 @@ answered(
 )
 answered(
     "no names in List",
-    'Each volume of List is an object with its name: {"Name": "mango"}.',
+    'Each volume of List is an object with its name: {"Name": "mango"}.$usual_nameless',
     wants="names in List",
     volumes="nameless inside",
 )
 answered(
     "no Volumes in List",
-    'List has to answer {"Volumes": […]}, and there is no Volumes in the answer.$instead',
+    'List has to answer {"Volumes": […]}, and there is no Volumes in the answer.$instead$usual_hollow',
     wants="Volumes",
     volumes="missing",
 )
@@ -279,7 +283,8 @@ answered(
 )
 answered(
     "List is not the truth",
-    "List has to name each volume that Create has made, once. It is what `docker volume ls` shows.$listed_and_not",
+    "List has to name each volume that Create has made, once. It is what `docker volume ls` shows.$listed_and_not"
+    "$usual_names",
     wants="each volume once",
 )
 
@@ -309,7 +314,7 @@ table.cause(
 
 RESTART = (
     "What was there before the plugin was stopped is not as it was. Docker does not send its volumes "
-    "again: what a plugin keeps in memory alone is lost. Look on the disk, under DDD_ROOT."
+    "again: what a plugin keeps in memory alone is lost. Look on the disk, under DDD_ROOT.$usual_lost"
 )
 answered("volumes lost by a restart", RESTART, wants=("the same after a restart", "listed after the restart"))
 seen(
@@ -321,7 +326,7 @@ seen(
 refused("volumes lost by a restart", RESTART, call="Get", volume="created", since="stop")
 answered(
     "volumes lost by a kill",
-    "What was answered before the kill is not there after it: write to the disk before the answer.",
+    "What was answered before the kill is not there after it: write to the disk before the answer.$usual_killed",
     wants="listed after the kill",
 )
 accepted(
@@ -350,7 +355,7 @@ LOST_FOLDER = (
 )
 answered(
     "Mountpoint empty or missing",
-    f"There is no Mountpoint in the answer.$instead {LOST_FOLDER}",
+    f"There is no Mountpoint in the answer.$instead {LOST_FOLDER}$usual_hollow",
     wants="a Mountpoint",
     mountpoint="missing",
 )
@@ -374,7 +379,7 @@ answered(
 )
 seen(
     "Mountpoint is not there",
-    "No folder is there: Docker cannot mount what does not exist. Make it at Create.",
+    "No folder is there: Docker cannot mount what does not exist. Make it at Create.$usual_folder",
     wants="a folder at the Mountpoint",
 )
 refused(
@@ -408,7 +413,8 @@ path(
 path("another folder for another container", OF_AN_ID, look="Mount", mountpoint="absolute", folder_of_an_id=True)
 path(
     "Path is not Mount's folder",
-    "Path has to answer with a Mountpoint, the same one as Mount, and there is none in the answer.$instead",
+    "Path has to answer with a Mountpoint, the same one as Mount, and there is none in the "
+    "answer.$instead$usual_hollow",
     mountpoint=("missing", "empty"),
 )
 answered(
@@ -443,7 +449,8 @@ answered(
 )
 accepted(
     "says yes to the unknown",
-    "The volume does not exist, so this has to be an error: Docker would go on with something that is not there.",
+    "The volume does not exist, so this has to be an error: Docker would go on with something that is not "
+    "there.$usual_yes",
     call=("Mount", "Path", "Remove", "Unmount"),
     volume=("unknown", "refused", "removed"),
 )
@@ -500,12 +507,13 @@ takes(
 takes(
     "old files in a new volume",
     "A volume was removed, and a new one of the same name has its files. Whoever removes a volume wants its files "
-    "gone, and the next owner of the name must not read them. Delete the files at Remove.",
+    "gone, and the next owner of the name must not read them. Delete the files at Remove.$usual_stays",
     wants="a new volume is empty",
 )
 takes(
     "gives no space back",
-    "Remove took the name away, but the files are still on the disk, where nobody finds them. Delete the files, too.",
+    "Remove took the name away, but the files are still on the disk, where nobody finds them. Delete the "
+    "files, too.$usual_stays",
     wants="space comes back",
 )
 takes(
@@ -514,12 +522,12 @@ takes(
     "the volume before you change anything.",
     wants="files at a refused Remove",
 )
-GONE = "Remove said yes, and the volume is still known: Docker would show and use it again."
+GONE = "Remove said yes, and the volume is still known: Docker would show and use it again.$usual_stays"
 answered("Remove does not remove", GONE, look="Remove", wants="gone from List")
 accepted("Remove does not remove", GONE, look="Remove", call="Get", volume="removed")
 accepted(
     "removes what is in use",
-    "The volume went away while a container had it: that container loses its files. Remember who mounts.",
+    "The volume went away while a container had it: that container loses its files. Remember who mounts.$usual_frees",
     call="Remove",
     volume="mounted",
 )
@@ -562,7 +570,7 @@ for how, ends in (
     )
 refused(
     "never lets go",
-    "All have unmounted, and Remove is still refused: nobody can get rid of this volume.",
+    "All have unmounted, and Remove is still refused: nobody can get rid of this volume.$known_words$usual_holds",
     look="Unmount",
     call="Remove",
     volume="let go",
@@ -604,7 +612,7 @@ seen("deletes what is mounted inside", INSIDE, wants="what is mounted inside sta
 accepted(
     "an empty body will do",
     "This call has no name to work with. When a connection breaks, Docker sends its call again without "
-    "the body: answered with success, it would go on with a volume that was never made.",
+    "the body: answered with success, it would go on with a volume that was never made.$usual_yes",
     volume="nameless",
 )
 OUTSIDE = (
@@ -630,7 +638,7 @@ answered(
     wants="the same scope",
 )
 scope = partial(answered, wants="a scope")
-scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}", scope="missing")
+scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}$usual_hollow", scope="missing")
 scope("unknown scope", f"Scope has to be in an object, under Capabilities. {SCOPE}", scope="alone")
 scope("unknown scope", f"Capabilities has to be an object, with a Scope in it. {SCOPE}", scope="no object")
 scope("unknown scope", f"A scope is written in lower case. {SCOPE}", scope="wrong case")
@@ -641,7 +649,7 @@ scope("unknown scope", f"There is no such scope. {SCOPE} It takes anything else 
 table.cause(
     "volumes lost by eight at once",
     "Docker calls on several connections at once, and here calls got into each other's way. Let one "
-    "finish what it reads and writes before the next (a lock), or make each change in one move (rename).",
+    "finish what it reads and writes before the next (a lock), or make each change in one move (rename).$known_words",
     stage="answer",
     wants="success for all",
     status=PLAIN,
