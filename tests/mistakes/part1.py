@@ -535,4 +535,72 @@ ROWS = [
         ),
         (".serve_forever()\n    finally:\n        os.remove(SOCKET)\n", ".serve_forever()\n"),
     ),
+    # a second round: what other people get wrong in the same places
+    Mistake(
+        "a daemon thread serves",
+        "part1",
+        "1.1",
+        r"thread|daemon",
+        (
+            "    server.serve_forever()\n",
+            "    import threading\n\n    threading.Thread(target=server.serve_forever, daemon=True).start()\n",
+        ),
+    ),
+    Mistake(
+        "no wait in shell",
+        "shell",
+        "1.1",
+        r"\bwait\b",
+        ('EXEC:sh $0 answer" &\nwait\n', 'EXEC:sh $0 answer" &\n'),
+    ),
+    Mistake(
+        "an error of listening is ignored in Go",
+        "go",
+        "1.1",
+        r"err\b|error",
+        ('listener, err := net.Listen("unix", path)', 'listener, err := net.Listen("unix", path+"/ddd.sock")'),
+        (
+            "\tif err != nil {\n\t\tlog.Fatal(err)\n\t}\n\treturn listener\n",
+            "\tif err != nil {\n\t\tselect {}\n\t}\n\treturn listener\n",
+        ),
+    ),
+    Mistake(
+        "a misspelt variable of the environment",
+        "node",
+        "1.1",
+        r"spel|DDD_SOCKET",
+        ("process.env.DDD_SOCKET ||", "process.env.DDD_SOCKT ||"),
+        ('"/run/docker/plugins/ddd.sock"', '"/tmp/ddd-sockt-of-a-mistake.sock"'),
+    ),
+    Mistake(
+        "http.server without threads",
+        "http_server",
+        "1.4",
+        r"ThreadingMixIn|thread",
+        ("class Server(ThreadingMixIn, UnixStreamServer)", "class Server(UnixStreamServer)"),
+    ),
+    Mistake(
+        "a handler of a signal that only prints",
+        "http_server",
+        "1.5",
+        r"sys\.exit",
+        (
+            "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))",
+            'signal.signal(signal.SIGTERM, lambda *_: print("bye"))',
+        ),
+    ),
+    Mistake(
+        "exit where the finally does not run",
+        "one_function",
+        "1.5",
+        r"_exit|finally",
+        ("signal.signal(number, lambda *_: sys.exit())", "signal.signal(number, lambda *_: os._exit(0))"),
+    ),
+    Mistake(
+        "exists is false for what cannot be reached",
+        "json_state",
+        "1.6",
+        r"unlink|remove|removes",
+        ("        os.unlink(SOCKET)\n    sock", "    sock"),
+    ),
 ]

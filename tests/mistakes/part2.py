@@ -410,4 +410,53 @@ ROWS = [
         r"without (an )?argument|\bnull\b.{0,60}(jsonify|return|nothing)",
         ('return jsonify(Implements=["VolumeDriver"])', "return jsonify()"),
     ),
+    # a second round: what other people get wrong in the same places
+    Mistake(
+        "characters are counted",
+        "http_server",
+        "2.1",
+        r"byte",
+        ('"Content-Length", str(len(body))', '"Content-Length", str(len(body) + 1)'),
+    ),
+    Mistake(
+        "fmt prints a map",
+        "go",
+        "2.1",
+        r"json\.NewEncoder|Encode|json\.Marshal",
+        (
+            'json.NewEncoder(w).Encode(map[string][]string{"Implements": {"VolumeDriver"}})',
+            'fmt.Fprint(w, map[string][]string{"Implements": {"VolumeDriver"}})',
+        ),
+    ),
+    Mistake(
+        "Activate is copied from Capabilities",
+        "blueprint",
+        "2.1",
+        r"Implements",
+        ('return jsonify(Implements=["VolumeDriver"])', 'return jsonify(Capabilities={"Scope": "local"})'),
+    ),
+    Mistake(
+        "the answer is made, and not returned",
+        "a_class",
+        "2.1",
+        r"return",
+        ('return {"Implements": ["VolumeDriver"]}', '{"Implements": ["VolumeDriver"]}'),
+    ),
+    Mistake(
+        "res.json of another library",
+        "node",
+        "2.1",
+        r"is not a function|json",
+        ("  res.end(JSON.stringify(answer));", "  res.json(answer);"),
+    ),
+    Mistake(
+        "what is printed becomes the answer",
+        "shell",
+        "2.1",
+        r"stdout|in front of|before",
+        (
+            '    body=$(head -c "$length")\n',
+            '    body=$(head -c "$length")\n    [ "$path" = / ] || echo "called: $path"\n',
+        ),
+    ),
 ]

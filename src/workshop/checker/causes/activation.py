@@ -19,7 +19,8 @@ table.cause(
 )
 table.cause(
     "refused",
-    "The plugin refused Plugin.Activate: its own reason stands in Err, above. Docker asks this before all else.",
+    "The plugin refused Plugin.Activate: its own reason stands in Err, above. Docker asks this before all "
+    "else.$usual_refuses",
     stage="answer",
     wants="Implements",
     status=PLAIN,

@@ -123,7 +123,7 @@ page = partial(cause, status=PLAIN, said="page", reads_a_form=False)
 PAGE = "The error is a page of HTML. Docker gets all of the page$is_printed. "
 page(
     "error page in HTML",
-    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).',
+    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).$usual_page',
     unsupported_post=False,
     errorhandler=False,
 )

@@ -132,7 +132,7 @@ cause(
 cause(
     "no HTTP",
     "What comes back is not HTTP, but $no_http. An answer begins with a status line, HTTP/1.1 200 OK. Headers follow, "
-    "and an empty line ends them (in http.server: send_response, send_header, end_headers).",
+    "and an empty line ends them (in http.server: send_response, send_header, end_headers).$usual_raw",
     failure="no HTTP",
     exited="no",
 )

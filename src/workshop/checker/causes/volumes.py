@@ -232,7 +232,7 @@ unknown(
 accepted(
     "refused, and made all the same",
     "Create was refused, and the volume is there all the same. Look at the options first, and make the volume after "
-    "that.",
+    "that.$usual_both",
     look="Create",
     call="Get",
     volume="refused",
@@ -272,7 +272,7 @@ NOTHING = (
 refused(
     "no List of nothing",
     "List was refused: its reason stands in Err, above. Without volumes, List answers the empty list: this is what "
-    "`docker volume ls` asks right after the installation.",
+    "`docker volume ls` asks right after the installation.$known_words",
     call="List",
     anything_made=False,
 )
@@ -332,7 +332,7 @@ answered(
 accepted(
     "mounts lost by a kill",
     "After the kill the plugin no longer knew that a container has the volume, and removed it under its "
-    "feet. Write down each Mount before you answer it.",
+    "feet. Write down each Mount before you answer it.$usual_killed",
     call="Remove",
     volume="mounted",
     since="kill",
@@ -618,7 +618,7 @@ accepted(
 OUTSIDE = (
     "Docker checks no name: what a user types comes as it is, and a plugin that joins it to a path makes "
     "and deletes folders anywhere. Take only names that match [a-zA-Z0-9][a-zA-Z0-9_.-]* as a whole "
-    "(re.fullmatch)."
+    "(re.fullmatch).$usual_unchecked"
 )
 accepted("a name that leaves the root", OUTSIDE, volume="bad name")
 seen("a name that leaves the root", OUTSIDE, wants=("a file outside that stays", "what is outside stays"))

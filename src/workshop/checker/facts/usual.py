@@ -25,7 +25,8 @@ ANY = ""
 USUAL: dict[str, dict[str, str]] = {
     "ends": {
         ANY: "a server that serves one call only, and a handler that ends the program",
-        "Python": "handle_request(), which serves one call, in place of serve_forever(), and sys.exit() in a handler",
+        "Python": "handle_request(), which serves one call, in place of serve_forever(), a thread that serves with "
+        "daemon=True, for which nothing waits, and sys.exit() in a handler",
         "Node": "process.exit() or server.close() in a handler, and an object of the server that serves one call",
         "Go": "main returns because nothing in it blocks, and os.Exit in a handler. A goroutine (go http.Serve) ends "
         "with main",
@@ -64,8 +65,8 @@ USUAL: dict[str, dict[str, str]] = {
     },
     "hangs": {
         ANY: "a path through the handler on which it answers nothing, and a lock that is taken twice",
-        "Python": "rfile.read() without a length, a loop that does not end, and a lock that is taken twice "
-        "(threading.Lock)",
+        "Python": "rfile.read() without a length, a lock that is taken twice (threading.Lock), and a transaction "
+        "without commit(), for whose end the next call to the database waits",
         "Node": "a path on which nothing calls res.end(), such as in a catch, and an await or a callback that never "
         "comes",
         "Go": "a sync.Mutex that one call locks twice, because a method that holds it calls one that locks it, a "
@@ -132,6 +133,32 @@ USUAL: dict[str, dict[str, str]] = {
         "Go": "an err that is ignored, or hidden by := in an inner block. Check each: if err != nil { return err }",
         "shell": "an exit in a subshell, such as behind a pipe or in $(…), which ends that alone, and a variable "
         'without quotes: [ -d "$volume" ]',
+    },
+    "both": {
+        ANY: "nothing ends the call where it is refused (return), so that it goes on and makes the volume",
+        "Node": "nothing ends the call where it is refused: no return after the answer, or an Error that is not thrown",
+        "Go": "http.Error or Encode without a return after it, so that the call goes on and makes the volume",
+        "shell": "the refusal is in a subshell, such as behind a pipe or in $(…), and its exit ends that alone",
+    },
+    "unchecked": {
+        ANY: "only Create looks at the name, a list of what is bad in it, and a pattern for a part of it",
+        "Python": "only Create looks at the name, a list of what is bad in it, and re.match or a $, where re.fullmatch "
+        "belongs",
+        "Node": "only Create looks at the name, a list of what is bad in it, and a pattern without ^ and $",
+        "Go": "only Create looks at the name, filepath.Clean or Base, which change it, and a pattern without ^ and $",
+        "shell": "only Create looks at the name, and a pattern of case or grep that fits a part of it",
+    },
+    "raw": {
+        ANY: "something is printed in front of the status line, and lines that do not end with \\r\\n",
+        "Python": "something is written to self.wfile in front of send_response(), and no end_headers()",
+        "Node": "net.createServer where http.createServer belongs, and res.socket.write()",
+        "Go": "the connection of Accept() is written to: let http.Serve answer",
+        "shell": "a command in front of the status line prints to stdout, which is the answer: >/dev/null or >&2",
+    },
+    "page": {
+        "Node": "an error that Express answers by itself. Its handler has four parameters and comes last: "
+        "app.use((error, req, res, next) => …)",
+        "Go": "a router that answers by itself: give it a handler of your own for what it does not find",
     },
     "forgets": {
         ANY: "Create does not store the volume (a save or a commit is missing), and Get looks in another place",
@@ -286,7 +313,7 @@ def _fact(kind: str) -> None:
     fact(usual)
 
 
-for _kind in USUAL.keys() - {"starts", "hollow", "null", "refuses"}:
+for _kind in USUAL.keys() - {"starts", "hollow", "null", "refuses", "page"}:
     _fact(_kind)
 
 
@@ -340,3 +367,9 @@ def how_to_answer(e: Evidence) -> str:
 def how_to_close(e: Evidence) -> str:
     """Return how the plugin's language gives a socket the mode 0600."""
     return CLOSES.get(language(e), CLOSES[ANY])
+
+
+@fact
+def usual_page(e: Evidence) -> str:
+    """Return the usual causes of a page where the advice for Flask does not help, "" for other languages."""
+    return _usual(e, "page") if language(e) in USUAL["page"] else ""

@@ -68,8 +68,8 @@ WORDS = {
     "values of one type",
     r"unsupported operand type\(s\) for /: 'str'": "One of the two has to be a Path: Path(root) / name",
     r"can only concatenate str|must be str, not": "Both sides have to be strings: str(…), or an f-string",
-    r"takes \d+ positional arguments? but|(?<!dump\(\) )missing \d+ required positional": "The function is called with other "
-    "arguments than it names. Usual causes: self is missing, and a view that wants what Flask does not give",
+    r"takes \d+ positional arguments? but|(?<!dump\(\) )missing \d+ required positional": "The function is called with "
+    "other arguments than it names. Usual causes: self is missing, and a view that wants what Flask does not give",
     r"view function .* did not return a valid response": "A way through the function has no return, or returns "
     "another thing than a dict, a string or a pair with a status",
     r"outside of (application|request) context": "request and current_app exist only while a call is answered, and "
