@@ -376,6 +376,8 @@ CLAIMS: Claims = [
     ("The answer has Err alone", lambda e: set(said(e)) == {"Err"}),
     ("The answer has no field at all", lambda e: said(e) == {}),
     ("It is null", lambda e: e.last.text == "null"),
+    ("It is a list", lambda e: isinstance(said(e), list)),
+    ("It is a string", lambda e: isinstance(said(e), str)),
     ("This call removes empty folders only", lambda e: "not empty" in has(e, "Err")),
     ("waits for a lock", lambda e: e.last.failure == "no answer in time" and e.locked),
     # of what it has in it

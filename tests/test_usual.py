@@ -42,6 +42,11 @@ SAID = {
     "nil pointer": "panic: runtime error: invalid memory address or nil pointer dereference",
     "asleep": "fatal error: all goroutines are asleep - deadlock!",
     "concurrent map": "fatal error: concurrent map writes",
+    "unexpected token": "Unexpected token 'b', \"body\" is not valid JSON",
+    "a variable": "KeyError: 'DDD_SOCK'",
+    "a key": "KeyError: 'made'",
+    "its own name": "ImportError: cannot import name 'Flask' from partially initialized module 'flask'",
+    "itself": "RecursionError: maximum recursion depth exceeded",
     "changed size": "RuntimeError: dictionary changed size during iteration",
     "list.remove": "ValueError: list.remove(x): x not in list",
     "for /": "TypeError: unsupported operand type(s) for /: 'str' and 'str'",
@@ -51,6 +56,8 @@ SAID = {
     "context": "RuntimeError: Working outside of request context.",
     "dump": "TypeError: dump() missing 1 required positional argument: 'fp'",
     "closed": "ValueError: I/O operation on closed file.",
+    "an attribute": "AttributeError: 'str' object has no attribute 'mkdir'",
+    "a key in Err": "ddd cannot do this: 'made'",
 }
 """What languages and libraries say, a text for each row of WORDS, in its order."""
 

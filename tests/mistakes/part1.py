@@ -603,4 +603,28 @@ ROWS = [
         r"unlink|remove|removes",
         ("        os.unlink(SOCKET)\n    sock", "    sock"),
     ),
+    Mistake(
+        "shutdown in the handler of a signal",
+        "http_server",
+        "1.5",
+        r"shutdown",
+        (
+            "        server = Server(SOCKET, Handler)\n",
+            "        server = Server(SOCKET, Handler)\n        signal.signal(signal.SIGTERM, lambda *_: server.shutdown())\n",
+        ),
+    ),
+    Mistake(
+        "another name of a variable of the environment",
+        "json_state",
+        "1.1",
+        r"DDD_SOCKET\b",
+        ('os.environ.get("DDD_SOCKET", "/run/docker/plugins/ddd.sock")', 'os.environ["DDD_SOCK"]'),
+    ),
+    Mistake(
+        "a function that calls itself",
+        "part1",
+        "1.1",
+        r"calls itself|without end",
+        ("def make_room(path):\n", "def make_room(path):\n    make_room(path)\n"),
+    ),
 ]

@@ -459,4 +459,28 @@ ROWS = [
             '    body=$(head -c "$length")\n    [ "$path" = / ] || echo "called: $path"\n',
         ),
     ),
+    Mistake(
+        "the status is inside jsonify",
+        "json_state",
+        "2.2",
+        r"inside|parenthes|behind",
+        ('return jsonify({"Err": message}), code', 'return jsonify({"Err": message}, code)'),
+    ),
+    Mistake(
+        "JSON.stringify of what is JSON",
+        "node",
+        "2.1",
+        r"twice",
+        ("  res.end(JSON.stringify(answer));", "  res.end(JSON.stringify(JSON.stringify(answer)));"),
+    ),
+    Mistake(
+        "Encode of what json.Marshal made",
+        "go",
+        "2.1",
+        r"twice|Marshal",
+        (
+            'json.NewEncoder(w).Encode(map[string][]string{"Implements": {"VolumeDriver"}})',
+            'made, _ := json.Marshal(map[string][]string{"Implements": {"VolumeDriver"}})\n\t\tjson.NewEncoder(w).Encode(made)',
+        ),
+    ),
 ]

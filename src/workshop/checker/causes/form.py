@@ -201,7 +201,7 @@ cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
 cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")
 cause(
     "JSON, but no object",
-    "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.$usual_null",
+    "The answer is JSON, but not an object: Docker reads {…}, and cannot decode anything else.$usual_value",
     status=("200", *PLAIN),
     said="JSON value",
 )

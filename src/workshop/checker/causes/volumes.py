@@ -123,7 +123,7 @@ seen(
     wants="files at a second Create",
 )
 THERE_IS = ("created", "mounted", "let go")
-refused("Create again refused", AGAIN, call="Create", volume=THERE_IS)
+refused("Create again refused", f"{AGAIN}$known_words", call="Create", volume=THERE_IS)
 table.cause(
     "Create again refused",
     AGAIN,

@@ -125,6 +125,17 @@ USUAL: dict[str, dict[str, str]] = {
         "Node": "a variable that nothing has set, and a handler without a return",
         "Go": "a pointer or a map that nothing has made",
     },
+    "list": {
+        ANY: "the status is inside the answer, and a list where an object with its key belongs",
+        "Python": "the status is inside the parentheses of jsonify(answer, 404), and not behind them, and a list "
+        "where a dict with its key belongs",
+    },
+    "string": {
+        ANY: "the answer is made into JSON twice",
+        "Python": "the answer is made into JSON twice: json.dumps() inside jsonify(), or of a string",
+        "Node": "the answer is made into JSON twice: JSON.stringify() of a string, such as res.json() gets",
+        "Go": "the answer is made into JSON twice: Encode() of the bytes that json.Marshal made, which are w.Write(…)",
+    },
     "yes": {
         ANY: "an error that is made and not returned, an error that is ignored, and a test of another value",
         "Python": "an error that is made and not returned (return error(…)), except: pass, and a test of another value",
@@ -142,8 +153,8 @@ USUAL: dict[str, dict[str, str]] = {
     },
     "unchecked": {
         ANY: "only Create looks at the name, a list of what is bad in it, and a pattern for a part of it",
-        "Python": "only Create looks at the name, a list of what is bad in it, and re.match or a $, where re.fullmatch "
-        "belongs",
+        "Python": "only Create looks at the name, a list of what is bad in it, and re.match or a $, where "
+        "re.fullmatch belongs",
         "Node": "only Create looks at the name, a list of what is bad in it, and a pattern without ^ and $",
         "Go": "only Create looks at the name, filepath.Clean or Base, which change it, and a pattern without ^ and $",
         "shell": "only Create looks at the name, and a pattern of case or grep that fits a part of it",
@@ -251,6 +262,9 @@ ENDS = {
     "before it has ended: start socat with &, and wait.",
 }
 """How a program ends when it is asked to."""
+SHUTDOWN = (
+    " shutdown() in the handler waits until serve_forever() has ended, and that waits for the handler: neither goes on."
+)
 ANSWERS = {
     ANY: "Return a dict, or json.dumps of one.",
     "Node": "Answer res.end(JSON.stringify(answer)): a string of an object is [object Object].",
@@ -313,7 +327,7 @@ def _fact(kind: str) -> None:
     fact(usual)
 
 
-for _kind in USUAL.keys() - {"starts", "hollow", "null", "refuses", "page"}:
+for _kind in USUAL.keys() - {"starts", "hollow", "null", "list", "string", "refuses", "page"}:
     _fact(_kind)
 
 
@@ -333,9 +347,11 @@ def usual_hollow(e: Evidence) -> str:
 
 
 @fact
-def usual_null(e: Evidence) -> str:
-    """Return what usually is wrong where an answer is null, "" for another value."""
-    return f" It is null.{_usual(e, 'null')}" if e.last.text.strip() == "null" else ""
+def usual_value(e: Evidence) -> str:
+    """Return what an answer is that is JSON and no object, and what usually is wrong then; "" for a number."""
+    kind = {"n": "null", "[": "list", '"': "string"}.get(e.last.text.strip()[:1], "")
+    is_it = {"null": "null", "list": "a list", "string": "a string"}
+    return f" It is {is_it[kind]}.{_usual(e, kind)}" if kind else ""
 
 
 @fact
@@ -354,7 +370,8 @@ def waits_for_lock(e: Evidence) -> bool:
 @fact
 def how_to_end(e: Evidence) -> str:
     """Return how a program in the plugin's language ends when it gets a signal."""
-    return ENDS.get(language(e), ENDS[ANY])
+    calls_shutdown = any(".shutdown()" in line for _, line in e.code)
+    return f"{ENDS.get(language(e), ENDS[ANY])}{SHUTDOWN if calls_shutdown else ''}"
 
 
 @fact

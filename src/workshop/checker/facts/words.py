@@ -41,8 +41,9 @@ WORDS = {
     "str(path), a set is list(…), a time is .isoformat(), bytes are .decode()",
     r"a bytes-like object is required, not 'str'|must be (bytes|of type string or an instance of Buffer)": "A socket "
     "takes bytes: json.dumps(answer).encode() in Python, JSON.stringify(answer) in Node",
-    r"string indices must be integers|'str' object has no attribute": "This is a string, and an object is wanted. "
-    "Usual causes: JSON that was not decoded (json.loads), and a loop over a dict, which gives its keys alone",
+    r"string indices must be integers|'str' object has no attribute '(get|items|keys)'": "This is a string, and an "
+    "object is wanted. Usual causes: JSON that was not decoded (json.loads), and a loop over a dict, which gives its "
+    "keys alone",
     r"cannot unmarshal .* into Go": "The field of the struct has another type than what Docker sends: Name and ID "
     "are string, Opts is map[string]string",
     # values that are not there
@@ -61,15 +62,24 @@ WORDS = {
     "a struct that nothing has made",
     r"fatal error: all goroutines are asleep": "Every goroutine waits for another one, or for a lock that it holds",
     r"concurrent map": "Two calls change one map at once: hold a sync.Mutex from the look to the change",
+    r"unexpected token|invalid character|Extra data|Expecting property name|after top-level value": "This is not "
+    "JSON, or more than one JSON value. Print it before it is decoded",
     # Python
+    r"^KeyError: 'DDD_\w*'": "The environment has DDD_SOCKET and DDD_ROOT, in this spelling",
+    r"^KeyError": "There is no such key in this dict. Usual causes: nothing has put it there (each way through "
+    "Create has to), or a start did not read it again, and a key in another spelling. .get(key) returns None for one "
+    "that is missing",
+    r"partially initialized module": "The file has the name of a module that it imports. Give the file another name",
+    r"RecursionError|maximum call stack|stack overflow": "A function calls itself without end",
     r"changed size during iteration|mutated during iteration": "A loop goes over this, and the loop, or another call "
     "at the same time, changes it. Loop over a copy, list(…), and let each change hold one lock",
     r"list\.remove\(x\)|is not in list": "The list does not have this value. Look first (if … in …), and compare "
     "values of one type",
     r"unsupported operand type\(s\) for /: 'str'": "One of the two has to be a Path: Path(root) / name",
     r"can only concatenate str|must be str, not": "Both sides have to be strings: str(…), or an f-string",
-    r"takes \d+ positional arguments? but|(?<!dump\(\) )missing \d+ required positional": "The function is called with "
-    "other arguments than it names. Usual causes: self is missing, and a view that wants what Flask does not give",
+    r"takes \d+ positional arguments? but|(?<!dump\(\) )missing \d+ required positional": "The function is called "
+    "with other arguments than it names. Usual causes: self is missing, and a view that wants what Flask does not "
+    "give",
     r"view function .* did not return a valid response": "A way through the function has no return, or returns "
     "another thing than a dict, a string or a pair with a status",
     r"outside of (application|request) context": "request and current_app exist only while a call is answered, and "
@@ -78,6 +88,10 @@ WORDS = {
     "string",
     r"I/O operation on closed file|closed database": "It was closed before this line: with closes it at the end of "
     "its block",
+    r"has no attribute '": "Usual causes: a misspelt method, and a value of another type than it should be. Print "
+    "its type(…): a str is not a Path, Path(…) makes one",
+    r"(^|: )'\w+'$": "This is all that str() says of a KeyError: there is no such key in a dict. Say in Err what is "
+    "wrong. Usual causes: nothing has put the key there, and a key in another spelling",
 }
 """What people have to know to understand the words, without a full stop. Of several, the first counts."""
 
