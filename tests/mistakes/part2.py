@@ -483,4 +483,18 @@ ROWS = [
             'made, _ := json.Marshal(map[string][]string{"Implements": {"VolumeDriver"}})\n\t\tjson.NewEncoder(w).Encode(made)',
         ),
     ),
+    Mistake(
+        "single quotes in JSON",
+        "ddd-tls.json",
+        "2.4",
+        r"double quote|quot",
+        ('"TLSConfig"', "'TLSConfig'"),
+    ),
+    Mistake(
+        "http for a plugin with certificates",
+        "ddd-tls.json",
+        "2.5",
+        r"https",
+        ("https://", "http://"),
+    ),
 ]

@@ -662,7 +662,8 @@ answered(
 )
 answered(
     "the volumes of others changed",
-    "Calls without a name were refused, and yet List names other volumes than before. A refused call changes nothing.",
+    "Calls without a name were refused, and yet List names other volumes than before. A refused call changes nothing."
+    "$usual_names",
     wants="the volumes of before",
 )
 answered(

@@ -139,8 +139,8 @@ USUAL: dict[str, dict[str, str]] = {
     "yes": {
         ANY: "an error that is made and not returned, an error that is ignored, and a test of another value",
         "Python": "an error that is made and not returned (return error(…)), except: pass, and a test of another value",
-        "Node": "an Error that is made and not thrown (throw new …), one that is thrown in a callback, and no return "
-        "after the answer",
+        "Node": "an Error that is made and not thrown (throw new …), a test of a Promise, which is always true "
+        "(await), and no return after the answer",
         "Go": "an err that is ignored, or hidden by := in an inner block. Check each: if err != nil { return err }",
         "shell": "an exit in a subshell, such as behind a pipe or in $(…), which ends that alone, and a variable "
         'without quotes: [ -d "$volume" ]',
