@@ -69,6 +69,7 @@ BODIES = [
     '{"Err": ""}',
     '{"Err": null}',
     '{"Err": "There is no such thing."}',
+    '{"Err": "remove data: directory not empty"}',
     '{"Err": 7}',
     '{"Error": "There is no such thing."}',
     "[]",
@@ -100,7 +101,7 @@ NONE = [
 
 def answers(endpoint: str) -> Iterator[Answer]:
     """Yield all kinds of answers to an endpoint, and of no answer."""
-    bodies = BODIES + FIELDS.get(endpoint.rpartition(".")[2], [])
+    bodies = BODIES + FIELDS.get(endpoint.rpartition(".")[2], []) + [f'{{"Err": "unknown call {endpoint}"}}']
     for status, body in itertools.product((200, 201, 302, 400, 404, 405, 409, 415, 500, 503), bodies):
         yield Answer(status, body)
     yield from (Answer(500, body, log=TRACEBACK) for body in bodies)
@@ -377,6 +378,14 @@ CLAIMS: Claims = [
     ("The route is there, but not for|The greeting has to come for", lambda e: e.last.status == 405),
     ("get_json", lambda e: e.last.status in (400, 415)),
     ("refused a call that has to succeed", lambda e: no(e) and has(e, "Err")),
+    ("answers in Err that it has no such call", lambda e: no(e) and e.last.endpoint in has(e, "Err")),
+    ("The answer has Err alone", lambda e: set(said(e)) == {"Err"}),
+    ("The answer has no field at all", lambda e: said(e) == {}),
+    ("It is null", lambda e: e.last.text == "null"),
+    ("It is a list", lambda e: isinstance(said(e), list)),
+    ("It is a string", lambda e: isinstance(said(e), str)),
+    ("This call removes empty folders only", lambda e: "not empty" in has(e, "Err")),
+    ("waits for a lock", lambda e: e.last.failure == "no answer in time" and e.locked),
     # of what it has in it
     ('There is no "Implements"', lambda e: not has(e, "Implements")),
     ('a list under "Implements"', lambda e: not isinstance(has(e, "Implements"), list)),

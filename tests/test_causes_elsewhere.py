@@ -368,6 +368,7 @@ OF_PROCESSES: Claims = [
     ("the plugin runs on", lambda e: "still runs" in e.wanted),
     ("plugin ended, but with status", lambda e: "not 0" in e.wanted),
     ("A second start took", lambda e: "socket to stay" in e.wanted),
+    ("nothing is at the socket's place now", lambda e: not e.place),
     ("There was a file in", lambda e: "file to stay" in e.wanted),
     ("app.run\\(\\) removes", lambda e: "app.run(" in code(e)),
     ("printed nothing", lambda e: "nothing was printed" in e.wanted),

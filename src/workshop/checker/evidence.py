@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.plugins.kernel import callers_waiting
+from workshop.plugins.kernel import callers_waiting, waits_for_lock
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import Exchange
@@ -48,6 +48,10 @@ class Evidence:
     """What the plugin answers to a path that it cannot have, where it has answered 404."""
     waiting: bool = False
     """A caller was not answered in time, and nothing has accepted its connection."""
+    locked: bool = False
+    """A caller was not answered in time, and a thread of the plugin waits for a lock."""
+    command: list[str] = field(default_factory=list)
+    """The program that was started and its arguments; none for a plugin that ran already."""
 
     @property
     def demand(self) -> str:
@@ -119,7 +123,10 @@ def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, 
     )
     to_no_path = plugin.quietly(NO_ENDPOINT, {}) if last and last.status == 404 and not plugin.trouble else None
     waiting = late and callers_waiting(plugin.socket) > 0
-    return Evidence(step, failure, list(plugin.exchanges), log, *known, to_no_path, waiting)
+    locked = bool(late and plugin.process and waits_for_lock(plugin.process.pid))
+    return Evidence(
+        step, failure, list(plugin.exchanges), log, *known, to_no_path, waiting, locked, list(plugin.command)
+    )
 
 
 def place(path: Path) -> str:

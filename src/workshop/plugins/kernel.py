@@ -134,6 +134,19 @@ def callers_waiting(path: Path) -> int:
     return sum(line.split(maxsplit=7)[6:] == ["0", str(path)] for line in lines)
 
 
+def waits_for_lock(leader: int) -> bool:
+    """Tell whether a thread of a session waits for a lock of its program: it sleeps in the kernel's futex.
+
+    Source: proc(5), /proc/PID/task/TID/wchan, the function of the kernel in which a thread sleeps; futex(2).
+    """
+    for pid in session_processes(leader):
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                if (task / "wchan").read_text().startswith("futex"):
+                    return True
+    return False
+
+
 def listening_sockets() -> dict[str, str]:
     """Return all listening sockets of this machine by the kernel's number: the path, or "TCP port N".
 

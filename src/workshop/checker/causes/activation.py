@@ -22,7 +22,8 @@ table.cause(
 )
 table.cause(
     "refused",
-    "The plugin refused Plugin.Activate: its own reason is in Err, above. Docker sends this call before any other.",
+    "The plugin refused Plugin.Activate: its own reason is in Err, above. Docker sends this call before any other."
+    "$usual_refuses",
     stage="answer",
     wants="Implements",
     status=PLAIN,
@@ -37,7 +38,7 @@ activates(
 )
 activates(
     "Implements is no list",
-    'Docker wants a list under "Implements": {"Implements": ["VolumeDriver"]}. It accepts nothing else.',
+    'Docker wants a list under "Implements": {"Implements": ["VolumeDriver"]}. It accepts nothing else.$usual_hollow',
     implements=("missing", "no list"),
 )
 activates(

@@ -31,7 +31,7 @@ GLOBAL = (
     "the beginning of the function."
 )
 raises = partial(table.cause, stage=("answer", "greeting"), status="exception")
-raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets$is_printed.")
+raises("exception in a handler", f"{RAISED} Docker gets $what_docker_gets$is_printed.$known_words")
 raises(
     "not imported",
     f"{RAISED} It is not imported. Write this line at the top of the file: $import_line",
@@ -71,6 +71,16 @@ cause(
     "The plugin looks for '$wrong_key' in the request, but Docker sends '$right_key': upper and lower case matter.",
     status="exception",
     exception="wrong case of a key",
+)
+cause(
+    "no such route",
+    "The plugin answers in Err that it has no such call. Usual causes: no branch or route for /$endpoint, in exactly "
+    "this spelling; or a branch without a return, so that the call runs on to the last line, which refuses it.",
+    status=PLAIN,
+    said="Err",
+    wants="success",
+    no_call=True,
+    no_global=False,
 )
 cause(
     "no such route",
@@ -115,7 +125,7 @@ page = partial(cause, status=PLAIN, said="page", reads_a_form=False)
 PAGE = "The error is a page of HTML. Docker gets all of the page$is_printed. "
 page(
     "error page in HTML",
-    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).',
+    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).$usual_page',
     unsupported_post=False,
     errorhandler=False,
 )
@@ -141,7 +151,7 @@ NO_POST = (
 page("wrong method", NO_POST, unsupported_post=True)
 cause(
     "error as text",
-    'The error is text, not JSON. A client looks for a sentence in Err: answer {"Err": "a sentence"}.',
+    'The error is text, not JSON. A client looks for a sentence in Err: answer {"Err": "a sentence"}.$usual_text',
     status=PLAIN,
     said="text",
 )
@@ -153,7 +163,7 @@ cause(
 )
 cause(
     "bare text",
-    "The answer is text, but Docker wants a JSON object. Return a dict, or what json.dumps() makes of one.",
+    "The answer is text, but Docker wants a JSON object. $how_to_answer",
     status="200",
     said="text",
     raised=False,
@@ -169,14 +179,14 @@ cause(
 )
 cause(
     "exception in a handler",
-    "The handler raised $raised after its answer had begun, so that the answer is not JSON.",
+    "The handler raised $raised after its answer had begun, so that the answer is not JSON.$known_words",
     status="200",
     said=("text", "empty", "page", "broken JSON"),
     raised=True,
 )
 cause(
     "empty answer",
-    "The answer is empty, but Docker wants a JSON object. Return one: in Flask, a dict.",
+    "The answer is empty, but Docker wants a JSON object. Return one: in Flask, a dict.$usual_silent",
     status="200",
     said="empty",
     raised=False,
@@ -196,7 +206,7 @@ cause("broken JSON", BROKEN, status="200", said="broken JSON", raised=False)
 cause("broken JSON", BROKEN, status=PLAIN, said="broken JSON")
 cause(
     "JSON, but no object",
-    "The answer is JSON, but not an object. Docker wants {…}, and cannot decode anything else.",
+    "The answer is JSON, but not an object. Docker wants {…}, and cannot decode anything else.$usual_value",
     status=("200", *PLAIN),
     said="JSON value",
 )
@@ -243,7 +253,7 @@ cause(
 cause(
     "error under status 200",
     "The error comes under status 200. Docker reads Err, and sees the error. Podman takes every status 200 as "
-    "success, and never reads Err. Send the error with a status such as 400 or 404.",
+    "success, and never reads Err. Send the error with a status such as 400 or 404.$usual_status",
     status="200",
     said="Err",
     wants="an error status",

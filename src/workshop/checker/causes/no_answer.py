@@ -6,6 +6,7 @@ from workshop.checker.causes import table
 
 cause = partial(table.cause, stage="no answer")
 HANGING = ("a greeting", "an answer", "Implements", "success", "an error status")
+LOCKED_AT = (*HANGING, "success for all", "an answer to Mount and to Remove", "List while volumes are removed")
 
 cause(
     "no socket",
@@ -29,7 +30,14 @@ ENDED = "The plugin ended at this call, with exit status $exit_status"
 # one that is given up may well end after that
 crash = partial(cause, exited=("well", "badly"), failure=("no socket", "nobody listens", "closed", "no HTTP", "other"))
 crash("crash at a call", f"{ENDED}. A plugin has to keep running, even after an error.", raised=False)
-crash("crash at a call", f"{ENDED}: $raised.", raised=True)
+crash("crash at a call", f"{ENDED}: $raised.$known_words", raised=True)
+cause(
+    "crash at a call",
+    f"{ENDED}. A plugin answers call after call, until a signal ends it.$usual_ends",
+    exited="well",
+    failure=("no socket", "nobody listens", "closed", "no HTTP", "other"),
+    raised=False,
+)
 crash(
     "crash at a call",
     f"{ENDED}: $raised. A handler began an answer, and then answered again. Look at what happens between the two, "
@@ -43,7 +51,7 @@ HANGS = "The plugin took the call, but does not answer"
 cause(
     "one caller at a time",
     "While some callers are connected and send nothing, the plugin answers no other caller. Docker keeps connections "
-    "open, and calls on several at once: answer each in its own thread (threaded=True).",
+    "open, and calls on several at once: answer each in its own thread (threaded=True).$usual_alone",
     failure="no answer in time",
     wants="a greeting beside silent callers",
 )
@@ -51,7 +59,7 @@ cause(
     "hangs",
     f"{HANGS}. Docker waits 60 s, for Create and Mount 120 s, and for Plugin.Activate forever. Every docker command "
     "that asks this plugin waits, too. Does the handler read more of the body than Content-Length says? Does it end "
-    "its answer?",
+    "its answer?$usual_hangs",
     failure="no answer in time",
 )
 cause(
@@ -84,19 +92,31 @@ cause(
     failure="no answer in time",
     never_serves=False,
     lock_taken=True,
-    wants=(*HANGING, "success for all", "an answer to Mount and to Remove", "List while volumes are removed"),
+    wants=LOCKED_AT,
+)
+cause(
+    "a lock that stays taken",
+    "The plugin took the call and does not answer. A thread of it waits for a lock that another one holds, or that it "
+    "holds itself. Usual causes: a function takes a Lock that its caller holds (threading.RLock can be taken twice by "
+    "one thread), two locks in another order, and acquire() without release() (with lock: releases it).",
+    failure="no answer in time",
+    never_serves=False,
+    not_taken=False,
+    lock_taken=False,
+    waits_for_lock=True,
+    wants=LOCKED_AT,
 )
 closed = partial(cause, failure="closed", exited="no")
 closed(
     "closed without an answer",
     "The plugin closed the connection without an answer. Docker tries again for 15 s, then gives up. Answer every "
-    "call, with an error if need be.",
+    "call, with an error if need be.$usual_closes",
     raised=False,
 )
 closed(
     "exception in a handler",
     "The handler raised $raised, and the connection was closed without an answer. Docker tries again for 15 s, then "
-    "gives up.",
+    "gives up.$known_words",
     raised=True,
 )
 closed(
@@ -108,7 +128,7 @@ closed(
 cause(
     "an answer that breaks off",
     "The answer breaks off, or is not HTTP: $failure_text. An empty line ends the headers, and Content-Length is the "
-    "number of bytes that follow.",
+    "number of bytes that follow.$usual_breaks",
     failure="other",
     exited="no",
 )
@@ -123,7 +143,7 @@ cause(
 cause(
     "no HTTP",
     "What comes back is not HTTP, but $no_http. An answer begins with a status line, HTTP/1.1 200 OK. Headers follow, "
-    "and an empty line ends them (in http.server: send_response, send_header, end_headers).",
+    "and an empty line ends them (in http.server: send_response, send_header, end_headers).$usual_raw",
     failure="no HTTP",
     exited="no",
 )

@@ -48,10 +48,18 @@ OPEN = (
 )
 seen(
     "socket open to all",
-    f"{OPEN}$begun_with A umask removes rights: set os.umask(0o177) around bind. Or chmod the socket to 0600 before "
-    "listen, because nobody can connect earlier.",
+    f"{OPEN}$begun_with $how_to_close",
     wants="closed to others",
     decimal_mode=False,
+)
+seen(
+    "socket open to all",
+    f"{OPEN} A umask names the rights to take away, and this one is written as a mode: it took the owner's "
+    "rights away, "
+    "and left those of the others. The umask 0o177 leaves the mode 0600.",
+    wants="closed to others",
+    decimal_mode=False,
+    mode_is_opposite=True,
 )
 seen(
     "a mode in decimal",
@@ -79,8 +87,8 @@ seen(
 )
 seen(
     "does not end when asked",
-    "SIGTERM (docker stop, systemd) and SIGINT (Ctrl-C) have to end the plugin with status 0. Set a handler for both "
-    "with signal.signal(). Let it call sys.exit(), so that the plugin can clean up.",
+    "SIGTERM (docker stop, systemd) and SIGINT (Ctrl-C) have to end the plugin with status 0, so that it can clean up. "
+    "$how_to_end",
     wants="exit status 0",
     at_the_end="nothing",
 )
@@ -125,6 +133,15 @@ seen(
     "takes a living socket",
     f"{TOOK} Before you remove a socket, try to connect to it. If that succeeds, end with a sentence.",
     wants="the first socket stays",
+)
+seen(
+    "takes a living socket",
+    f"{TOOK} The second one ended by itself, and nothing is in the socket's place now. Either it removed the socket "
+    "before it tried to connect, or at its own end: a finally, an atexit or a trap that is set too early. Set it after "
+    "bind(), when the socket is the program's own.",
+    wants="the first socket stays",
+    flasks_server=False,
+    in_its_place="",
 )
 seen(
     "takes a living socket",

@@ -28,7 +28,8 @@ STALE = (
     "A plugin that is killed leaves its socket behind. The next start has to try to connect to this stale socket. If "
     "the connection is refused, nobody listens there: remove the socket, and make a new one.$file_test"
 )
-cause("stale socket stops it", STALE, complaint=("in use", "refused"), stale=("perhaps", "yes"))
+cause("stale socket stops it", STALE, complaint="refused", stale=("perhaps", "yes"))
+cause("stale socket stops it", f"{STALE}$usual_stale", complaint="in use", stale=("perhaps", "yes"))
 cause("stale socket stops it", STALE, complaint="none", stale="yes")
 
 # It ends
@@ -41,7 +42,7 @@ cause(
 )
 CRASH = "The plugin crashed before it listened: $raised."
 crash = partial(cause, complaint="exception", exited="badly")
-crash("crash at the start", f"{CRASH}$meant")
+crash("crash at the start", f"{CRASH}$meant$known_words")
 crash(
     "not imported",
     f"{CRASH} It is not imported. Write this line at the top of the file: $import_line",
@@ -82,7 +83,7 @@ cause("crash at the start", CRASH, complaint="refused", exited="badly", stale="n
 
 ENDED = "Your program exited (status $exit_status). A plugin has to keep running and wait for Docker's calls."
 ended = partial(cause, complaint="none", exited=("well", "badly"), stale=("no", "perhaps"))
-ended("ended at the start", f"{ENDED}$last_words")
+ended("ended at the start", f"{ENDED}$last_words$usual_starts")
 nothing_said = partial(ended, in_its_place=("", "socket", "file"))
 ended(
     "a folder in the socket's place",
@@ -111,8 +112,10 @@ named(
     called_not_named=False,
     runs_nothing=True,
 )
-cause("ended at the start", f"{ENDED}$last_words", complaint=("exception", "module", "syntax"), exited="well")
-cause("ended at the start", f"{ENDED}$last_words", complaint="refused", exited="well", stale="no")
+cause(
+    "ended at the start", f"{ENDED}$last_words$usual_starts", complaint=("exception", "module", "syntax"), exited="well"
+)
+cause("ended at the start", f"{ENDED}$last_words$usual_starts", complaint="refused", exited="well", stale="no")
 
 # It runs, and listens elsewhere
 
@@ -151,7 +154,7 @@ for runs in (running, not_stale, was_refused):
     runs(
         "does not listen",
         "The plugin runs, but does not listen on any socket. Docker tries for 15 s to reach one, and gives up. Let the "
-        "plugin listen at the path that DDD_SOCKET names.",
+        "plugin listen at the path that DDD_SOCKET names.$usual_listens",
         listens="nowhere",
     )
     runs(

@@ -10,17 +10,19 @@ answered = partial(table.cause, stage="answer", status="200", said=OK)
 """The answer is a success, and has not what the check wants."""
 accepted = partial(answered, wants="an error status")
 """The answer is a success, and has to be an error."""
-refused = partial(table.cause, stage="answer", status=PLAIN, said="Err", wants="success", no_global=False)
+refused = partial(
+    table.cause, stage="answer", status=PLAIN, said="Err", wants="success", no_global=False, no_call=False
+)
 """The answer is an error with a sentence, and has to be a success."""
 seen = partial(table.cause, stage="seen")
 """What the check has seen of the volumes' files."""
 
-refused("refused", "The plugin refused a call that has to succeed. Its own reason is in Err, above.")
+refused("refused", "The plugin refused a call that has to succeed. Its own reason is in Err, above.$usual_refuses")
 
 accepted(
     "says yes to any path",
     "The plugin has no such endpoint, but it answers success. Docker would think that its call has had an effect. "
-    'Answer status 404 and {"Err": "a sentence"} for a path that the plugin does not have.',
+    'Answer status 404 and {"Err": "a sentence"} for a path that the plugin does not have.$usual_yes',
     call="Bake",
     volume="unknown",
 )
@@ -121,7 +123,7 @@ seen(
     wants="files at a second Create",
 )
 THERE_IS = ("created", "mounted", "let go")
-refused("Create again refused", AGAIN, call="Create", volume=THERE_IS)
+refused("Create again refused", f"{AGAIN}$known_words", call="Create", volume=THERE_IS)
 table.cause(
     "Create again refused",
     AGAIN,
@@ -134,7 +136,7 @@ table.cause(
 accepted(
     "takes any option",
     "The plugin accepted an option that it does not have. A user who types -o size=1G expects a limit, but there is "
-    "none. Docker sends the options under Opts: refuse each one that you do not know.",
+    "none. Docker sends the options under Opts: refuse each one that you do not know.$usual_yes",
     call="Create",
     options="some",
     volume=("unknown", "refused"),
@@ -159,7 +161,7 @@ answered(
 refused(
     "Get forgets",
     "Create answered success, but Get answers an error. So the volume does not exist to Docker, and Docker forgets its "
-    "labels. Let Get know every volume that Create has made.",
+    "labels. Let Get know every volume that Create has made.$known_words$usual_forgets",
     call="Get",
     volume="created",
 )
@@ -174,7 +176,7 @@ refused(
 answered(
     "no Volume in Get",
     'Get has to answer the volume in an object of its own: {"Volume": {"Name": …}}. Otherwise it does not exist '
-    "to Docker.$instead",
+    "to Docker.$instead$usual_hollow",
     wants="a Volume",
 )
 answered(
@@ -202,7 +204,7 @@ answered("Get names no folder", NO_FOLDER, wants="the folder of the volume")
 answered("another Name from Get", NAME, wants="the Name", volume_answered=("another Name", "the Name"))
 answered(
     "another Name from Get",
-    f"The Volume in the answer has no Name. {NAME}",
+    f"The Volume in the answer has no Name. {NAME}$usual_nameless",
     wants="the Name",
     volume_answered="no Name",
 )
@@ -212,7 +214,7 @@ EVERYTHING = (
     "A plugin that says yes to an unknown name gets every new volume of the machine."
 )
 THERE = ("no object", "no Name", "another Name", "the Name")
-unknown("Get knows everything", EVERYTHING, volume_answered=THERE, missing_f=False, anything_made=False)
+unknown("Get knows everything", f"{EVERYTHING}$usual_yes", volume_answered=THERE, missing_f=False, anything_made=False)
 unknown(
     "one volume under two names",
     "Only a volume of a similar name exists, and Get answered success. Then two names lead to the same files. Compare "
@@ -236,7 +238,8 @@ unknown(
 )
 accepted(
     "refused, and made all the same",
-    "Create was refused, and yet the volume exists. Check the options first, and make the volume after that.",
+    "Create was refused, and yet the volume exists. Check the options first, and make the volume after that."
+    "$usual_both",
     look="Create",
     call="Get",
     volume="refused",
@@ -254,13 +257,13 @@ answered(
 )
 answered(
     "no names in List",
-    'Each volume of List is an object with its name: {"Name": "mango"}.',
+    'Each volume of List is an object with its name: {"Name": "mango"}.$usual_nameless',
     wants="names in List",
     volumes="nameless inside",
 )
 answered(
     "no Volumes in List",
-    'List has to answer {"Volumes": […]}, but there is no Volumes in the answer.$instead',
+    'List has to answer {"Volumes": […]}, but there is no Volumes in the answer.$instead$usual_hollow',
     wants="Volumes",
     volumes="missing",
 )
@@ -273,7 +276,7 @@ answered(
 refused(
     "no List of nothing",
     "List was refused: its reason is in Err, above. Without volumes, answer the empty list: `docker volume ls` calls "
-    "List right after the installation, too.",
+    "List right after the installation, too.$known_words",
     call="List",
     anything_made=False,
 )
@@ -285,7 +288,8 @@ answered(
 )
 answered(
     "List is not the truth",
-    "List has to name each volume that Create has made, once: `docker volume ls` shows this list.$listed_and_not",
+    "List has to name each volume that Create has made, once: `docker volume ls` shows this list."
+    "$listed_and_not$usual_names",
     wants="each volume once",
 )
 
@@ -315,7 +319,7 @@ table.cause(
 
 RESTART = (
     "The volumes are not as they were before the plugin was stopped. Docker does not send its volumes again: what a "
-    "plugin keeps only in memory is lost. Look on the disk, under DDD_ROOT."
+    "plugin keeps only in memory is lost. Look on the disk, under DDD_ROOT.$usual_lost"
 )
 answered("volumes lost by a restart", RESTART, wants=("the same after a restart", "listed after the restart"))
 seen(
@@ -328,13 +332,14 @@ seen(
 refused("volumes lost by a restart", RESTART, call="Get", volume="created", since="stop")
 answered(
     "volumes lost by a kill",
-    "A volume whose Create was answered before the kill is gone after the kill. Write to the disk before the answer.",
+    "A volume whose Create was answered before the kill is gone after the kill. Write to the disk before the answer."
+    "$usual_killed",
     wants="listed after the kill",
 )
 accepted(
     "mounts lost by a kill",
     "After the kill, the plugin no longer knew that a container uses the volume, and removed the volume. Write a "
-    "record of each Mount to the disk before you answer it.",
+    "record of each Mount to the disk before you answer it.$usual_killed",
     call="Remove",
     volume="mounted",
     since="kill",
@@ -354,7 +359,7 @@ accepted(
 LOST_FOLDER = "Docker still starts the container, but not with the volume. What the container writes there is lost."
 answered(
     "Mountpoint empty or missing",
-    f"There is no Mountpoint in the answer.$instead {LOST_FOLDER}",
+    f"There is no Mountpoint in the answer.$instead {LOST_FOLDER}$usual_hollow",
     wants="a Mountpoint",
     mountpoint="missing",
 )
@@ -378,7 +383,8 @@ answered(
 )
 seen(
     "Mountpoint is not there",
-    "There is no folder at this Mountpoint: Docker cannot mount what does not exist. Make the folder at Create.",
+    "There is no folder at this Mountpoint: Docker cannot mount what does not exist. Make the folder at Create."
+    "$usual_folder",
     wants="a folder at the Mountpoint",
 )
 refused(
@@ -416,7 +422,8 @@ path(
 path("another folder for another container", OF_AN_ID, look="Mount", mountpoint="absolute", folder_of_an_id=True)
 path(
     "Path is not Mount's folder",
-    "Path has to answer with a Mountpoint, the same one as Mount, but there is none in the answer.$instead",
+    "Path has to answer with a Mountpoint, the same one as Mount, but there is none in the answer."
+    "$instead$usual_hollow",
     mountpoint=("missing", "empty"),
 )
 answered(
@@ -454,7 +461,7 @@ answered(
 accepted(
     "says yes to the unknown",
     "The volume does not exist, so the answer has to be an error. Otherwise Docker goes on with a volume that is not "
-    "there.",
+    "there.$usual_yes",
     call=("Mount", "Path", "Remove", "Unmount"),
     volume=("unknown", "refused", "removed"),
 )
@@ -512,12 +519,13 @@ takes(
 takes(
     "old files in a new volume",
     "A volume was removed, and a new one of the same name has its files. Remove has to delete the files: the next user "
-    "of the name must not read them.",
+    "of the name must not read them.$usual_stays",
     wants="a new volume is empty",
 )
 takes(
     "gives no space back",
-    "Remove took the name away, but the files are still on the disk, and use its space. Delete the files, too.",
+    "Remove took the name away, but the files are still on the disk, and use its space. Delete the files, too."
+    "$usual_stays",
     wants="space comes back",
 )
 takes(
@@ -528,14 +536,14 @@ takes(
 )
 GONE = (
     "Remove answered success, but the plugin still knows the volume: Docker would show it and use it again. Delete the "
-    "volume before you answer."
+    "volume before you answer.$usual_stays"
 )
 answered("Remove does not remove", GONE, look="Remove", wants="gone from List")
 accepted("Remove does not remove", GONE, look="Remove", call="Get", volume="removed")
 accepted(
     "removes what is in use",
     "The plugin removed a volume that a container uses: this container loses its files. Keep a record of each Mount, "
-    "and refuse Remove until the last Unmount.",
+    "and refuse Remove until the last Unmount.$usual_frees",
     call="Remove",
     volume="mounted",
 )
@@ -580,7 +588,7 @@ for how, ends in (
 refused(
     "never lets go",
     "All have unmounted the volume, but Remove is still refused: nobody can delete this volume. Let each Unmount end "
-    "one mount. Only Mount begins one.",
+    "one mount. Only Mount begins one.$known_words$usual_holds",
     look="Unmount",
     call="Remove",
     volume="let go",
@@ -628,6 +636,7 @@ accepted(
 OUTSIDE = (
     "Docker checks no name, and sends what the user types. A plugin that joins such a name to a path makes and deletes "
     "folders anywhere. Accept only names that match [a-zA-Z0-9][a-zA-Z0-9_.-]* as a whole: re.fullmatch() in Python."
+    "$usual_yes$usual_unchecked"
 )
 accepted("a name that leaves the root", OUTSIDE, volume="bad name")
 seen("a name that leaves the root", OUTSIDE, wants=("a file outside that stays", "what is outside stays"))
@@ -648,7 +657,7 @@ answered(
     wants="the same scope",
 )
 scope = partial(answered, wants="a scope")
-scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}", scope="missing")
+scope("unknown scope", f"There is no Capabilities in the answer.$instead {SCOPE}$usual_hollow", scope="missing")
 scope("unknown scope", f"Scope has to be in an object, under Capabilities. {SCOPE}", scope="alone")
 scope("unknown scope", f"Capabilities has to be an object, with a Scope in it. {SCOPE}", scope="no object")
 scope("unknown scope", f"A scope is written in lower case. {SCOPE}", scope="wrong case")
@@ -659,7 +668,7 @@ scope("unknown scope", f"There is no such scope. {SCOPE} Docker treats anything 
 table.cause(
     "volumes lost by eight at once",
     "Docker calls on several connections at once, and here the calls disturbed each other. Let one call finish what it "
-    "reads and writes before the next one begins (a lock), or make each change in one step (rename).",
+    "reads and writes before the next one begins (a lock), or make each change in one step (rename).$known_words",
     stage="answer",
     wants="success for all",
     status=PLAIN,
@@ -672,7 +681,8 @@ answered(
 )
 answered(
     "the volumes of others changed",
-    "Calls without a name were refused, and yet List names other volumes than before. A refused call changes nothing.",
+    "Calls without a name were refused, and yet List names other volumes than before. A refused call changes nothing."
+    "$usual_names",
     wants="the volumes of before",
 )
 answered(
