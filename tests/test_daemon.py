@@ -337,9 +337,12 @@ def test_capabilities_is_asked_until_it_is_answered(plugin: Plugin, made: Made) 
     assert plugin.endpoints() == ["Activate", "Capabilities", "Get", "Capabilities", "Get", "Capabilities", "Get"]
 
 
-def test_a_failed_mount_is_not_unmounted_and_the_container_stays(plugin: Plugin, made: Made) -> None:
+@pytest.mark.parametrize("told", [MANGO, (200, '{"Volume":{"Name":"mango","Mountpoint":"/d/mango"}}')])
+def test_a_failed_mount_is_not_unmounted_and_the_container_stays(
+    plugin: Plugin, made: Made, told: tuple[int, str]
+) -> None:
     daemon = made()
-    plugin.answers = [*GOOD, MANGO, MANGO, (200, '{"Err":"no disk"}')]
+    plugin.answers = [*GOOD, told, told, (200, '{"Err":"no disk"}')]
     container = daemon.container_create(MOUNTS, name="box")
     with pytest.raises(DockerError, match=r"^error while mounting volume '': no disk$"):
         daemon.container_start(container)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from mistakes import fresh, fresh_again, part1, part2, part3
+from mistakes import fresh, fresh_again, fresh_third, part1, part2, part3
 from mistakes.mistake import FILES, Mistake, Report, check, table
 
 from workshop.course import course
@@ -42,7 +42,7 @@ def test_each_edit_fits(part: str) -> None:
 
 
 def test_each_edit_of_the_fresh_mistakes_fits() -> None:
-    for rows in (fresh.ROWS, fresh_again.ROWS):
+    for rows in (fresh.ROWS, fresh_again.ROWS, fresh_third.ROWS):
         assert all(row.text() != FILES[row.right].read_text() for row in rows) and len(rows) == 30
 
 
