@@ -6,8 +6,9 @@ import pty
 import re
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ from workshop.plugins.process import Plugin, accepts
 Done = subprocess.CompletedProcess[str]
 pytestmark = pytest.mark.slow
 LONG_AGO = 130
+NOT_ROOT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+"""What runs a command that may not read the files of other users, though it can read Python."""
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +55,16 @@ def ddd(server: Plugin) -> Iterator[Plugin]:
         path.unlink() if path.is_symlink() else shutil.rmtree(path)
 
 
-def command(plugin: Plugin, *words: str) -> Done:
+def command(plugin: Plugin, *words: str, before: Sequence[str] = ()) -> Done:
     """Run a command of ddd beside the plugin, where nobody can be asked."""
     told = os.environ | {"DDD_ROOT": str(plugin.root)}
     return subprocess.run(
-        [*SERVERS["gunicorn"], *words], env=told, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+        [*before, *SERVERS["gunicorn"], *words],
+        env=told,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
 
 
@@ -232,6 +240,46 @@ def test_doctor_names_what_is_broken_and_goes_on(ddd: Plugin, tmp_path: Path) ->
     assert "lime" not in done.stdout
     assert not (volume(ddd, "lime") / "mounts").exists(), "doctor changes nothing"
     assert command(ddd, "release", "fig", "--yes").returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link"])
+def test_what_is_no_record_is_named_with_its_path(ddd: Plugin, tmp_path: Path, kind: str) -> None:
+    create(ddd)
+    path = volume(ddd) / "mounts" / "lost"
+    path.mkdir() if kind == "a folder" else path.symlink_to(tmp_path)
+    sentence = f"'{path}' is {kind}, not the record of a Mount. Move it away."
+    assert f"Volume mango cannot be used: {sentence}\n" in doctor(ddd).stdout
+    assert release(ddd).stderr == f"Volume mango cannot be used: {sentence}\n"
+    assert sentence in str(remove(ddd).json)
+
+
+def test_a_disk_that_takes_no_writes_is_found(ddd: Plugin) -> None:
+    create(ddd)
+    script = 'mount --bind "$DDD_ROOT" "$DDD_ROOT" && mount -o remount,bind,ro "$DDD_ROOT" && exec "$@"'
+    done = command(ddd, "doctor", before=["unshare", "--mount", "sh", "-c", script, "sh"])
+    assert done.returncode == 1 and f"Read-only file system: '{ddd.root}'." in done.stdout, done
+    assert doctor(ddd).returncode == 0
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["release", "mango"]])
+def test_who_may_not_read_the_volumes_is_told_to_be_root(ddd: Plugin, words: list[str]) -> None:
+    assert ddd.root
+    create(ddd)
+    os.chown(ddd.root / "volumes", 65534, -1)
+    done = command(ddd, *words, before=NOT_ROOT)
+    os.chown(ddd.root / "volumes", 0, -1)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert done.stderr.startswith(f"No volumes are in {ddd.root}: Permission denied. Run as root")
+
+
+def test_the_installed_command_is_what_is_to_be_typed(ddd: Plugin) -> None:
+    stuck(ddd)
+    code = "import runpy, sys; sys.argv[0] = '/opt/ddd/bin/ddd-plugin'; runpy.run_module('ddd', run_name='__main__')"
+    run, told = [sys.executable, "-c", code], os.environ | {"DDD_ROOT": str(ddd.root)}
+    found = subprocess.run([*run, "doctor"], env=told, capture_output=True, text=True, timeout=20)
+    assert "Type: /opt/ddd/bin/ddd-plugin release mango\n" in found.stdout
+    wrong = subprocess.run([*run, "release", "pear"], env=told, capture_output=True, text=True, timeout=20)
+    assert wrong.stderr.endswith("type: /opt/ddd/bin/ddd-plugin doctor\n")
 
 
 # what stays aside
