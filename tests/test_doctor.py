@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from test_ddd import (
     volume,
     waits_for_a_lock,
 )
-from test_our_plugins import wait_for
+from test_our_plugins import PARTS, wait_for
 
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin, accepts
@@ -328,3 +329,26 @@ def test_without_the_folder_aside_doctor_says_what_that_means(ddd: Plugin) -> No
     done = doctor(ddd)
     away.rename(ddd.root / "aside")
     assert done.returncode == 1 and f"{ddd.root}/aside is missing: nothing can be made or removed." in done.stdout, done
+
+
+# the page
+
+
+def test_a_backup_as_the_page_says_brings_back_the_attributes_of_files(tmp_path: Path) -> None:
+    page = (PARTS / "docs" / "operators.md").read_text()
+    pack, *unpack = re.findall(r"^\$ (tar -C /var/lib/ddd/volumes/mango .*)$", page, re.M)
+    assert len(unpack) == 2
+    data = tmp_path / "ddd" / "volumes" / "mango" / "data"
+    data.mkdir(parents=True)
+    (data / "note").touch()
+    capability = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service: capability.h
+    try:
+        os.setxattr(data / "note", "security.capability", capability)
+    except PermissionError:
+        pytest.skip("needs the right to give capabilities to files: sudo ./workshop test")
+    for number, line in enumerate([pack, *unpack]):
+        if number:
+            shutil.rmtree(data)
+        told = line.replace("/var/lib/ddd", f"{tmp_path}/ddd")
+        subprocess.run(["sh", "-euc", told], cwd=tmp_path, check=True, timeout=20)
+        assert os.getxattr(data / "note", "security.capability") == capability, line

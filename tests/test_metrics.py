@@ -275,4 +275,4 @@ def test_without_prometheus_client_the_plugin_works_and_says_what_the_metrics_ne
         environment = plugin.environment() | told
         done = subprocess.run([*plugin.command, *command], env=environment, capture_output=True, text=True, timeout=30)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-        assert "pip install -c constraints.txt '.[serve]'" in done.stderr
+        assert f"type: {sys.executable} -m pip install -c constraints.txt '.[serve]'" in done.stderr

@@ -41,7 +41,8 @@ def show_metrics() -> None:
     try:
         from ddd import metrics
     except ModuleNotFoundError:
-        sys.exit("The metrics need prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
+        pip = f"{sys.executable} -m pip"
+        sys.exit(f"The metrics need prometheus_client. In the clone, type: {pip} install -c constraints.txt '.[serve]'")
     numbers = metrics.ask()
     try:
         print(numbers, end="", flush=True)
@@ -75,7 +76,8 @@ def serve() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "gunicorn":
             raise
-        sys.exit("ddd runs under gunicorn, which is not installed. In the clone, type: pip install '.[serve]'")
+        pip = f"{sys.executable} -m pip"
+        sys.exit(f"ddd runs under gunicorn, which is not installed. In the clone, type: {pip} install '.[serve]'")
     server.run()
 
 
