@@ -264,7 +264,7 @@ WITHOUT_GUNICORN = "import runpy, sys; sys.modules['gunicorn'] = None; runpy.run
 def test_without_gunicorn_it_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_GUNICORN], capture_output=True, text=True, timeout=20)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert "pip install '.[serve]'" in done.stderr
+    assert f"type: {sys.executable} -m pip install '.[serve]'" in done.stderr
 
 
 def test_it_takes_no_arguments() -> None:

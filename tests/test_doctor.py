@@ -5,9 +5,11 @@ import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ from test_ddd import (
     volume,
     waits_for_a_lock,
 )
-from test_our_plugins import wait_for
+from test_our_plugins import PARTS, wait_for
 
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin, accepts
@@ -32,6 +34,8 @@ from workshop.plugins.process import Plugin, accepts
 Done = subprocess.CompletedProcess[str]
 pytestmark = pytest.mark.slow
 LONG_AGO = 130
+NOT_ROOT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+"""What runs a command that may not read the files of other users, though it can read Python."""
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +56,16 @@ def ddd(server: Plugin) -> Iterator[Plugin]:
         path.unlink() if path.is_symlink() else shutil.rmtree(path)
 
 
-def command(plugin: Plugin, *words: str) -> Done:
+def command(plugin: Plugin, *words: str, before: Sequence[str] = ()) -> Done:
     """Run a command of ddd beside the plugin, where nobody can be asked."""
     told = os.environ | {"DDD_ROOT": str(plugin.root)}
     return subprocess.run(
-        [*SERVERS["gunicorn"], *words], env=told, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+        [*before, *SERVERS["gunicorn"], *words],
+        env=told,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
 
 
@@ -234,6 +243,46 @@ def test_doctor_names_what_is_broken_and_goes_on(ddd: Plugin, tmp_path: Path) ->
     assert command(ddd, "release", "fig", "--yes").returncode == 1
 
 
+@pytest.mark.parametrize("kind", ["a folder", "a link"])
+def test_what_is_no_record_is_named_with_its_path(ddd: Plugin, tmp_path: Path, kind: str) -> None:
+    create(ddd)
+    path = volume(ddd) / "mounts" / "lost"
+    path.mkdir() if kind == "a folder" else path.symlink_to(tmp_path)
+    sentence = f"'{path}' is {kind}, not the record of a Mount. Move it away."
+    assert f"Volume mango cannot be used: {sentence}\n" in doctor(ddd).stdout
+    assert release(ddd).stderr == f"Volume mango cannot be used: {sentence}\n"
+    assert sentence in str(remove(ddd).json)
+
+
+def test_a_disk_that_takes_no_writes_is_found(ddd: Plugin) -> None:
+    create(ddd)
+    script = 'mount --bind "$DDD_ROOT" "$DDD_ROOT" && mount -o remount,bind,ro "$DDD_ROOT" && exec "$@"'
+    done = command(ddd, "doctor", before=["unshare", "--mount", "sh", "-c", script, "sh"])
+    assert done.returncode == 1 and f"Read-only file system: '{ddd.root}'." in done.stdout, done
+    assert doctor(ddd).returncode == 0
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["release", "mango"]])
+def test_who_may_not_read_the_volumes_is_told_to_be_root(ddd: Plugin, words: list[str]) -> None:
+    assert ddd.root
+    create(ddd)
+    os.chown(ddd.root / "volumes", 65534, -1)
+    done = command(ddd, *words, before=NOT_ROOT)
+    os.chown(ddd.root / "volumes", 0, -1)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert done.stderr.startswith(f"No volumes are in {ddd.root}: Permission denied. Run as root")
+
+
+def test_the_installed_command_is_what_is_to_be_typed(ddd: Plugin) -> None:
+    stuck(ddd)
+    code = "import runpy, sys; sys.argv[0] = '/opt/ddd/bin/ddd-plugin'; runpy.run_module('ddd', run_name='__main__')"
+    run, told = [sys.executable, "-c", code], os.environ | {"DDD_ROOT": str(ddd.root)}
+    found = subprocess.run([*run, "doctor"], env=told, capture_output=True, text=True, timeout=20)
+    assert "Type: /opt/ddd/bin/ddd-plugin release mango\n" in found.stdout
+    wrong = subprocess.run([*run, "release", "pear"], env=told, capture_output=True, text=True, timeout=20)
+    assert wrong.stderr.endswith("type: /opt/ddd/bin/ddd-plugin doctor\n")
+
+
 # what stays aside
 
 
@@ -280,3 +329,26 @@ def test_without_the_folder_aside_doctor_says_what_that_means(ddd: Plugin) -> No
     done = doctor(ddd)
     away.rename(ddd.root / "aside")
     assert done.returncode == 1 and f"{ddd.root}/aside is missing: nothing can be made or removed." in done.stdout, done
+
+
+# the page
+
+
+def test_a_backup_as_the_page_says_brings_back_the_attributes_of_files(tmp_path: Path) -> None:
+    page = (PARTS / "docs" / "operators.md").read_text()
+    pack, *unpack = re.findall(r"^\$ (tar -C /var/lib/ddd/volumes/mango .*)$", page, re.M)
+    assert len(unpack) == 2
+    data = tmp_path / "ddd" / "volumes" / "mango" / "data"
+    data.mkdir(parents=True)
+    (data / "note").touch()
+    capability = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service: capability.h
+    try:
+        os.setxattr(data / "note", "security.capability", capability)
+    except PermissionError:
+        pytest.skip("needs the right to give capabilities to files: sudo ./workshop test")
+    for number, line in enumerate([pack, *unpack]):
+        if number:
+            shutil.rmtree(data)
+        told = line.replace("/var/lib/ddd", f"{tmp_path}/ddd")
+        subprocess.run(["sh", "-euc", told], cwd=tmp_path, check=True, timeout=20)
+        assert os.getxattr(data / "note", "security.capability") == capability, line

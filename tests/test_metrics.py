@@ -1,6 +1,7 @@
 """ddd's numbers for Prometheus: what they count, and that they are served beside the plugin and never in its way."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -24,6 +25,9 @@ from workshop.plugins.process import Plugin
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("prometheus_client", reason="needs prometheus_client: ./workshop test installs it")
+
+
+MISSING = os.strerror(errno.ENOENT)
 
 
 @pytest.fixture
@@ -207,6 +211,10 @@ def test_the_address_has_the_numbers_and_the_health_and_nothing_else(folder: Pat
         assert called("VolumeDriver.Create", "200") in found and "ddd_volumes" not in found
         root.with_name("away").rename(root)
         assert ask(f"{address}/health") == (200, "ok\n")
+        (root / "aside").rename(root / "away")  # List works without it, Create, Mount and Remove do not
+        assert ask(f"{address}/health") == (503, f"ddd is in trouble: [Errno 2] {MISSING}: '{root}/aside'.\n")
+        (root / "away").rename(root / "aside")
+        assert ask(f"{address}/health") == (200, "ok\n")
     finally:
         plugin.close()
 
@@ -214,6 +222,31 @@ def test_the_address_has_the_numbers_and_the_health_and_nothing_else(folder: Pat
 def test_without_the_variable_there_is_no_address(ddd: Plugin) -> None:
     assert ddd.call("Plugin.Activate").ok
     assert not [place for place in ddd.listens() if place.startswith("TCP")]
+
+
+@pytest.mark.parametrize("port", ["x", "0", "-1", "65536", "99999", "9323/metrics", ""])
+def test_a_port_that_is_none_is_told_in_plain_words(folder: Path, port: str) -> None:
+    done = ended(folder, server="gunicorn", DDD_METRICS=f"127.0.0.1:{port}")
+    sentence = "cannot be used: it is not an address and a port from 1 to 65535. Set it to a free port"
+    assert (done.returncode, sentence in done.stderr) == (1, True), done.stderr
+
+
+def test_numbers_that_cannot_be_written_are_no_fault_of_the_plugin(ddd: Plugin) -> None:
+    command = [*SERVERS["gunicorn"], "metrics"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, env=ddd.environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    assert (done.returncode, done.stderr) == (1, "The numbers cannot be written: No space left on device.\n")
+
+
+@needs_root
+def test_who_is_not_root_is_told_so(ddd: Plugin) -> None:
+    os.chown(folder_of(ddd) / "metrics.sock", 65534, -1)
+    command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *SERVERS["gunicorn"], "metrics"]
+    done = subprocess.run(command, env=ddd.environment(), capture_output=True, text=True, timeout=30)
+    sentence = f"No ddd answers in {folder_of(ddd)}: Permission denied. Run as root.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
 
 
 @pytest.mark.parametrize("address", ["9323", ":9323", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", "192.0.2.1:9323"])
@@ -242,4 +275,4 @@ def test_without_prometheus_client_the_plugin_works_and_says_what_the_metrics_ne
         environment = plugin.environment() | told
         done = subprocess.run([*plugin.command, *command], env=environment, capture_output=True, text=True, timeout=30)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-        assert "pip install -c constraints.txt '.[serve]'" in done.stderr
+        assert f"type: {sys.executable} -m pip install -c constraints.txt '.[serve]'" in done.stderr

@@ -125,6 +125,25 @@ def test_a_log_that_nobody_reads_stops_nothing(folder: Path, ends: object) -> No
         os.close(writer)
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_without_stderr_it_works_all_the_same(folder: Path, closed: str) -> None:
+    plugin = plugin_of(["sh", "-c", f'exec "$@" {closed}', "sh", *SERVERS["gunicorn"]], folder)
+    try:
+        plugin.start()
+        assert create(plugin).ok and plugin.call("VolumeDriver.Mount", {"Name": "mango", "ID": "a"}).ok
+        assert plugin.stop() == 0
+    finally:
+        plugin.close()
+
+
+def test_the_log_names_the_file_that_is_in_trouble(folder: Path, ddd: Plugin) -> None:
+    volumes = folder / "root" / "volumes"
+    ddd.start()
+    volumes.rename(folder / "away")
+    assert not ddd.call("VolumeDriver.Get", {"Name": "mango"}).ok
+    assert f"/VolumeDriver.Get: [Errno 2] No such file or directory: '{volumes}'\n" in ddd.output()
+
+
 @pytest.mark.parametrize("ours", [True, False], ids=["our pipe", "another user's"])
 def test_what_was_dropped_is_counted_and_no_line_is_cut(ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:

@@ -1,6 +1,7 @@
 """`python -m ddd`, installed as `ddd-plugin`: run the plugin until SIGTERM. `doctor` and `release` work beside it."""
 
 import argparse
+import os
 import sys
 
 SETTINGS = """\
@@ -40,8 +41,14 @@ def show_metrics() -> None:
     try:
         from ddd import metrics
     except ModuleNotFoundError:
-        sys.exit("The metrics need prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
-    metrics.show()
+        pip = f"{sys.executable} -m pip"
+        sys.exit(f"The metrics need prometheus_client. In the clone, type: {pip} install -c constraints.txt '.[serve]'")
+    numbers = metrics.ask()
+    try:
+        print(numbers, end="", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # at its end Python tries to write the rest again
+        sys.exit(f"The numbers cannot be written: {error.strerror}.")
 
 
 def examine(asked: argparse.Namespace) -> int:
@@ -60,12 +67,17 @@ def examine(asked: argparse.Namespace) -> int:
 
 def serve() -> None:
     """Run the plugin. Where gunicorn is not installed, say so and exit with status 1."""
+    # a shell can close stderr, with 2>&-. The next file that is opened would be written to as the log
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
     try:
         from ddd import server
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "gunicorn":
             raise
-        sys.exit("ddd runs under gunicorn, which is not installed. In the clone, type: pip install '.[serve]'")
+        pip = f"{sys.executable} -m pip"
+        sys.exit(f"ddd runs under gunicorn, which is not installed. In the clone, type: {pip} install '.[serve]'")
     server.run()
 
 

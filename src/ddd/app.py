@@ -103,8 +103,7 @@ def unmount() -> Response:
 @app.post("/VolumeDriver.Remove")
 def remove() -> Response:
     """Take the volume away with all that is in it, unless somebody may have it."""
-    name = asked("Name")
-    gone = volumes.remove(name)
+    gone = volumes.remove(asked("Name"))
     # Docker waits a minute for an answer, Podman 5 seconds: the files go after it
     done = answer({"Err": ""})
     done.call_on_close(threading.Thread(target=volumes.delete, args=[gone], daemon=True).start)
@@ -194,7 +193,8 @@ def conflict(error: Exception) -> Response:
 @app.errorhandler(Exception)
 def trouble(error: Exception) -> Response:
     """Answer a fault that may pass, such as a full disk, with what it is; Get is left without an answer."""
-    app.logger.error("%s: %r", request.path, error, exc_info=not isinstance(error, OSError))
+    known = isinstance(error, OSError)  # its text names the file, its repr does not
+    app.logger.error("%s: %s", request.path, error if known else repr(error), exc_info=not known)
     if request.path == "/VolumeDriver.Get":
         return hang_up()
     return answer({"Err": f"ddd is in trouble: {error}. Mend that, and try again."}, 500)

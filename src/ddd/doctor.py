@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ddd import holders, kernel, trash, users
 from ddd.app import volumes
-from ddd.folders import found_at, opened
+from ddd.folders import command, found_at, opened
 from ddd.volumes import NAME, NoSuchVolume
 
 STARTING = 120
@@ -48,11 +48,15 @@ def doctor() -> int:
             print(f"\nVolume {name} has {summary(records)}.", *in_use.get(name, [NOBODY]), sep="\n    ")
         callers = callers_of(records)
         if name not in in_use and any(map(users.counts, callers)) and not unseen(callers):
-            faults.append(f"Only its records keep volume {name}. Type: python -m ddd release {name}")
+            faults.append(f"Only its records keep volume {name}. Type: {command()} release {name}")
     try:
         faults += [f"{path} is not deleted: {why}" for path in volumes.left_aside() if (why := trash.why(path))]
+        volumes.check()
     except FileNotFoundError:
-        faults.append(f"{volumes.aside} is missing: nothing can be made or removed. To make it, restart ddd.")
+        cannot = "nothing can be made or removed. No container with a volume can start."
+        faults.append(f"{volumes.aside} is missing: {cannot} To make it, restart ddd.")
+    except OSError as error:
+        faults.append(f"ddd can answer only List and Get: {error}. The kernel's log says why: dmesg")
     print("", *(faults or ["Nothing is to be mended."]), sep="\n")
     return 1 if faults else 0
 
@@ -81,6 +85,8 @@ def attach() -> None:
     """Find the root. Raises Refused."""
     try:
         volumes.attach()
+        with volumes.open_all():
+            pass
     except OSError as error:
         how = "Run as root, mount its disk, or name another folder: DDD_ROOT=…"
         raise Refused(f"No volumes are in {volumes.root}: {error.strerror}. {how}", 2) from None
@@ -90,7 +96,7 @@ def attach() -> None:
 def unused(name: str) -> Iterator[int]:
     """Lock a volume that no process uses, and open the folder of its records. Raises Refused."""
     if not NAME.fullmatch(name):
-        raise Refused(f"{name!r} is no name of a volume. To see them, type: python -m ddd doctor", 2)
+        raise Refused(f"{name!r} is no name of a volume. To see them, type: {command()} doctor", 2)
     try:
         with volumes.open_one(name) as volume, users.opened_mounts(volume) as mounts:
             if unseen(callers_of(users.records(mounts))):
@@ -99,7 +105,7 @@ def unused(name: str) -> Iterator[int]:
                 raise Refused(f"The records of volume {name} stay, because it is in use: {user}.", 1)
             yield mounts
     except NoSuchVolume as error:
-        raise Refused(f"{error} To see all volumes, type: python -m ddd doctor", 2) from None
+        raise Refused(f"{error} To see all volumes, type: {command()} doctor", 2) from None
     except OSError as error:
         raise Refused(f"Volume {name} cannot be used: {error}.", 1) from None
 

@@ -1,9 +1,11 @@
-"""Folders of ddd on the disk: opened, never through a link, or what is in their place."""
+"""Folders of ddd on the disk: opened, never through a link, or what is in their place; and what to type about them."""
 
 import contextlib
+import errno
 import os
 import shlex
 import stat
+import sys
 from collections.abc import Iterator
 from typing import Self
 
@@ -30,6 +32,15 @@ def opened(folder: str, inside: int | None = None) -> Iterator[int]:
         os.close(descriptor)
 
 
+def require_writable(folder: int, path: str) -> None:
+    """Raise OSError if nothing can be written on the disk of an open folder, whose path is for the error.
+
+    After an error, Linux can make a file system read-only. Source: mount(8), errors=remount-ro.
+    """
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+
 def found_at(name: str, inside: int) -> str:
     """Say what has this name in an open folder, itself and not what a link leads to."""
     try:
@@ -45,3 +56,8 @@ def quoted(path: str) -> str:
         return shlex.quote(path)
     plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(path))
     return f"$'{''.join(plain)}'"
+
+
+def command() -> str:
+    """Return what to type for ddd: the path of the installed command if that is what runs, or `python -m ddd`."""
+    return quoted(sys.argv[0]) if os.path.basename(sys.argv[0]) == "ddd-plugin" else "python -m ddd"

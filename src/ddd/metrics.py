@@ -120,8 +120,8 @@ class Server(ThreadingHTTPServer):
 def trouble() -> str:
     """Say in a sentence why the plugin cannot work; nothing when it can."""
     try:
-        with volumes.open_all():
-            return ""
+        volumes.check()
+        return ""
     except OSError as error:
         return f"ddd is in trouble: {error}."
 
@@ -131,8 +131,7 @@ def listen() -> list[socket.socket]:
 
     Where DDD_METRICS cannot be had, exit with a sentence. Without the one in the root the plugin starts all the same.
     """
-    asked = os.environ.get("DDD_METRICS")
-    listening = [listen_at(asked)] if asked else []
+    listening = [listen_at(asked)] if (asked := os.environ.get("DDD_METRICS")) else []
     try:
         return [*listening, listen_in_root()]
     except OSError as error:
@@ -170,11 +169,11 @@ def listen_at(address: str) -> socket.socket:
     """Return a socket at an address and port, such as 127.0.0.1:9323 or [::1]:9323. Else exit with a sentence."""
     host, _, port = address.rpartition(":")
     try:
-        if not host:
-            raise ValueError("it has no address")
+        if not (host and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError("it is not an address and a port from 1 to 65535")
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
         return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, OverflowError, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f"DDD_METRICS={address} cannot be used: {error}. Set it to a free port, such as 127.0.0.1:9323.")
 
 
@@ -184,8 +183,8 @@ def serve(sockets: list[socket.socket]) -> None:
         threading.Thread(target=Server(listening).serve_forever, args=[3600], daemon=True).start()
 
 
-def show() -> None:
-    """Print the numbers of the ddd that works in the root. Exit with a sentence where none answers."""
+def ask() -> str:
+    """Return the numbers of the ddd that works in the root. Exit with a sentence where none answers."""
     asking = http.client.HTTPConnection("ddd")
     asking.sock = socket.socket(socket.AF_UNIX)
     asking.sock.settimeout(60)
@@ -193,8 +192,9 @@ def show() -> None:
         with path_in_root() as path:
             asking.sock.connect(path)
         asking.request("GET", "/metrics")
-        print(asking.getresponse().read().decode(), end="")
+        return asking.getresponse().read().decode()
     except OSError as error:
-        sys.exit(f"No ddd answers in {volumes.root}: {error.strerror}. Start it, or name its folder with DDD_ROOT=…")
+        how = "Run as root." if isinstance(error, PermissionError) else "Start it, or name its folder with DDD_ROOT=…"
+        sys.exit(f"No ddd answers in {volumes.root}: {error.strerror or error}. {how}")
     finally:
         asking.close()

@@ -92,7 +92,10 @@ def run() -> None:
         sockets = metrics.listen()
         SETTINGS["post_fork"] = lambda arbiter, worker: metrics.serve(sockets)
     elif os.environ.get("DDD_METRICS"):
-        sys.exit("DDD_METRICS needs prometheus_client. In the clone, type: pip install -c constraints.txt '.[serve]'")
+        pip = f"{sys.executable} -m pip"
+        sys.exit(
+            f"DDD_METRICS needs prometheus_client. In the clone, type: {pip} install -c constraints.txt '.[serve]'"
+        )
     # gunicorn's own way of making a socket lets everybody in; the file of systemd's socket it leaves alone at the end
     bind = [] if listener.from_systemd() else [f"fd://{listener.listen(listener.SOCKET).detach()}"]
     for sentence in kernel.limits():

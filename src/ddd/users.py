@@ -8,6 +8,7 @@ mounts is a descriptor of that folder. The caller has locked the volume, so that
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -94,14 +95,20 @@ def records(mounts: int, names: set[str] | None = None) -> list[Record]:
 
 def read(mounts: int, file: str) -> Record:
     """Return what is in a file of `mounts`, never through a link."""
-    with open(
-        # latin-1 reads any byte as one character: a damaged record is one that cannot be known
-        file,
-        encoding="latin-1",
-        newline="\n",
-        opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, dir_fd=mounts),
-    ) as record:
-        callers = record.readlines()
+    try:
+        with open(
+            # latin-1 reads any byte as one character: a damaged record is one that cannot be known
+            file,
+            encoding="latin-1",
+            newline="\n",
+            opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, dir_fd=mounts),
+        ) as record:
+            callers = record.readlines()
+    except OSError as error:
+        if error.errno not in (errno.EISDIR, errno.ELOOP):
+            raise
+        path = os.path.join(os.readlink(f"/proc/self/fd/{mounts}"), file)
+        raise Damaged(f"{path!r} is {found_at(file, mounts)}, not the record of a Mount. Move it away") from None
     named = NAME.fullmatch(file)
     if named and not (callers and OLD.match(callers[0])):
         return Record(file, named[1], ["".join(callers)])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from ddd import locks, options, trash, users
-from ddd.folders import Damaged, found_at, opened
+from ddd.folders import Damaged, found_at, opened, require_writable
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 """What a volume's name and a mount ID may be: nothing that leads out of the root. Docker checks neither."""
@@ -64,6 +64,11 @@ class Volumes:
     def attach(self) -> None:
         """Work beside a plugin that has prepared the root: make nothing, and lock nothing. Raises OSError."""
         self.began_with = os.stat(self.folder)
+
+    def check(self) -> None:
+        """Look for what every call needs: both folders, and a disk that takes writes. Raises OSError."""
+        with self.open_all() as volumes, opened(self.aside):
+            require_writable(volumes, self.root)
 
     def mountpoint(self, name: str) -> str:
         """Return the folder that a container is given."""
@@ -131,9 +136,8 @@ class Volumes:
         """Put a volume aside and return where: what is to be deleted. Raises NoSuchVolume, InUse."""
         with self.open_all() as volumes, self.open_one(name) as volume:
             with users.opened_mounts(volume) as mounts:
-                user = users.user_of(volume, mounts)
-            if user:
-                raise InUse(f"Volume {name} is in use: {user}.")
+                if user := users.user_of(volume, mounts):
+                    raise InUse(f"Volume {name} is in use: {user}.")
             gone = self.fresh()
             os.rename(name, gone, src_dir_fd=volumes)
             try:

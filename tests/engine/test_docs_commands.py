@@ -95,7 +95,7 @@ def reset(engine: Engine) -> None:
         engine.docker("rmi", "ddd")
     shutil.rmtree(engine.folder / "home")
     for path in engine.root.iterdir():
-        shutil.rmtree(path)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()  # the lock, and the socket of the metrics
     engine.restart_dockerd()
 
 
