@@ -20,7 +20,7 @@ import pytest
 from engine.engine import wait_for
 from test_ddd import SERVERS, create, plugin_of
 
-from ddd import log, server
+from ddd import locks, log, server
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin
 from workshop.protocol.exchange import MEDIA_TYPE, Exchange, read_answer, request
@@ -215,6 +215,25 @@ def test_the_same_lock_of_root_s_is_another_ddd(folder: Path, ddd: Plugin, scrip
         ddd.process = ddd.launch()
         assert ddd.exit_status(wait=10) == 1
         assert ddd.output().startswith(f"Another ddd works in {folder / 'root'}.")
+
+
+RENAMED = "import sys; open('/proc/self/comm', 'w').write('x\\rUid:\\t0'); print(flush=True); sys.stdin.read()"
+
+
+@needs_root
+def test_the_name_of_a_process_does_not_make_it_roots() -> None:
+    command = [*NOBODY, "/usr/bin/env", "python3", "-c", RENAMED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert locks.user_of(str(process.pid)) == "65534"
+        process.communicate()
+
+
+def test_a_pipe_in_the_place_of_the_lock_stops_nothing(folder: Path, ddd: Plugin) -> None:
+    (folder / "root").mkdir()
+    os.mkfifo(folder / "root" / "lock")
+    assert create(ddd.start()).ok
 
 
 # a worker that is killed
