@@ -170,6 +170,18 @@ def test_a_long_line_that_had_room_in_part_goes_on_where_it_ended() -> None:
     os.close(writer)
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_with_closed_descriptors_it_works(folder: Path, closed: str) -> None:
+    plugin = plugin_of(["sh", "-c", f'exec "$@" {closed}', "sh", *SERVERS["gunicorn"]], folder)
+    try:
+        assert create(plugin.start()).ok
+        wait_for(lambda: worker(plugin), "the worker")
+        for pid in (plugin.process.pid if plugin.process else 0, worker(plugin)):
+            assert os.readlink(f"/proc/{pid}/fd/2") == os.devnull
+    finally:
+        plugin.close()
+
+
 # locks of strangers
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -271,6 +283,7 @@ def test_but_not_while_another_worker_works(others: dict[int, str], monkeypatch:
 
 
 HALVES = [b"P", b"POST /VolumeDriver.List HTTP/1.1\r\nHost: x\r\n", request("VolumeDriver.Create", {"Name": "no"})[:-5]]
+HALVES.append(HALVES[2].replace(b"Content-Length: ", b"Content-Length: " + b"0" * 20))
 
 
 def test_half_a_call_has_ten_seconds_and_no_call_at_all_has_a_week(ddd: Plugin) -> None:

@@ -26,7 +26,7 @@ ARRIVAL = 10
 SENDING = 30
 """How long an answer waits for a caller who does not read it, in seconds."""
 LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 STATUS = {
     errors.LimitRequestLine: 414,
     errors.ExpectationFailed: 417,
