@@ -251,10 +251,10 @@ def test_a_pipe_in_the_place_of_the_lock_stops_nothing(folder: Path, ddd: Plugin
 # a worker that is killed
 
 
-def leave(plugin: Plugin) -> Path:
+def leave(plugin: Plugin, name: str = "0" * 32) -> Path:
     """Leave aside what a worker leaves that was killed while it deleted a volume."""
     assert plugin.root
-    left = plugin.root / "aside" / ("0" * 32)
+    left = plugin.root / "aside" / name
     (left / "data").mkdir(parents=True)
     (left / "data" / "file").touch()
     return left
@@ -267,6 +267,17 @@ def test_what_a_killed_worker_left_goes_while_the_plugin_runs(ddd: Plugin) -> No
     wait_for(lambda: not left.exists(), "what was left to go")
     assert worker(ddd) != killed and ddd.process is parent and ddd.runs
     assert ddd.call("VolumeDriver.Get", {"Name": "mango"}).ok
+
+
+def test_where_rm_cannot_be_run_the_calls_are_answered_and_the_log_says_what_stays(folder: Path) -> None:
+    plugin = plugin_of(["env", "PATH=/nowhere", *SERVERS["gunicorn"]], folder)
+    left = leave(plugin), leave(plugin, "1" * 32)
+    try:
+        plugin.start()
+        assert create(plugin).ok and create(plugin).ok
+        wait_for(lambda: all(f"{path} is not deleted: " in plugin.output() for path in left), "two lines in the log")
+    finally:
+        plugin.close()
 
 
 @pytest.mark.parametrize("others", [{}, {4711: "a worker that still ends its calls"}])
