@@ -290,6 +290,22 @@ def test_but_not_while_another_worker_works(others: dict[int, str], monkeypatch:
     assert looked.is_set() == (not others)
 
 
+def test_a_worker_whose_master_is_killed_leaves_the_root_to_the_next(ddd: Plugin) -> None:
+    assert create(ddd.start()).ok and ddd.root and ddd.process
+    orphan = Path(f"/proc/{worker(ddd)}")
+    volume = os.open(ddd.root / "volumes" / "mango", os.O_RDONLY)
+    fcntl.flock(volume, fcntl.LOCK_EX)
+    with ddd.address().connect(20) as waiting:
+        waiting.sendall(request("VolumeDriver.Get", {"Name": "mango"}))
+        ddd.process.kill()
+        wait_for(lambda: "Parent changed" in ddd.output(), "the worker to see it")
+        os.close(volume)
+        assert waiting.recv(1000).startswith(b"HTTP/1.1 200 ")
+        # the connection stays open, as Docker's do
+        wait_for(lambda: not orphan.exists(), "the end of the worker")
+    assert create(ddd.start()).ok
+
+
 # callers that send half
 
 

@@ -66,6 +66,14 @@ class OneThreadEach(ThreadWorker):
         if arrived(conn):
             super().on_pending_socket_readable(conn, client)
 
+    def is_parent_alive(self) -> bool:
+        """Tell whether gunicorn's master lives. Without it the worker stops as at SIGTERM, and leaves the root free.
+
+        Else gunicorn would keep a connection that answers a call now for as long as ever, and the worker 30 seconds.
+        """
+        self.alive = self.alive and super().is_parent_alive()
+        return bool(self.alive)
+
     def murder_pending(self) -> None:
         """Close the connections whose call has not come in time, and all such when the plugin stops.
 
