@@ -295,6 +295,14 @@ def test_a_place_that_cannot_be_gets_a_sentence(folder: Path, server: str, place
     assert sentence in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
+def test_a_root_that_docker_cannot_be_told_of_gets_a_sentence(folder: Path) -> None:
+    # in JSON is Unicode: Docker would look for another folder
+    done = ended(folder, server="werkzeug", DDD_ROOT=os.fsdecode(os.fsencode(folder) + b"/m\xff"))
+    assert done.returncode == 1
+    assert "is not UTF-8" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert os.listdir(folder) == []
+
+
 def test_a_socket_of_another_kind_is_left_alone(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as another:
         another.bind(str(folder / "ddd.sock"))

@@ -48,12 +48,15 @@ class Volumes:
     def prepare(self) -> None:
         """Make the folders, and lock the root until this process exits. Where that fails, exit with a sentence."""
         try:
+            self.root.encode()
             os.makedirs(self.root, 0o700, exist_ok=True)
             for folder in (self.folder, self.aside):
                 os.makedirs(folder, 0o700, exist_ok=True)
                 with opened(folder) as descriptor:
                     os.chmod(descriptor, 0o700)
             locks.take(self.root)
+        except UnicodeEncodeError:
+            sys.exit(f"Docker cannot be told of {self.root!r}: it is not UTF-8. Choose a folder with DDD_ROOT=…")
         except locks.Taken as error:
             sys.exit(str(error))
         except OSError as error:
