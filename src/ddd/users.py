@@ -100,7 +100,7 @@ def read(mounts: int, file: str) -> Record:
         encoding="latin-1",
         newline="\n",
         # O_NONBLOCK: whoever opens a pipe waits for a writer, and here all calls for the volume would wait, too
-        opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=mounts),
+        opener=lambda path, flags: os.open(path, os.O_NONBLOCK | flags | os.O_NOFOLLOW, dir_fd=mounts),
     ) as record:
         callers = record.readlines()
     named = NAME.fullmatch(file)

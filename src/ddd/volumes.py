@@ -151,11 +151,7 @@ class Volumes:
 
     def delete(self, path: str) -> None:
         """Delete what was put aside. The log says why it stays."""
-        try:
-            reason = trash.delete(path)
-        except OSError as error:  # no process or open file is left, for instance: no call fails by that
-            reason = f"{error}. Mend that, then type: {trash.again(path)}"
-        if reason:
+        if reason := trash.delete(path):
             logger.error("%s is not deleted: %s", path, reason)
 
     def left_aside(self) -> list[str]:

@@ -71,7 +71,8 @@ class OneThreadEach(ThreadWorker):
 
         Else gunicorn would keep a connection that answers a call now for as long as ever, and the worker 30 seconds.
         """
-        self.alive = self.alive and super().is_parent_alive()
+        if not super().is_parent_alive():
+            self.alive = False
         return bool(self.alive)
 
     def murder_pending(self) -> None:
