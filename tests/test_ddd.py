@@ -295,6 +295,14 @@ def test_a_place_that_cannot_be_gets_a_sentence(folder: Path, server: str, place
     assert sentence in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
+def test_a_root_that_docker_cannot_be_told_of_gets_a_sentence(folder: Path) -> None:
+    # in JSON is Unicode: Docker would look for another folder
+    done = ended(folder, server="werkzeug", DDD_ROOT=os.fsdecode(os.fsencode(folder) + b"/m\xff"))
+    assert done.returncode == 1
+    assert "is not UTF-8" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert os.listdir(folder) == []
+
+
 def test_a_socket_of_another_kind_is_left_alone(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as another:
         another.bind(str(folder / "ddd.sock"))
@@ -516,6 +524,16 @@ def test_a_mount_whose_process_cannot_be_known_counts_until_its_unmount(ddd: Plu
     assert remove(ddd).ok
 
 
+def test_a_pipe_in_the_place_of_a_record_makes_no_call_wait(ddd: Plugin) -> None:
+    record, _ = recorded(ddd)
+    record.unlink()
+    os.mkfifo(record)
+    answer = remove(ddd)
+    assert answer.status == 409 and "has not unmounted a." in answer.err, answer
+    unmount(ddd)
+    assert remove(ddd).ok
+
+
 @pytest.mark.parametrize("change", [{"boot": "another"}, {"start": "1"}], ids=["before the boot", "its pid came back"])
 def test_the_mount_of_a_process_that_is_gone_does_not_count(ddd: Plugin, change: dict[str, str]) -> None:
     record, fields = recorded(ddd)
@@ -711,6 +729,17 @@ def test_a_process_that_goes_on_as_its_own_child_has_the_volume(ddd: Plugin, tmp
     with elsewhere(script, volume(ddd), tmp_path):
         for _ in range(20):
             assert not ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
+    assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
+
+
+@pytest.mark.parametrize("point", ["a\rb\rc", "a\nb", "a\x85b", "a\\040b"], ids=ascii)
+def test_an_odd_name_of_a_mount_point_hides_nothing(ddd: Plugin, tmp_path: Path, point: str) -> None:
+    create(ddd)
+    there = tmp_path / point
+    there.mkdir()
+    with elsewhere('mount --bind "$1/data" "$2"', volume(ddd), there):
+        answer = ddd.call("VolumeDriver.Remove", {"Name": "mango"})
+        assert answer.status == 409, answer
     assert ddd.call("VolumeDriver.Remove", {"Name": "mango"}).ok
 
 

@@ -134,6 +134,14 @@ def test_where_nobody_can_be_asked_release_wants_yes(ddd: Plugin) -> None:
     assert len(records(ddd)) == 1
 
 
+def test_nor_does_it_ask_where_stdin_is_closed(ddd: Plugin) -> None:
+    stuck(ddd)
+    words = ["sh", "-c", 'exec "$@" <&-', "sh", *SERVERS["gunicorn"], "release", "mango"]
+    told = os.environ | {"DDD_ROOT": str(ddd.root)}
+    done = subprocess.run(words, env=told, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (2, "Nobody can be asked here. To delete these records, add --yes.\n")
+
+
 @pytest.mark.parametrize(("typed", "left"), [("y", 0), ("", 1), ("n", 1)])
 def test_on_a_terminal_release_asks(ddd: Plugin, typed: str, left: int) -> None:
     stuck(ddd)

@@ -20,7 +20,7 @@ import pytest
 from engine.engine import wait_for
 from test_ddd import SERVERS, create, plugin_of
 
-from ddd import log, server
+from ddd import locks, log, server
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin
 from workshop.protocol.exchange import MEDIA_TYPE, Exchange, read_answer, request
@@ -125,17 +125,6 @@ def test_a_log_that_nobody_reads_stops_nothing(folder: Path, ends: object) -> No
         os.close(writer)
 
 
-@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
-def test_without_stderr_it_works_all_the_same(folder: Path, closed: str) -> None:
-    plugin = plugin_of(["sh", "-c", f'exec "$@" {closed}', "sh", *SERVERS["gunicorn"]], folder)
-    try:
-        plugin.start()
-        assert create(plugin).ok and plugin.call("VolumeDriver.Mount", {"Name": "mango", "ID": "a"}).ok
-        assert plugin.stop() == 0
-    finally:
-        plugin.close()
-
-
 def test_the_log_names_the_file_that_is_in_trouble(folder: Path, ddd: Plugin) -> None:
     volumes = folder / "root" / "volumes"
     ddd.start()
@@ -189,6 +178,18 @@ def test_a_long_line_that_had_room_in_part_goes_on_where_it_ended() -> None:
     os.close(writer)
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_with_closed_descriptors_it_works(folder: Path, closed: str) -> None:
+    plugin = plugin_of(["sh", "-c", f'exec "$@" {closed}', "sh", *SERVERS["gunicorn"]], folder)
+    try:
+        assert create(plugin.start()).ok and plugin.call("VolumeDriver.Mount", {"Name": "mango", "ID": "a"}).ok
+        wait_for(lambda: worker(plugin), "the worker")
+        for pid in (plugin.process.pid if plugin.process else 0, worker(plugin)):
+            assert os.readlink(f"/proc/{pid}/fd/2") == os.devnull
+    finally:
+        plugin.close()
+
+
 # locks of strangers
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -236,13 +237,32 @@ def test_the_same_lock_of_root_s_is_another_ddd(folder: Path, ddd: Plugin, scrip
         assert ddd.output().startswith(f"Another ddd works in {folder / 'root'}.")
 
 
+RENAMED = "import sys; open('/proc/self/comm', 'w').write('x\\rUid:\\t0'); print(flush=True); sys.stdin.read()"
+
+
+@needs_root
+def test_the_name_of_a_process_does_not_make_it_roots() -> None:
+    command = [*NOBODY, "/usr/bin/env", "python3", "-c", RENAMED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert locks.user_of(str(process.pid)) == "65534"
+        process.communicate()
+
+
+def test_a_pipe_in_the_place_of_the_lock_stops_nothing(folder: Path, ddd: Plugin) -> None:
+    (folder / "root").mkdir()
+    os.mkfifo(folder / "root" / "lock")
+    assert create(ddd.start()).ok
+
+
 # a worker that is killed
 
 
-def leave(plugin: Plugin) -> Path:
+def leave(plugin: Plugin, name: str = "0" * 32) -> Path:
     """Leave aside what a worker leaves that was killed while it deleted a volume."""
     assert plugin.root
-    left = plugin.root / "aside" / ("0" * 32)
+    left = plugin.root / "aside" / name
     (left / "data").mkdir(parents=True)
     (left / "data" / "file").touch()
     return left
@@ -257,6 +277,17 @@ def test_what_a_killed_worker_left_goes_while_the_plugin_runs(ddd: Plugin) -> No
     assert ddd.call("VolumeDriver.Get", {"Name": "mango"}).ok
 
 
+def test_where_rm_cannot_be_run_the_calls_are_answered_and_the_log_says_what_stays(folder: Path) -> None:
+    plugin = plugin_of(["env", "PATH=/nowhere", *SERVERS["gunicorn"]], folder)
+    left = leave(plugin), leave(plugin, "1" * 32)
+    try:
+        plugin.start()
+        assert create(plugin).ok and create(plugin).ok
+        wait_for(lambda: all(f"{path} is not deleted: " in plugin.output() for path in left), "two lines in the log")
+    finally:
+        plugin.close()
+
+
 @pytest.mark.parametrize("others", [{}, {4711: "a worker that still ends its calls"}])
 def test_but_not_while_another_worker_works(others: dict[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
     worker, looked = SimpleNamespace(), threading.Event()
@@ -267,10 +298,27 @@ def test_but_not_while_another_worker_works(others: dict[int, str], monkeypatch:
     assert looked.is_set() == (not others)
 
 
+def test_a_worker_whose_master_is_killed_leaves_the_root_to_the_next(ddd: Plugin) -> None:
+    assert create(ddd.start()).ok and ddd.root and ddd.process
+    orphan = Path(f"/proc/{worker(ddd)}")
+    volume = os.open(ddd.root / "volumes" / "mango", os.O_RDONLY)
+    fcntl.flock(volume, fcntl.LOCK_EX)
+    with ddd.address().connect(20) as waiting:
+        waiting.sendall(request("VolumeDriver.Get", {"Name": "mango"}))
+        ddd.process.kill()
+        wait_for(lambda: "Parent changed" in ddd.output(), "the worker to see it")
+        os.close(volume)
+        assert waiting.recv(1000).startswith(b"HTTP/1.1 200 ")
+        # the connection stays open, as Docker's do
+        wait_for(lambda: not orphan.exists(), "the end of the worker")
+    assert create(ddd.start()).ok
+
+
 # callers that send half
 
 
 HALVES = [b"P", b"POST /VolumeDriver.List HTTP/1.1\r\nHost: x\r\n", request("VolumeDriver.Create", {"Name": "no"})[:-5]]
+HALVES.append(HALVES[2].replace(b"Content-Length: ", b"Content-Length: " + b"0" * 20))
 
 
 def test_half_a_call_has_ten_seconds_and_no_call_at_all_has_a_week(ddd: Plugin) -> None:

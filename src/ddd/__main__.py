@@ -27,6 +27,7 @@ def main() -> None:
     release.add_argument("volume", metavar="VOLUME")
     release.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("metrics", help="print the numbers for Prometheus of the ddd that works in DDD_ROOT")
+    open_standard_descriptors()
     asked = parser.parse_args()
     if asked.command == "metrics":
         show_metrics()
@@ -34,6 +35,15 @@ def main() -> None:
         sys.exit(examine(asked))
     else:
         serve()
+
+
+def open_standard_descriptors() -> None:
+    """Put /dev/null where stdin, stdout or stderr is closed: else the next file that is opened would take its place."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
 
 
 def show_metrics() -> None:
@@ -67,10 +77,6 @@ def examine(asked: argparse.Namespace) -> int:
 
 def serve() -> None:
     """Run the plugin. Where gunicorn is not installed, say so and exit with status 1."""
-    # a shell can close stderr, with 2>&-. The next file that is opened would be written to as the log
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
     try:
         from ddd import server
     except ModuleNotFoundError as error:

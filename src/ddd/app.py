@@ -10,7 +10,7 @@ from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
 from ddd import kernel, options
-from ddd.volumes import NAME, InUse, NoSuchVolume, OtherOptions, Volumes
+from ddd.volumes import NAME, InUse, NoSuchVolume, Volumes
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
@@ -184,7 +184,7 @@ def missing(error: NoSuchVolume) -> Response:
 
 
 @app.errorhandler(InUse)
-@app.errorhandler(OtherOptions)
+@app.errorhandler(options.OtherOptions)
 def conflict(error: Exception) -> Response:
     """Say who may use the volume that was to be removed, or what the one has that was to be made."""
     return answer({"Err": str(error)}, 409)

@@ -131,7 +131,7 @@ def about_to_start(mounts: int) -> str:
 
 def agreed() -> bool:
     """Ask for a yes. Raises Refused where nobody can answer."""
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):  # there is none where it is closed
         raise Refused("Nobody can be asked here. To delete these records, add --yes.", 2)
     return input("Delete these records? [y/N] ").strip().lower() in ("y", "yes")
 

@@ -157,7 +157,8 @@ def identity(found: os.stat_result) -> Identity:
 def mount_table(of: str, about: str = "") -> Table:
     """Return what a thread has mounted: nothing when it has ended, or no mount of it names a file called about."""
     try:
-        with open(f"{of}/mountinfo", errors="surrogateescape") as file:
+        # the kernel ends a row with LF, and writes a CR in a path as it is
+        with open(f"{of}/mountinfo", errors="surrogateescape", newline="\n") as file:
             text = file.read()
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ESRCH, errno.EINVAL):

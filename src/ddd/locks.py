@@ -15,7 +15,8 @@ def take(root: str) -> None:
     """Lock a root until this process, and all that it forks, have ended. Raises Taken, OSError."""
     # Neither descriptor is closed, and with them stay the locks. A file that is open for writing would keep an operator
     # from making the disk read-only
-    own = os.open(os.path.join(root, "lock"), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    # O_NONBLOCK: what is there may be a pipe, and whoever opens one waits for a writer
+    own = os.open(os.path.join(root, "lock"), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     os.fchmod(own, 0o600)
     folder = os.open(root, os.O_RDONLY)
     for lock in (own, folder):
@@ -51,7 +52,8 @@ def user_of(pid: str) -> str | None:
     The real user, because a set-uid program is root's else. Source: proc_pid_status(5).
     """
     try:
-        with open(f"/proc/{pid}/status", encoding="latin-1") as status:
+        # a name may have a CR in it, which must not begin a line: a process chooses its name
+        with open(f"/proc/{pid}/status", encoding="latin-1", newline="\n") as status:
             found = re.search(r"^Uid:\s+(\d+)", status.read(), re.MULTILINE)
     except (FileNotFoundError, ProcessLookupError):
         return None

@@ -11,6 +11,10 @@ Options = dict[str, int]
 """`uid`, `gid` and `mode`, as far as Create asks for them."""
 
 
+class OtherOptions(Exception):
+    """The volume exists with another owner or mode than Create asks for; the text says in a sentence which."""
+
+
 def read(sent: dict[str, object]) -> Options:
     """Return the options that a Create sends, as numbers. Raises ValueError with a sentence that has no value in it.
 

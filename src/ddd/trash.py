@@ -26,6 +26,14 @@ def delete(path: str) -> str:
 
     Return why it stays, and what to type; "" where it is gone.
     """
+    try:
+        return remove(path)
+    except OSError as error:  # rm cannot be started, or /proc cannot be read: that fails no call
+        return f"{error}. Mend that, then type: {again(path)}"
+
+
+def remove(path: str) -> str:
+    """Do so. Raises OSError where rm cannot be started, or /proc cannot be read."""
     if reason := user_of(path):
         return reason
     # rm follows no link, stays on this disk, and copes with folders nested 100 000 deep

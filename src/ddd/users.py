@@ -101,7 +101,8 @@ def read(mounts: int, file: str) -> Record:
             file,
             encoding="latin-1",
             newline="\n",
-            opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, dir_fd=mounts),
+            # O_NONBLOCK: whoever opens a pipe waits for a writer, and here all calls for the volume would wait, too
+            opener=lambda path, flags: os.open(path, os.O_NONBLOCK | flags | os.O_NOFOLLOW, dir_fd=mounts),
         ) as record:
             callers = record.readlines()
     except OSError as error:

@@ -28,10 +28,6 @@ class InUse(Exception):
     """The volume cannot be removed; the text says in a sentence who may use it."""
 
 
-class OtherOptions(Exception):
-    """The volume exists with another owner or mode than Create asks for; the text says in a sentence which."""
-
-
 class Volumes:
     """All volumes under one root.
 
@@ -48,12 +44,15 @@ class Volumes:
     def prepare(self) -> None:
         """Make the folders, and lock the root until this process exits. Where that fails, exit with a sentence."""
         try:
+            self.root.encode()
             os.makedirs(self.root, 0o700, exist_ok=True)
             for folder in (self.folder, self.aside):
                 os.makedirs(folder, 0o700, exist_ok=True)
                 with opened(folder) as descriptor:
                     os.chmod(descriptor, 0o700)
             locks.take(self.root)
+        except UnicodeEncodeError:
+            sys.exit(f"Docker cannot be told of {self.root!r}: it is not UTF-8. Choose a folder with DDD_ROOT=…")
         except locks.Taken as error:
             sys.exit(str(error))
         except OSError as error:
@@ -110,7 +109,7 @@ class Volumes:
             has = options.differences(os.lstat("data", dir_fd=volume), wanted)
         if has:
             instead = "Leave out these options, or take another name."
-            raise OtherOptions(f"Volume {name} exists, and its data folder has {has}. {instead}")
+            raise options.OtherOptions(f"Volume {name} exists, and its data folder has {has}. {instead}")
 
     def names(self) -> list[str]:
         """Return the names of all volumes, sorted, damaged ones too: Docker forgets what is not named."""

@@ -26,7 +26,7 @@ ARRIVAL = 10
 SENDING = 30
 """How long an answer waits for a caller who does not read it, in seconds."""
 LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 STATUS = {
     errors.LimitRequestLine: 414,
     errors.ExpectationFailed: 417,
@@ -65,6 +65,15 @@ class OneThreadEach(ThreadWorker):
         """Go on with a call that has come in part. Its time is not prolonged by what comes."""
         if arrived(conn):
             super().on_pending_socket_readable(conn, client)
+
+    def is_parent_alive(self) -> bool:
+        """Tell whether gunicorn's master lives. Without it the worker stops as at SIGTERM, and leaves the root free.
+
+        Else gunicorn would keep a connection that answers a call now for as long as ever, and the worker 30 seconds.
+        """
+        if not super().is_parent_alive():
+            self.alive = False
+        return bool(self.alive)
 
     def murder_pending(self) -> None:
         """Close the connections whose call has not come in time, and all such when the plugin stops.
