@@ -22,6 +22,7 @@ from test_our_plugins import PARTS, wait_for
 
 from ddd import listener
 from workshop.plugins.folders import private_folder
+from workshop.plugins.kernel import session_processes
 from workshop.plugins.process import Plugin, accepts
 from workshop.protocol.exchange import MEDIA_TYPE, Exchange, request
 
@@ -659,7 +660,8 @@ def test_ddd_takes_over_from_part_3(folder: Path) -> None:
 def elsewhere(script: str, *words: object) -> Iterator[None]:
     """Run a shell script in a mount namespace of its own, as a container's is, and keep that while the body runs."""
     command = ["unshare", "--mount", "sh", "-euc", f"{script}; echo ready; read end", "sh", *map(str, words)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     assert process.stdout and process.stderr
     if process.stdout.readline() != b"ready\n":
         process.communicate()
@@ -668,6 +670,8 @@ def elsewhere(script: str, *words: object) -> Iterator[None]:
         yield
     finally:
         process.communicate(b"\n")
+        # a child that ends closes its files first, and lets go of its mounts a moment later
+        wait_for(lambda: not session_processes(process.pid))
 
 
 @pytest.mark.parametrize(

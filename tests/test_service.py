@@ -135,7 +135,7 @@ def test_a_call_that_is_hung_up_is_logged_as_that_with_the_cause_under_the_same_
     said = logged(logging, "VolumeDriver.Get", {"Name": "mango"})
     away.rename(logging.root)
     assert (said["outcome"], said["volume"], said["err"]) == ("hung-up", "mango", "")
-    assert f"call={said['call']} /VolumeDriver.Get: FileNotFoundError" in logging.output()
+    assert f"call={said['call']} /VolumeDriver.Get: [Errno 2] No such file or directory" in logging.output()
 
 
 def test_the_values_of_options_are_not_logged(logging: Plugin) -> None:

@@ -190,6 +190,25 @@ def test_with_closed_descriptors_it_works(folder: Path, closed: str) -> None:
         plugin.close()
 
 
+SLOW_START = """
+import time
+from ddd import server
+server.SETTINGS["post_fork"] = lambda arbiter, worker: (print("forked", flush=True), time.sleep(1))
+server.metrics = None
+server.run()
+"""
+
+
+def test_a_worker_that_has_just_been_forked_ends_at_sigterm(folder: Path) -> None:
+    plugin = plugin_of([sys.executable, "-c", SLOW_START], folder)
+    try:
+        plugin.start()
+        wait_for(lambda: "forked" in plugin.output(), "the fork")
+        assert plugin.stop() == 0
+    finally:
+        plugin.close()
+
+
 # locks of strangers
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

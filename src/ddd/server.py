@@ -4,16 +4,18 @@
 import contextlib
 import os
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Iterable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from ddd import kernel, listener, log
 from ddd.app import app, volumes
-from ddd.worker import OneThreadEach
+from ddd.worker import ENDING, OneThreadEach
 
 try:
     from ddd import metrics
@@ -60,6 +62,22 @@ SETTINGS = {
 }
 
 
+class Master(Arbiter):
+    """gunicorn's master, but a signal waits while a worker starts: that one has the master's handlers at first.
+
+    A SIGTERM would be lost on it, and the master wait for its end for half a minute.
+    """
+
+    def spawn_worker(self) -> int:
+        """Start a worker, and return its pid."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            pid: int = super().spawn_worker()
+            return pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 class Server(BaseApplication):
     """The app under gunicorn, on the sockets in bind. With none, gunicorn takes the one that systemd has made."""
 
@@ -78,6 +96,10 @@ class Server(BaseApplication):
     def load(self) -> Any:
         """Return what gunicorn serves."""
         return serve
+
+    def run(self) -> None:
+        """Serve until a signal ends it."""
+        Master(self).run()
 
 
 def run() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import time
@@ -27,6 +28,8 @@ SENDING = 30
 """How long an answer waits for a caller who does not read it, in seconds."""
 LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+ENDING = {signal.SIGTERM, signal.SIGQUIT, signal.SIGINT}
+"""The signals that end a worker. The master blocks them while it starts one."""
 STATUS = {
     errors.LimitRequestLine: 414,
     errors.ExpectationFailed: 417,
@@ -43,6 +46,11 @@ class OneThreadEach(ThreadWorker):
     and Create. From gunicorn's main thread to another and back takes as long as all the rest of a Get. With more
     connections than threads nobody waits: the thread is for the others then.
     """
+
+    def init_signals(self) -> None:
+        """Let the signals come that had to wait: from here on the handlers are the worker's own."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a call to a thread when it is there; wait for the rest of it beside the other connections until then."""
