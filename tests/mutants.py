@@ -1379,8 +1379,8 @@ app.view_functions |= {"create": bring_back, "remove": keep}
     Breach(
         "remove.by-another-case",
         "removes in any case",
-        '    name = asked("Name")\n    gone',
-        '    name = asked("Name")\n    name = next((each for each in os.listdir(VOLUMES) if each.lower() == name.lower()), name)\n    gone',
+        'volumes.remove(asked("Name"))',
+        'volumes.remove(next((each for each in os.listdir(VOLUMES) if each.lower() == asked("Name").lower()), asked("Name")))',
     ),
     at_start(
         "remove.in-use-is-refused",

@@ -499,20 +499,6 @@ ROWS = [
         ("os.umask(0o177)", "os.umask(0o600)"),
     ),
     Mistake(
-        "a handler of a signal that does not exit in Node",
-        "node",
-        "1.5",
-        r"process\.exit",
-        ("    server.close();\n    process.exit(0);\n", '    console.log("bye");\n'),
-    ),
-    Mistake(
-        "a channel that nobody reads",
-        "go",
-        "1.5",
-        r"channel|signal\.Notify|<-",
-        ("\t<-stop\n\tlistener.Close()\n", "\tselect {}\n"),
-    ),
-    Mistake(
         "os.Remove of an old socket is missing",
         "go",
         "1.6",

@@ -399,13 +399,6 @@ ROWS = [
         ),
     ),
     Mistake(
-        "mkdirSync of what is there",
-        "node",
-        "3.6",
-        r"EEXIST|recursive|exist",
-        ("fs.mkdirSync(volume.data, { recursive: true });", "fs.mkdirSync(volume.data);"),
-    ),
-    Mistake(
         "insert without ignore",
         "blueprint",
         "3.4",
@@ -947,13 +940,6 @@ ROWS = [
     ),
     # What fresh readers met.
     Mistake(
-        "os.Mkdir of what is there",
-        "go",
-        "3.6",
-        r"MkdirAll",
-        ("return os.MkdirAll(d.data(r.Name), 0o755)", "return os.Mkdir(d.data(r.Name), 0o755)"),
-    ),
-    Mistake(
         "global is forgotten where the file is read",
         "json_state",
         "3.5",
@@ -1154,14 +1140,14 @@ ROWS = [
     Mistake(
         "a name of a file without its folder",
         "node",
-        "3.8",
+        "3.9",
         r"path\.join|relative|current folder|whole path",
         ("fs.unlinkSync(path.join(volume.mounts, record));", "fs.unlinkSync(record);"),
     ),
     Mistake(
         "a name of a file without its folder, in Go",
         "go",
-        "3.8",
+        "3.9",
         r"filepath\.Join|relative|current folder|whole path",
         ("return os.Remove(filepath.Join(d.mounts(r.Name), record.Name()))", "return os.Remove(record.Name())"),
     ),
@@ -1285,13 +1271,6 @@ ROWS = [
         "3.10",
         r"\bID\b|which",
         ("                users.remove(mount_id)\n", "                users.clear()\n"),
-    ),
-    Mistake(
-        "the exit of a subshell",
-        "shell",
-        "3.13",
-        r"subshell|pipe|\$\(",
-        ('    [ -z "$options" ] || refuse', '    [ -z "$options" ] || true | refuse'),
     ),
     Mistake(
         "a variable that is empty in the path",

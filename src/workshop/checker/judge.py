@@ -104,7 +104,14 @@ def fail(result: Result, plugin: PluginUnderTest, case: Case, evidence: Evidence
     result.outcome = OUTCOMES.get(case.level(plugin.profile), "note")
     result.reason = f"wanted {demand(evidence.wanted)}" if result.outcome == "note" else ""
     result.evidence = evidence
-    result.diagnosis = diagnose_root(plugin, result.root) or _diagnose(case, evidence)
+    result.diagnosis = _with_root(diagnose_root(plugin, result.root), _diagnose(case, evidence), case)
+
+
+def _with_root(root: Diagnosis | None, found: Diagnosis, case: Case) -> Diagnosis:
+    """Return the cause of a failure: a step's own cause, where it says more than that the plugin refused."""
+    if not root or (not case.why and found.key not in ("", "refused")):
+        return found
+    return Diagnosis(root.key, f"{found.why} {root.why}") if not case.why and found.key else root
 
 
 def _diagnose(case: Case, evidence: Evidence) -> Diagnosis:
