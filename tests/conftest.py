@@ -1,10 +1,14 @@
-"""Where several processes run the tests, those that share something costly stay in one of them."""
+"""What tests share. Where several processes run them, those that share something costly stay in one of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from workshop.plugins.folders import private_folder
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -12,6 +16,13 @@ if TYPE_CHECKING:
 
 TOGETHER = ("tests/engine/", "tests/browser/", "tests/test_mistakes.py")
 """They share a Docker Engine and its images; a Chromium and the built site; the reports of all mistakes."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short path, which a socket needs; it is gone after the test."""
+    with private_folder() as path:
+        yield path
 
 
 @pytest.hookimpl(optionalhook=True)  # the steps run without pytest-xdist, too

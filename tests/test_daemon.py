@@ -18,7 +18,6 @@ from workshop.daemon.calls import Clock
 from workshop.daemon.daemon import Container, Daemon, DockerError, Mount
 from workshop.daemon.practice.docker import play
 from workshop.daemon.practice.talk import Practice
-from workshop.plugins.folders import private_folder
 from workshop.protocol.discovery import Places
 from workshop.protocol.exchange import Address, Exchange, Shape
 
@@ -126,12 +125,6 @@ class FakeClock(Clock):
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with private_folder() as path:
-        yield path
 
 
 @pytest.fixture

@@ -32,12 +32,6 @@ SERVERS = {
 }
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with private_folder() as path:
-        yield path
-
-
 def plugin_of(command: list[str], folder: Path) -> Plugin:
     return Plugin(command, folder / "ddd.sock", folder / "root")
 
@@ -55,8 +49,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[Plugin]:
 def ddd(server: Plugin) -> Iterator[Plugin]:
     """ddd, running, and without a volume."""
     yield server if accepts(server.socket) else server.start()
-    assert server.root
-    for path in (server.root / "volumes").iterdir():
+    take_volumes_away(server)
+
+
+def take_volumes_away(plugin: Plugin) -> None:
+    """Delete all volumes, and whatever is in the place of one."""
+    assert plugin.root
+    for path in (plugin.root / "volumes").iterdir():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 

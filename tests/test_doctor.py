@@ -23,6 +23,7 @@ from test_ddd import (
     recorded,
     records,
     remove,
+    take_volumes_away,
     volume,
     waits_for_a_lock,
 )
@@ -51,9 +52,7 @@ def server() -> Iterator[Plugin]:
 def ddd(server: Plugin) -> Iterator[Plugin]:
     """ddd, running, without a volume."""
     yield server if accepts(server.socket) else server.start()
-    assert server.root
-    for path in (server.root / "volumes").glob("*"):
-        path.unlink() if path.is_symlink() else shutil.rmtree(path)
+    take_volumes_away(server)
 
 
 def command(plugin: Plugin, *words: str, before: Sequence[str] = ()) -> Done:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from programs import FIXED, FORGETFUL, HELPERS_IN_PYTHON, needy
+from test_check import wait_for
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import cases
@@ -209,6 +211,21 @@ def test_a_prepare_that_fails_is_not_the_fault_of_the_plugin(tmp_path: Path) -> 
     with pytest.raises(OurTrouble, match=r"(?s)--prepare ended with status 3.*no disk here"):
         suite_of(plugin, "activate")
     assert (tmp_path / "done").exists()
+
+
+def test_ctrl_c_does_not_wait_for_prepare(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(HELPERS_IN_PYTHON)
+    begun, done = tmp_path / "begun", tmp_path / "done"
+    run = f"{sys.executable} {tmp_path / 'plugin.py'}"
+    words = ["--run", run, "--prepare", f"touch {begun}; exec sleep 100", "--cleanup", f"touch {done}"]
+    check = subprocess.Popen([sys.executable, "-m", "workshop", "check", *words], cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        wait_for(lambda: begun.exists(), "prepare to begin")
+        check.send_signal(signal.SIGINT)
+        check.communicate(timeout=50)
+    finally:
+        check.kill()
+    assert check.returncode == 130 and done.exists()
 
 
 # traits

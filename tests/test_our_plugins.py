@@ -25,12 +25,6 @@ from workshop.protocol.exchange import MEDIA_TYPE
 PARTS = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with private_folder() as path:
-        yield path
-
-
 def whole(command: list[str]) -> list[str]:
     return [str(PARTS / word) if word.startswith("part") else word for word in command]
 

@@ -34,12 +34,6 @@ OPTIONS = {"uid": "1000", "mode": "01700"} if os.geteuid() == 0 else {"mode": "0
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    with private_folder() as path:
-        yield path
-
-
-@pytest.fixture
 def service(folder: Path) -> Iterator[Service]:
     """Makes a ddd, not yet started, behind the words of another command; it is ended after the test."""
     made: list[Plugin] = []

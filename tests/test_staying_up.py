@@ -30,12 +30,6 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be anoth
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    with private_folder() as path:
-        yield path
-
-
-@pytest.fixture
 def ddd(folder: Path) -> Iterator[Plugin]:
     """ddd, not yet started."""
     plugin = plugin_of(SERVERS["gunicorn"], folder)
@@ -207,6 +201,22 @@ def test_a_worker_that_has_just_been_forked_ends_at_sigterm(folder: Path) -> Non
         assert plugin.stop() == 0
     finally:
         plugin.close()
+
+
+def test_a_socket_that_somebody_has_deleted_does_not_trouble_the_end(folder: Path, ddd: Plugin) -> None:
+    create(ddd.start())  # it is answered, so that SIGTERM is heard
+    ddd.socket.unlink()
+    assert ddd.stop() == 0
+    assert "Traceback" not in ddd.output()
+
+
+def test_and_the_socket_of_another_plugin_in_its_place_stays(folder: Path, ddd: Plugin) -> None:
+    create(ddd.start())  # it is answered, so that SIGTERM is heard
+    ddd.socket.unlink()
+    with socket.socket(socket.AF_UNIX) as another:
+        another.bind(str(ddd.socket))
+        assert ddd.stop() == 0
+        assert ddd.socket.is_socket()
 
 
 # locks of strangers

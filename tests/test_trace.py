@@ -20,7 +20,6 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin, accepts
 from workshop.protocol.exchange import Address, exchange, request
 from workshop.trace import place, proxy, recording, trace
@@ -45,12 +44,6 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.01)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with private_folder() as folder:
-        yield folder
 
 
 # The proxy, in this process, before a plugin of a few lines

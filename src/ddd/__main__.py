@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 
+from ddd.folders import to_install
+
 SETTINGS = """\
 Two variables of the environment tell ddd where it works:
   DDD_SOCKET   where Docker looks for it (default: /run/docker/plugins/ddd.sock)
@@ -51,8 +53,7 @@ def show_metrics() -> None:
     try:
         from ddd import metrics
     except ModuleNotFoundError:
-        pip = f"{sys.executable} -m pip"
-        sys.exit(f"The metrics need prometheus_client. In the clone, type: {pip} install -c constraints.txt '.[serve]'")
+        sys.exit(f"The metrics need prometheus_client. {to_install()}")
     numbers = metrics.ask()
     try:
         print(numbers, end="", flush=True)

@@ -1,4 +1,4 @@
-"""Folders of ddd on the disk: opened, never through a link, or what is in their place; and what to type about them."""
+"""Folders of ddd on the disk: opened, never through a link, or what is in their place; and what to type about ddd."""
 
 import contextlib
 import errno
@@ -61,3 +61,8 @@ def quoted(path: str) -> str:
 def command() -> str:
     """Return what to type for ddd: the path of the installed command if that is what runs, or `python -m ddd`."""
     return quoted(sys.argv[0]) if os.path.basename(sys.argv[0]) == "ddd-plugin" else "python -m ddd"
+
+
+def to_install() -> str:
+    """Return a sentence that says how to install what the metrics need."""
+    return f"In the clone, type: {quoted(sys.executable)} -m pip install -c constraints.txt '.[serve]'"

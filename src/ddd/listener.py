@@ -38,6 +38,26 @@ def listen(path: str) -> socket.socket:
     return listener
 
 
+class Made:
+    """The file of a socket, as it was when it was made."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.file = self.look()
+
+    def look(self) -> tuple[int, int, int]:
+        """Return what tells the file from one that has its place later, and perhaps its number. Raises OSError."""
+        now = os.lstat(self.path)
+        return now.st_dev, now.st_ino, now.st_mtime_ns
+
+    def is_there(self) -> bool:
+        """Tell whether the file is still in its place."""
+        try:
+            return self.look() == self.file
+        except OSError:
+            return False
+
+
 @contextlib.contextmanager
 def turn(path: str) -> Iterator[None]:
     """Hold a lock, which is a file that is there only meanwhile.

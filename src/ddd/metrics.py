@@ -56,7 +56,7 @@ class OnDisk(Collector):
         yield CounterMetricFamily("ddd_log_lines_dropped", "Lines without room in the log", log.stderr.dropped)
         with self.turn, contextlib.suppress(OSError):
             with volumes.open_all() as folder:
-                there = [count_files(name, folder) for name in os.listdir(folder)]
+                there = [count_files(name, folder) for name in volumes.names()]
                 room = os.statvfs(folder)
             yield GaugeMetricFamily("ddd_volumes", "Volumes", len(there))
             yield GaugeMetricFamily("ddd_mounts", "Records of Mounts without their Unmount", sum(there))

@@ -15,6 +15,7 @@ from gunicorn.arbiter import Arbiter
 
 from ddd import kernel, listener, log
 from ddd.app import app, volumes
+from ddd.folders import to_install
 from ddd.worker import ENDING, OneThreadEach
 
 try:
@@ -77,12 +78,22 @@ class Master(Arbiter):
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
+    def stop(self, graceful: bool = True) -> None:
+        """End the workers, and remove the socket that was made. What has taken its place is another plugin's.
+
+        gunicorn would remove that, and end with an error where somebody has deleted the file.
+        """
+        if self.app.made and not self.app.made.is_there():
+            self.systemd = True  # to gunicorn: the file is not its own
+        super().stop(graceful)
+
 
 class Server(BaseApplication):
     """The app under gunicorn, on the sockets in bind. With none, gunicorn takes the one that systemd has made."""
 
-    def __init__(self, bind: list[str]) -> None:
+    def __init__(self, bind: list[str], made: listener.Made | None) -> None:
         self.bind = bind
+        self.made = made
         super().__init__()
 
     def load_config(self) -> None:
@@ -114,15 +125,15 @@ def run() -> None:
         sockets = metrics.listen()
         SETTINGS["post_fork"] = lambda arbiter, worker: metrics.serve(sockets)
     elif os.environ.get("DDD_METRICS"):
-        pip = f"{sys.executable} -m pip"
-        sys.exit(
-            f"DDD_METRICS needs prometheus_client. In the clone, type: {pip} install -c constraints.txt '.[serve]'"
-        )
+        sys.exit(f"DDD_METRICS needs prometheus_client. {to_install()}")
     # gunicorn's own way of making a socket lets everybody in; the file of systemd's socket it leaves alone at the end
-    bind = [] if listener.from_systemd() else [f"fd://{listener.listen(listener.SOCKET).detach()}"]
+    bind, made = [], None
+    if not listener.from_systemd():
+        bind = [f"fd://{listener.listen(listener.SOCKET).detach()}"]
+        made = listener.Made(listener.SOCKET)
     for sentence in kernel.limits():
         print(sentence, file=sys.stderr)
-    Server(bind).run()
+    Server(bind, made).run()
 
 
 def allow_open_files() -> None:

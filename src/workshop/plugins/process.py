@@ -99,21 +99,10 @@ class Plugin:
         return {**given, **told, "PYTHONUNBUFFERED": "1"}
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start the program in a session of its own. Its output goes to a file, because a pipe fills up.
-
-        Raises NotReady; OurTrouble where this machine has no room for one more process.
-        """
+        """Start the program. Raises NotReady; OurTrouble where this machine has no room for one more process."""
         try:
             with deferred():
-                process = subprocess.Popen(
-                    self.command,
-                    env=self.environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=self.log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    umask=self.umask,
-                )
+                process = self._popen(self.command, self.environment())
                 self.launched.append(process)
                 return process
         except OSError as error:
@@ -122,6 +111,18 @@ class Plugin:
                     f"No process can be started here: {error.strerror}. End some, and try again."
                 ) from None
             raise NotReady(f"{self.command[0]} cannot be started: {error.strerror}.") from None
+
+    def _popen(self, command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own. Its output goes to a file, because a pipe fills up."""
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=self.umask,
+        )
 
     def start(self) -> Self:
         """Start the plugin and wait until its socket accepts. Raises NotReady, and OurTrouble."""
@@ -159,18 +160,14 @@ class Plugin:
 
     def _shell(self, option: str, line: str) -> None:
         """Run a shell line of the author, who hears DDD_SOCKET and DDD_ROOT as the plugin does. Raises OurTrouble."""
-        told, since = self.environment() | {"DDD_ROOT": str(self.prepared)}, self.printed()
+        since = self.printed()
         with deferred():
-            shell = subprocess.Popen(
-                ["sh", "-c", line],
-                env=told,
-                stdin=subprocess.DEVNULL,
-                stdout=self.log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            shell = self._popen(["sh", "-c", line], self.environment() | {"DDD_ROOT": str(self.prepared)})
+        try:
             status = exit_status_within(shell, SHELL_LIMIT)
-            if status is None:
+        finally:
+            # what it has started in the background may be needed; the shell itself is not waited for any longer
+            if exit_status(shell) is None:
                 _pass_on(shell, signal.SIGKILL)
                 exit_status_within(shell, 1)
         if status:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import math
 import os
 import random
 import signal
@@ -27,7 +28,7 @@ from workshop.plugins.kernel import Wait, exit_status_within, session_listens
 from workshop.plugins.process import Plugin
 from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
 from workshop.plugins.traits import TRAITS
-from workshop.protocol import gojson
+from workshop.protocol import answers, gojson
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
@@ -45,10 +46,6 @@ FORMS = {
 """What a success looks like, by its endpoint; of the others, FORM."""
 
 
-KEYS = ("Implements", "Err", "Mountpoint", "Volume", "Volumes", "Capabilities", "Scope", "Name", "CreatedAt", "Status")
-"""The keys that Docker reads in an answer."""
-
-
 def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
     """Yield the keys of an answer that are nearly one that Docker reads, each with that one. Status may have any."""
     if isinstance(answer, list):
@@ -56,11 +53,11 @@ def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
             yield from misspelt_keys(each)
     elif isinstance(answer, dict):
         for key, value in answer.items():
-            other_case = [each for each in KEYS if each.lower() == key.lower()]
-            meant = other_case or difflib.get_close_matches(key, KEYS, 1)
-            if meant and key not in KEYS:
-                yield key, meant[0]
-            if meant and meant[0] in ("Volume", "Volumes", "Capabilities"):
+            near = difflib.get_close_matches(key, answers.NAMES.values(), 1)
+            meant = answers.NAMES.get(gojson.fold(key)) or next(iter(near), key)
+            if meant != key:
+                yield key, meant
+            if meant in answers.HOLDERS:
                 yield from misspelt_keys(value)
 
 
@@ -446,10 +443,7 @@ class PluginUnderTest(GuardedPlugin):
 
     def loses(self, path: Path) -> bool:
         """Tell whether a file goes away after a Remove: it may be deleted in the background."""
-        deadline = time.monotonic() + min(self.patience, 3.0)
-        while path.exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return not path.exists()
+        return self.comes_true(lambda: not path.exists(), 3.0)
 
     def needs_memory(self) -> None:
         """Skip what is about volumes of before a restart, where the plugin forgets them by design."""
@@ -469,9 +463,9 @@ class PluginUnderTest(GuardedPlugin):
         self.is_refused(answer)
         return True
 
-    def comes_true(self, condition: Callable[[], bool]) -> bool:
-        """Wait until a condition holds, and return whether it did in the time that an answer may take."""
-        deadline = time.monotonic() + self.limit
+    def comes_true(self, condition: Callable[[], bool], seconds: float = math.inf) -> bool:
+        """Wait until a condition holds, and return whether it did in so many seconds, or in the time for an answer."""
+        deadline = time.monotonic() + min(self.limit, seconds)
         while not condition():
             if time.monotonic() > deadline:
                 return False
