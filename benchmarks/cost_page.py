@@ -14,6 +14,8 @@ NAMES = {
     "gunicorn": "ddd, gunicorn",
     "development": "ddd, development server",
     "go": "plugin in Go",
+    "wsgi": "gunicorn with a function",
+    "flask": "gunicorn with an empty Flask",
     "local": "Docker's local driver",
     "no volume": "no volume at all",
 }
@@ -26,6 +28,9 @@ COMMANDS = [
 ]
 ONE_BY_ONE = "Milliseconds over the socket, on a connection that stays open where the plugin lets it."
 THROUGH = "Milliseconds that the engine takes for what these commands ask of it; `docker` itself has to start, too."
+WHOSE = """A Get once more, in turn: gunicorn, with the settings of ddd, before a function that answers the same text;
+before a Flask app that does the same; before ddd. The difference between the last two is ddd's own: it reads the JSON,
+opens and locks the volume, writes a line into the log, and counts the call."""
 MEMORY = "Megabytes after all these calls. Memory that two processes share counts half for each."
 GROWING = ("Create", "Get", "Mount", "Unmount", "Remove")
 Spread = tuple[float, float, float]
@@ -107,6 +112,7 @@ def targets(figures: Figures) -> list[Target]:
 
     few, many = "with 10 volumes", f"with {figures.many} volumes"
     whole = figures.middle(many, "List", "gunicorn")
+    eight = figures.ratio("throughput", "Get", "go", to="gunicorn")
     return [
         Target("Create through the engine, gunicorn to Go", 1.5, ratio("engine", "create", "gunicorn")),
         Target("Create through the engine, development server to Go", 2.2, ratio("engine", "create", "development")),
@@ -115,7 +121,8 @@ def targets(figures: Figures) -> list[Target]:
             Target(f"{verb}, {number(figures.many)} volumes to 10", 1.3, ratio(many, verb, "gunicorn", base=few))
             for verb in GROWING
         ],
-        Target(f"List of {number(figures.many)} volumes", 1000, whole, " ms"),
+        Target("Get, eight at once, calls of Go to gunicorn's", 4, eight[1] if eight else None),
+        Target(f"List of {number(figures.many)} volumes", 300, whole, " ms"),
         Target(f"List of {number(figures.many)} volumes, gunicorn to Go", 1, ratio(many, "List", "gunicorn")),
     ]
 
@@ -180,6 +187,18 @@ def said(value: float | None, unit: str) -> str:
     return "–" if value is None else number(value) + unit
 
 
+def whose_rows(figures: Figures) -> list[list[str]]:
+    """Return what a Get costs without ddd, and without Flask, as a table."""
+    kinds = [kind for kind in ("wsgi", "flask", "gunicorn", "go") if figures.rounds("whose", "one", kind)]
+    return [
+        ["", "one at a time, ms", "eight at once, calls in a second"],
+        *[
+            [NAMES[kind], *[with_spread(figures.spread("whose", what, kind)) for what in ("one", "eight")]]
+            for kind in kinds
+        ],
+    ]
+
+
 def growth_rows(figures: Figures) -> list[list[str]]:
     """Return how each endpoint grows, as a table."""
     few, many = "with 10 volumes", f"with {figures.many} volumes"
@@ -199,6 +218,7 @@ def sections(figures: Figures) -> list[tuple[str, str, list[list[str]]]]:
         ("Targets", "", target_rows(figures)),
         ("One call at a time", ONE_BY_ONE, rows(figures, "serial", verbs)),
         ("Eight calls at once", "Calls in a second, on eight connections.", rows(figures, "throughput", verbs)),
+        ("What is Flask's, and what is gunicorn's", WHOSE, whose_rows(figures)),
     ]
     if "engine" in figures.groups:
         found.append(("Through Docker Engine", THROUGH, rows(figures, "engine", COMMANDS)))
@@ -251,7 +271,7 @@ def about(figures: Figures) -> str:
 
 INTRO = """# What it costs
 
-Part 3's plugin, beside one in Go that does the same work (`benchmarks/go`), and beside Docker's own local driver. This
+ddd, beside one in Go that does the same work (`benchmarks/go`), and beside Docker's own local driver. This
 page is made by a command, on your machine too:
 
 ```console not run: it takes minutes, and writes this page anew
@@ -266,7 +286,8 @@ slows all of them, and changes ratios little. Both plugins write to the disk wha
 (fsync), and read for Remove who has which mounts; Docker's local driver does neither.
 """
 
-MISSED = """Where a target is missed, [the profile](#where-the-time-goes) shows where the time goes.
+MISSED = """Where a target is missed, [a comparison](#what-is-flasks-and-what-is-gunicorns) shows how much of it is
+the servers', and [the profile](#where-the-time-goes) shows where the time goes.
 """
 
 WHERE = """## Where the time goes
