@@ -720,7 +720,7 @@ def test_a_process_that_sees_less_does_not_speak_for_another(ddd: Plugin, tmp_pa
 FORKING = """
 import os, select
 print("ready", flush=True)
-while not select.select([0], [], [], 0)[0]:
+while not select.select([0], [], [], 0.002)[0]:
     if os.fork():
         os._exit(0)
 """

@@ -80,10 +80,10 @@ class Exchange:
     """A request and what came of it: an answer (status and body), or a failure (why there is none)."""
 
     endpoint: str
-    request: bytes
+    request: bytes = field(repr=False)  # so that the answer is there when pytest shortens the text of a failure
     status: int = 0
     reason: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = b""
     failure: str = ""
     closes: bool = False
