@@ -4,6 +4,7 @@
 import contextlib
 import os
 import resource
+import select
 import signal
 import sys
 import threading
@@ -27,15 +28,25 @@ OPEN_FILES = 16384  # as many connections, and what 64 calls open besides
 
 
 def note_others(arbiter: Any, worker: Any) -> None:
-    """Note for a worker that is about to be made whether there is another one."""
-    worker.alone = not arbiter.WORKERS
+    """Note for a worker that is about to be made which ones are there, by their pids."""
+    worker.others = list(arbiter.WORKERS)
 
 
 def clear(worker: Any) -> None:
-    """Delete in the background what a plugin or a worker left aside that was killed, once one is there that answers."""
-    # not after a SIGHUP: the worker before this one may still be making a volume there
-    if worker.alone:
-        threading.Thread(target=volumes.clear, args=[volumes.left_aside()], daemon=True).start()
+    """Delete in the background what a plugin or a worker left aside, once a worker is there that answers."""
+    threading.Thread(target=clear_after, args=[worker.others, volumes.left_aside()], daemon=True).start()
+
+
+def clear_after(others: list[int], left: list[str]) -> None:
+    """Delete what was left aside when the workers have ended that were there before a SIGHUP: one may work on it."""
+    for pid in others:
+        with contextlib.suppress(ProcessLookupError):
+            process = os.pidfd_open(pid)
+            ended = select.poll()
+            ended.register(process)
+            ended.poll()
+            os.close(process)
+    volumes.clear(left)
 
 
 def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
