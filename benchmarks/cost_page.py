@@ -146,9 +146,9 @@ def with_spread(found: Spread | None) -> str:
     return middle if low == high else f"{middle} ({low} – {high})"
 
 
-def rows(figures: Figures, group: str, whats: list[tuple[str, str]], to: str = "go") -> list[list[str]]:
+def rows(figures: Figures, group: str, measures: list[tuple[str, str]], to: str = "go") -> list[list[str]]:
     """Return a head and a row for each of (what, its name): the figures of each plugin, and ours as ratios to Go's."""
-    kinds = [kind for kind in NAMES if any(figures.rounds(group, what, kind) for what, _ in whats)]
+    kinds = [kind for kind in NAMES if any(figures.rounds(group, what, kind) for what, _ in measures)]
     ours = [kind for kind in ("gunicorn", "development") if to in kinds]
     head = ["", *[NAMES[kind] for kind in kinds], *[f"{NAMES[kind].removeprefix('ddd, ')} to Go" for kind in ours]]
     return [
@@ -159,7 +159,7 @@ def rows(figures: Figures, group: str, whats: list[tuple[str, str]], to: str = "
                 *[with_spread(figures.spread(group, what, kind)) for kind in kinds],
                 *[with_spread(figures.ratio(group, what, kind, to)) for kind in ours],
             ]
-            for what, name in whats
+            for what, name in measures
         ],
     ]
 
