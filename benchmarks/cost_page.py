@@ -25,7 +25,7 @@ COMMANDS = [
     ("run", "`docker run --rm -v /data busybox true`"),
 ]
 ONE_BY_ONE = "Milliseconds over the socket, on a connection that stays open where the plugin lets it."
-THROUGH = "Milliseconds that the engine takes for what these commands ask of it; `docker` itself has to start, too."
+THROUGH = "Milliseconds that the engine takes for the requests of these commands. The start of `docker` itself is not in it."
 MEMORY = "Megabytes after all these calls. Memory that two processes share counts half for each."
 GROWING = ("Create", "Get", "Mount", "Unmount", "Remove")
 Spread = tuple[float, float, float]
@@ -251,8 +251,8 @@ def about(figures: Figures) -> str:
 
 INTRO = """# What it costs
 
-Part 3's plugin, beside one in Go that does the same work (`benchmarks/go`), and beside Docker's own local driver. This
-page is made by a command, on your machine too:
+The plugin of part 3, beside one in Go that does the same work (`benchmarks/go`), and Docker's own local driver. This
+command makes this page, on your machine too:
 
 ```console not run: it takes minutes, and writes this page anew
 $ sudo ./workshop bench --docs
@@ -260,10 +260,10 @@ $ sudo ./workshop bench --docs
 
 {about}
 
-All plugins are measured in one run, in turn, round after round. A figure is a median, with the quartiles behind it:
-half of all calls lie between them. A ratio is the middle of the rounds' ratios: what else the machine does meanwhile
-slows all of them, and changes ratios little. Both plugins write to the disk what Create and Remove have answered
-(fsync), and read for Remove who has which mounts; Docker's local driver does neither.
+The command measures all plugins in one run, in turn, round after round. A figure is a median, with the quartiles
+behind it: half of all calls lie between them. A ratio is the median of the ratios of all rounds: other work of the
+machine slows all plugins, and changes the ratios little. Both plugins wait until what Create and Remove answer is on
+the disk (fsync), and for Remove they read which processes have which mounts. Docker's local driver does neither.
 """
 
 MISSED = """Where a target is missed, [the profile](#where-the-time-goes) shows where the time goes.
@@ -272,8 +272,8 @@ MISSED = """Where a target is missed, [the profile](#where-the-time-goes) shows 
 WHERE = """## Where the time goes
 
 A profile of ddd under gunicorn, one call at a time: milliseconds a call, each function with all that it calls. The
-profiler makes small functions look dearer than they are: read the proportions. It watches the thread that answers; the
-way of a call from gunicorn's main thread to that one, and back, is not in it.
+profiler makes small functions look slower than they are: compare the figures with each other. It watches the thread
+that answers. It does not see the way of a call from gunicorn's main thread to that thread, and back.
 """
 
 
