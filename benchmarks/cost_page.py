@@ -25,7 +25,7 @@ COMMANDS = [
     ("run", "`docker run --rm -v /data busybox true`"),
 ]
 ONE_BY_ONE = "Milliseconds over the socket, on a connection that stays open where the plugin lets it."
-THROUGH = "Milliseconds that the engine takes for the requests of these commands. The start of `docker` itself is not in it."
+THROUGH = "Milliseconds that the engine takes for these commands. The start of `docker` itself is not in it."
 MEMORY = "Megabytes after all these calls. Memory that two processes share counts half for each."
 GROWING = ("Create", "Get", "Mount", "Unmount", "Remove")
 Spread = tuple[float, float, float]
