@@ -191,7 +191,7 @@ def test_a_plugin_that_does_not_start_is_not_sent_to_the_hint_of_a_step(work: Pa
     for wrong in (f"raise RuntimeError\n{right}", f"{right}def (:\n", right.replace("    serve()", "    pass")):
         file.write_text(wrong)
         done = check("3", work=work)
-        assert done.stdout.rstrip().splitlines()[-1].startswith("  Next      mend that first: a plugin has to start.")
+        assert done.stdout.rstrip().splitlines()[-1].startswith("  Next      fix that first: a plugin has to start.")
         assert done.stdout.rstrip().endswith("./workshop hint") and not progress_of(work)["starts"]
     file.write_text(right)
     assert check("3", work=work).stdout.rstrip().endswith("./workshop hint 3.1") and progress_of(work)["starts"]

@@ -87,7 +87,7 @@ def test_where_nothing_is_wrong_doctor_says_so(ddd: Plugin) -> None:
     create(ddd)
     done = doctor(ddd)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{ddd.root} has 1 volume.\n" in done.stdout and done.stdout.endswith("\nNothing is to be mended.\n")
+    assert f"{ddd.root} has 1 volume.\n" in done.stdout and done.stdout.endswith("\nNothing needs fixing.\n")
     assert "mango" not in done.stdout
 
 
@@ -308,7 +308,7 @@ def test_an_immutable_file_is_told_in_the_log_and_by_doctor_with_what_to_type(dd
 
 
 def told_and_mended(plugin: Plugin, reason: str) -> None:
-    """The log and doctor say why something stays aside, and what they say to type mends it."""
+    """The log and doctor say why something stays aside, and what they say to type fixes it."""
     wait_for(lambda: bool(re.search(reason, plugin.output())))
     assert plugin.root
     (left,) = os.listdir(plugin.root / "aside")

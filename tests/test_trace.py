@@ -556,7 +556,7 @@ def test_it_is_started_again_when_its_file_changes(tracing: Callable[..., Tracin
     file.write_text("print('no idea')\nraise SystemExit(3)\n")
     traced.says("The plugin ended with status 3 before it listened. Its last lines: no idea")
     assert os.path.samestat(before, traced.socket.stat())
-    # a call that comes now is held, until the file is mended
+    # a call that comes now is held, until the file is fixed
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         held = pool.submit(traced.call, "Plugin.Activate")
         shutil.copy(ROOT / "part2" / "plugin.py", file)

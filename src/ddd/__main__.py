@@ -24,7 +24,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("doctor", help="show who uses which volume, and what is to be mended")
+    commands.add_parser("doctor", help="show who uses which volume, and what needs fixing")
     release = commands.add_parser("release", help="delete the records of a volume that no process uses")
     release.add_argument("volume", metavar="VOLUME")
     release.add_argument("--yes", action="store_true", help="do not ask")
@@ -72,7 +72,7 @@ def examine(asked: argparse.Namespace) -> int:
         print(refused, file=sys.stderr)
         return refused.status
     except OSError as error:
-        print(f"ddd cannot look further: {error}. Mend that, and try again.", file=sys.stderr)
+        print(f"ddd cannot look further: {error}. Fix that, and try again.", file=sys.stderr)
         return 1
 
 

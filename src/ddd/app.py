@@ -197,4 +197,4 @@ def trouble(error: Exception) -> Response:
     app.logger.error("%s: %s", request.path, error if known else repr(error), exc_info=not known)
     if request.path == "/VolumeDriver.Get":
         return hang_up()
-    return answer({"Err": f"ddd is in trouble: {error}. Mend that, and try again."}, 500)
+    return answer({"Err": f"ddd is in trouble: {error}. Fix that, and try again."}, 500)

@@ -1,4 +1,4 @@
-"""What an operator looks at, and mends, beside a running plugin or without one: `doctor` and `release`.
+"""What an operator looks at, and fixes, beside a running plugin or without one: `doctor` and `release`.
 
 doctor changes nothing. release deletes records, under the lock that the plugin takes. Each returns an exit status.
 """
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 def doctor() -> int:
-    """Print who uses which volume, and what is to be mended; return 1 when something is. Raises Refused."""
+    """Print who uses which volume, and what needs fixing; return 1 when something does. Raises Refused."""
     attach()
     names = volumes.names()
     print(f"{volumes.root} has {count(len(names), 'volume')}.", *kernel.limits(), sep="\n")
@@ -57,7 +57,7 @@ def doctor() -> int:
         faults.append(f"{volumes.aside} is missing: {cannot} To make it, restart ddd.")
     except OSError as error:
         faults.append(f"ddd can answer only List and Get: {error}. The kernel's log says why: dmesg")
-    print("", *(faults or ["Nothing is to be mended."]), sep="\n")
+    print("", *(faults or ["Nothing needs fixing."]), sep="\n")
     return 1 if faults else 0
 
 

@@ -29,7 +29,7 @@ def delete(path: str) -> str:
     try:
         return remove(path)
     except OSError as error:  # rm cannot be started, or /proc cannot be read: that fails no call
-        return f"{error}. Mend that, then type: {again(path)}"
+        return f"{error}. Fix that, then type: {again(path)}"
 
 
 def remove(path: str) -> str:
@@ -43,7 +43,7 @@ def remove(path: str) -> str:
         said = rm.stderr.readline().rstrip()
         for _ in rm.stderr:  # a line for each file that stays: the first is enough
             pass
-    return f"{said}. {why(path) or f'Mend that, then type: {again(path)}'}" if rm.returncode else ""
+    return f"{said}. {why(path) or f'Fix that, then type: {again(path)}'}" if rm.returncode else ""
 
 
 def why(path: str) -> str:
@@ -52,11 +52,11 @@ def why(path: str) -> str:
         return reason
     for found, status, outer in below(path):
         if status.st_ino == SUBVOLUME and status.st_dev != outer and stat.S_ISDIR(status.st_mode):
-            mend = f"btrfs subvolume delete {quoted(found)} && {again(path)}"
-            return f"{quoted(found)} is a btrfs subvolume, which rm does not delete. Type: {mend}"
+            remedy = f"btrfs subvolume delete {quoted(found)} && {again(path)}"
+            return f"{quoted(found)} is a btrfs subvolume, which rm does not delete. Type: {remedy}"
         if attributes(found, status) & PROTECTED:
-            mend = f"chattr -R -ia {quoted(path)} && {again(path)}"
-            return f"{quoted(found)} is immutable or append-only. Type: {mend}"
+            remedy = f"chattr -R -ia {quoted(path)} && {again(path)}"
+            return f"{quoted(found)} is immutable or append-only. Type: {remedy}"
     return ""
 
 

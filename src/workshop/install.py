@@ -112,7 +112,7 @@ def pip_install(packages: list[str], root: Path) -> None:
     try:
         environment = interpreter.for_pip()
     except interpreter.Unreadable as error:
-        raise Lacking(f"{error}\nMend this file, and type it again.") from None
+        raise Lacking(f"{error}\nFix this file, and type it again.") from None
     _run(
         [*pip, *packages],
         f"Installing {', '.join(map(_plain, packages))} (once) …",

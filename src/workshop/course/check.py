@@ -84,7 +84,7 @@ def results_of_own(part: int) -> dict[str, bool | None]:
 def _after_conformance(options: Options, summary: Summary, again: str) -> list[str]:
     """Return the closing lines of the conformance suite; the last one holds the command to type."""
     if len(summary.results) == 1:
-        return ["  No other case was run: this one comes before all. Mend it, and check again."]
+        return ["  No other case was run: this one comes before all. Fix it, and check again."]
     if summary.count("error"):
         return [OUR_ERROR]
     if any(summary.count(outcome) for outcome in ("FAIL", "warn", "known")):
@@ -98,7 +98,7 @@ def _after_steps(options: Options, summary: Summary, again: str) -> list[str]:
     if summary.count("error"):
         return [OUR_ERROR]
     if options.own and never_started(summary.results):
-        return [f"  Next      mend that first: a plugin has to start. Stuck?   {repository.tool()} hint"]
+        return [f"  Next      fix that first: a plugin has to start. Stuck?   {repository.tool()} hint"]
     if failed and options.own:
         before = failed in progress.progress().explained
         note = [f"  Note      {failed} has passed before. Look first at what you have changed since."] if before else []

@@ -183,7 +183,7 @@ def build(root: Path) -> int:
     try:
         found = parts()
     except CourseError as error:
-        print(f"{error}\nMend it, and replay the steps:   ./workshop build")
+        print(f"{error}\nFix it, and replay the steps:   ./workshop build")
         return 1
     for one in found:
         for name, text in one.changed.items():
@@ -400,7 +400,7 @@ def snippet(reference: str, root: Path | None = None) -> str:
             f"{path}:1: the file that !CODE {reference} names cannot be read: {error.strerror}."
         ) from None
     if function not in found:
-        raise CourseError(f"{path}:1: there is no function {function} here: mend the line !CODE {reference}")
+        raise CourseError(f"{path}:1: there is no function {function} here: fix the line !CODE {reference}")
     return found[function]
 
 

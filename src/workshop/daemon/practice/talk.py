@@ -147,7 +147,7 @@ def _hint(error: DockerError, folder: Path, own: bool) -> str:
     if WRONG_KIND in text:
         return (
             "Docker keeps what a plugin says first until it is restarted. The practice\n"
-            "daemon, too: mend the plugin, start it again, then type\n"
+            "daemon, too: fix the plugin, start it again, then type\n"
             "    ./workshop docker --restart"
         )
     missing = re.search(r'plugin "(.+)" not found|dial unix (\S+): connect: (?:no such file|connection refused)', text)
