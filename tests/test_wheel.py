@@ -127,8 +127,9 @@ def test_part_2_and_its_certificates_need_no_clone(learner: Learner) -> None:
 
 
 def test_the_tour_needs_no_clone(learner: Learner) -> None:
-    said = learner("tour")
+    said = learner("tour", "--all")
     assert said.count("Achievement unlocked!") == 3 and said.rstrip().endswith("workshop start")
+    assert "tour --all" in learner("tour")
     assert os.listdir(learner.folder) == []
 
 

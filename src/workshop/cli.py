@@ -41,11 +41,12 @@ def cli(context: click.Context) -> int:
 
 @cli.command()
 @click.option("--engine", is_flag=True, help="Do the same through docker and a real Docker Engine.")
-def tour(engine: bool) -> int:
-    """Show the three parts at work, exchange by exchange."""
+@click.option("--all", "everything", is_flag=True, help="Show all three parts, and the whole life of a volume.")
+def tour(engine: bool, everything: bool) -> int:
+    """Show what one docker run makes Docker and the plugin say."""
     from workshop.course.tour import main as play
 
-    return play(engine)
+    return play(engine, everything)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
