@@ -280,12 +280,13 @@ def site() -> int:
 
 @cli.command()
 @click.argument("part", required=False, type=click.IntRange(1, 3))
-def lab(part: int | None) -> int:
+@click.option("--mine", is_flag=True, help="Speak to work/plugin.py, not to the course's plugin.")
+def lab(part: int | None, mine: bool) -> int:
     """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
     setup.extra("lab")
     from workshop.course.notebooks import jupyter
 
-    jupyter.serve(part)
+    jupyter.serve(part, mine)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
