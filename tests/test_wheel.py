@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from workshop import __version__
 from workshop.course import course
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin
@@ -126,9 +127,14 @@ def test_part_2_and_its_certificates_need_no_clone(learner: Learner) -> None:
     assert "5 of 5 steps pass." in said and "skip" not in said
 
 
+def test_the_command_says_its_version(learner: Learner) -> None:
+    assert learner("--version") == f"docker-plugin-workshop {__version__}\n"
+
+
 def test_the_tour_needs_no_clone(learner: Learner) -> None:
-    said = learner("tour")
+    said = learner("tour", "--all")
     assert said.count("Achievement unlocked!") == 3 and said.rstrip().endswith("workshop start")
+    assert "tour --all" in learner("tour")
     assert os.listdir(learner.folder) == []
 
 

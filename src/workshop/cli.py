@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
+from workshop import __version__, interpreter, repository, terminal
 from workshop import install as setup
-from workshop import interpreter, repository, terminal
 from workshop.plugins.traits import TRAITS
 
 MARKS = ("slow", "engine", "browser")
@@ -29,6 +29,7 @@ def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> in
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="docker-plugin-workshop", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> int:
     """Write a Docker volume plugin in Flask, step by step."""
@@ -41,11 +42,12 @@ def cli(context: click.Context) -> int:
 
 @cli.command()
 @click.option("--engine", is_flag=True, help="Do the same through docker and a real Docker Engine.")
-def tour(engine: bool) -> int:
-    """Show the three parts at work, exchange by exchange."""
+@click.option("--all", "everything", is_flag=True, help="Show all three parts, and the whole life of a volume.")
+def tour(engine: bool, everything: bool) -> int:
+    """Show what one docker run makes Docker and the plugin say."""
     from workshop.course.tour import main as play
 
-    return play(engine)
+    return play(engine, everything)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
@@ -278,12 +280,13 @@ def site() -> int:
 
 @cli.command()
 @click.argument("part", required=False, type=click.IntRange(1, 3))
-def lab(part: int | None) -> int:
+@click.option("--mine", is_flag=True, help="Speak to work/plugin.py, not to the course's plugin.")
+def lab(part: int | None, mine: bool) -> int:
     """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
     setup.extra("lab")
     from workshop.course.notebooks import jupyter
 
-    jupyter.serve(part)
+    jupyter.serve(part, mine)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
@@ -364,6 +367,7 @@ def _number(answer: Any) -> int:
 def _our_fault(error: Exception) -> int:
     place = traceback.extract_tb(error.__traceback__)[-1]
     click.echo(f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", err=True)
-    click.echo("This is our fault, not yours. Please send the line above, and what you typed,", err=True)
-    click.echo("to the project's issue tracker; until then, see what works with:  ./workshop test", err=True)
+    click.echo("This is our fault, not yours. Please report it where you got this repository or package:", err=True)
+    click.echo(f"send the line above, what you typed, and the version, {__version__}.", err=True)
+    click.echo(f"Until then, see what else there is:   {repository.tool()} --help", err=True)
     return 3

@@ -25,7 +25,7 @@ UNLOCKED = {
     2: "Docker can activate your plugin.",
     3: "Containers can trust your plugin with their files.",
 }
-OUR_ERROR = "  An error is our fault, not the plugin's. Please send its line to the project's issue tracker."
+OUR_ERROR = "  An error is our fault, not the plugin's. Please report its line where you got this checker."
 
 
 def main(options: Options) -> int:

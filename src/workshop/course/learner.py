@@ -45,7 +45,7 @@ def _welcome() -> int:
     for part in course.parts():
         print(f"  {part.heading:58}{len(part.steps):3} steps {part.minutes:4} min")
     print("\nThe first three commands:\n")
-    print(f"  {repository.tool()} tour     shows the three parts at work, in a few seconds")
+    print(f"  {repository.tool()} tour     shows what Docker and a plugin say to each other")
     print(f"  {repository.tool()} start    puts the beginning of your plugin into work/plugin.py")
     print(f"  {repository.tool()} check    says how far it is, and what comes next")
     print(f"\nAll commands:   {repository.tool()} --help        Begin with:   {repository.tool()} tour")
