@@ -18,7 +18,7 @@ __all__ = ["chromium", "machine", "site"]
 
 LOWEST = """
 (slide) => {
-  const shown = [...slide.children].filter((e) => !e.matches('.page, .notes, .fragment'));
+  const shown = [...slide.children].filter((e) => !e.matches('.page, .notes, i.fragment'));
   const box = slide.getBoundingClientRect();
   const edges = shown.map((e) => e.getBoundingClientRect());
   // for the text in a drawing see test_pictures.py: its scrollWidth is not its width
