@@ -3,10 +3,11 @@
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
 slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence` (why Docker needs the step), `!CUT` (cut this slide first when
 time is short) and `!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts
-to the next such line. `!RIGHT an option` and `!WRONG an option` make the slide a question for everybody; the block below
-each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an exercise for those who
-are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a
-slide that is no step is what the learner is given. Inside a code fence no mark counts.
+to the next such line. `!RIGHT an option` and `!WRONG an option` make the slide a question for everybody; the block
+below each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an exercise for
+those who are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below it are what
+the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. Inside a code fence
+no mark counts.
 """
 
 from __future__ import annotations
