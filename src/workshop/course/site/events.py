@@ -13,7 +13,7 @@ from workshop import repository
 from workshop.course import agenda as day
 from workshop.course import course
 from workshop.course.course import CourseError
-from workshop.course.site import deck, notebook_pages, pictures
+from workshop.course.site import deck, glossary, notebook_pages, pictures
 from workshop.course.site.pages import page
 from workshop.trace import page as web
 
@@ -59,12 +59,14 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
-    """Fill in pictures and the agenda, and lead a link to the README to the page that says the same.
+    """Fill in pictures, the agenda and links to the glossary.
 
-    The site ends at docs/.
+    A link to the README leads to the page that says the same: the site ends at docs/.
     """
     with _mkdocs_errors():
-        text = pictures.inline(markdown, page.file.src_uri if page else "the page")
+        name = page.file.src_uri if page else "the page"
+        linked = glossary.link(markdown, glossary.terms()) if glossary.is_of_the_course(name) else markdown
+        text = pictures.inline(linked, name)
         text = deck.consoles(text).replace("](../README.md)", "](index.md)")
         return text.replace("<!-- agenda -->", agenda_table())
 
