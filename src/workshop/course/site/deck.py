@@ -92,11 +92,12 @@ def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     first = slide.minutes * 60 - seconds * (len(code) + len(talks))
     kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
     part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
-    label = f"Step {slide.step}" if slide.step else part
+    label = f"Step {slide.step}" if slide.step else "For everybody" if slide.options else part
     badge = f'<p class="badge">{label}</p>' if label else ""
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = _aside(slide)
     shown = badge + markdown(words, slide.where) + _choices(slide)
+    shown += _occasion() if kind == "title" else ""
     # beside a picture the text takes what it needs, and the picture the rest: see theme.css
     shown = f'<div class="drawn">{shown}</div>' if drawn else shown
     yield _section(name, kind, first, shown + inline + notes + link)
@@ -168,6 +169,12 @@ def _aside(slide: Slide) -> str:
     prompts = re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
     explained = questions.explanation(question(slide)) if slide.options else ""
     return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}{explained}</aside>'
+
+
+def _occasion() -> str:
+    """Return when and where the course is, for a title slide; "" where nobody has said so."""
+    said = html.escape(" · ".join(course.occasion()))
+    return f'<p class="occasion">{said}</p>' if said else ""
 
 
 def _choices(slide: Slide) -> str:

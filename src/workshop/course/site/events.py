@@ -106,7 +106,8 @@ def _changed(name: str) -> float:
     shown = [root / where.partition(":")[0] for where in deck.CODE.findall(text)]
     shown += [root / "traces" / f"{talk}.jsonl" for talk in deck.TRACE.findall(text)]
     shown += [pictures.folder() / f"{picture}.svg" for _, picture in pictures.LINE.findall(text)]
-    files = [path, *shown]
+    # date and place on the first slide of each deck are those of intro.md
+    files = [path, course.folder() / "intro.md", *shown]
     return max(float(file.stat().st_mtime) for file in files if file.is_file())
 
 
