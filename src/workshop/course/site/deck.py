@@ -91,6 +91,7 @@ def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     seconds = slide.minutes * 60 // (1 + len(code) + len(talks))
     first = slide.minutes * 60 - seconds * (len(code) + len(talks))
     kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
+    kind += " question" if slide.options else ""
     part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
     label = f"Step {slide.step}" if slide.step else "For everybody" if slide.options else part
     badge = f'<p class="badge">{label}</p>' if label else ""
