@@ -1,10 +1,13 @@
 """The course, read from slides/: parts, steps, minutes, hints, and code from the parts by name.
 
-A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
-slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence` (why Docker needs the step), `!CUT` (cut this slide first when
-time is short) and `!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts
-to the next such line. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a
-slide that is no step is what the learner is given. Inside a code fence no mark counts.
+A slides file begins with front matter: title and minutes; in intro.md, date, place and address of the course as well.
+`!SLIDE` starts a slide to the right, `!SUB` one below. On a slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence`
+(why Docker needs the step), `!CUT` (cut this slide first when time is short) and `!CODE src/ddd/app.py:get` are one
+line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next such line. `!RIGHT an option` and `!WRONG
+an option` make the slide a question for everybody; the block below each says why it is right, or which misconception
+it stands for. `!EXERCISE 10 title` begins an exercise for those who are fast, with its minutes, and `!SOLUTION` its
+solution. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a slide that is
+no step is what the learner is given. Inside a code fence no mark counts.
 """
 
 from __future__ import annotations
@@ -31,6 +34,26 @@ ORDER = ("intro", "part1", "part2", "part3", "end")
 
 
 @dataclass
+class Option:
+    """One answer to choose from."""
+
+    text: str
+    right: bool
+    reason: str = ""
+    """Why it is right; of a wrong one, the misconception of those who choose it."""
+
+
+@dataclass
+class Exercise:
+    """What those who are fast do while the others finish their steps."""
+
+    title: str
+    minutes: int
+    text: str = ""
+    solution: str = ""
+
+
+@dataclass
 class Slide:
     """One slide. In text and more, a line `!CODE …` stands where that code is to be shown, and in text `!EDIT 0`,
     `!EDIT 1`, … where the edits are."""
@@ -51,6 +74,9 @@ class Slide:
     """The title of the step."""
     why: str = ""
     """Why Docker needs the step, in a sentence."""
+    options: list[Option] = field(default_factory=list)
+    """The options of a question for everybody; none on other slides."""
+    exercises: list[Exercise] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
@@ -206,10 +232,21 @@ def version() -> str:
 
 def front_matter(path: Path) -> tuple[str, int]:
     """Return the title and the minutes that a slides file begins with. Raises CourseError."""
-    fields = dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", _head(path), re.MULTILINE))
+    fields = _fields(path)
     if not fields.get("title"):
         raise CourseError(f"{path}:1: the front matter names no title.")
     return fields["title"], _number_at(f"{path}:1", "minutes", fields.get("minutes", ""))
+
+
+def occasion() -> list[str]:
+    """Return date, place and address of this course as the front matter of intro.md has them, without empty ones."""
+    fields = _fields(folder() / "intro.md")
+    return [fields[name] for name in ("date", "place", "address") if fields.get(name)]
+
+
+def _fields(path: Path) -> dict[str, str]:
+    """Return the fields of the front matter, each a line `name: value`. Raises CourseError."""
+    return dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", _head(path), re.MULTILINE))
 
 
 def part_of(path: Path) -> int:
@@ -303,13 +340,17 @@ class Reader:
             self.block = {"HINT": "hint", "MORE": "more", "NOTE": "notes"}[name]
             if name == "HINT":
                 self.slides[-1].hints.append("")
+        elif name in ("RIGHT", "WRONG"):
+            self.option(where, name, argument)
+        elif name in ("EXERCISE", "SOLUTION"):
+            self.exercise(where, name, argument)
         elif name == "TRACE":
             self.trace(where, argument)
         elif name in self.single:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE"
+            known = "SLIDE SUB STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE RIGHT WRONG EXERCISE SOLUTION"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
@@ -361,6 +402,22 @@ class Reader:
         elif self.fence is not None:
             self.fence.append(text)
 
+    def option(self, where: str, name: str, argument: str) -> None:
+        if not argument:
+            raise CourseError(f"{where}: an option stands behind !{name}, and its reason below.")
+        self.slides[-1].options.append(Option(argument, name == "RIGHT"))
+        self.block = "option"
+
+    def exercise(self, where: str, name: str, argument: str) -> None:
+        found = re.fullmatch(r"(\d+)[ \t]+(\S.*)", argument)
+        if name == "EXERCISE" and not found:
+            raise CourseError(f"{where}: an exercise has minutes and a title: !EXERCISE 10 title")
+        if name == "SOLUTION" and (argument or self.block != "exercise"):
+            raise CourseError(f"{where}: !SOLUTION stands alone on its line, below the text of its exercise.")
+        if found:
+            self.slides[-1].exercises.append(Exercise(found[2], _number_at(where, "minutes", found[1])))
+        self.block = name.lower()
+
     def trace(self, where: str, argument: str) -> None:
         """Take `!TRACE 20.10/run`, a conversation of traces/, in whatever block. A deck gives it its own slide."""
         if not re.fullmatch(r"[\w./-]+", argument):
@@ -372,6 +429,12 @@ class Reader:
         slide = self.slides[-1]
         if self.block == "hint":
             slide.hints[-1] += text + "\n"
+        elif self.block == "option":
+            slide.options[-1].reason += text + "\n"
+        elif self.block == "exercise":
+            slide.exercises[-1].text += text + "\n"
+        elif self.block == "solution":
+            slide.exercises[-1].solution += text + "\n"
         else:
             setattr(slide, self.block, getattr(slide, self.block) + text + "\n")
 
@@ -380,6 +443,10 @@ class Reader:
         for slide in self.slides:
             slide.text, slide.more, slide.notes = (_trim(slide.text), _trim(slide.more), _trim(slide.notes))
             slide.hints = [_trim(hint) for hint in slide.hints]
+            for option in slide.options:
+                option.reason = _trim(option.reason)
+            for exercise in slide.exercises:
+                exercise.text, exercise.solution = _trim(exercise.text), _trim(exercise.solution)
         first = self.slides[0]
         return self.slides if first.text or first.step or first.minutes else self.slides[1:]
 

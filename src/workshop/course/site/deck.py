@@ -17,7 +17,8 @@ from typing import Any
 from workshop.course import course
 from workshop.course.course import CourseError, Slide, heading
 from workshop.course.edits import Edit
-from workshop.course.site import listing, pictures
+from workshop.course.questions import question
+from workshop.course.site import listing, pictures, questions
 from workshop.trace import page as web
 
 HERE = Path(__file__).parent
@@ -90,12 +91,14 @@ def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     seconds = slide.minutes * 60 // (1 + len(code) + len(talks))
     first = slide.minutes * 60 - seconds * (len(code) + len(talks))
     kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
+    kind += " question" if slide.options else ""
     part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
-    label = f"Step {slide.step}" if slide.step else part
+    label = f"Step {slide.step}" if slide.step else "For everybody" if slide.options else part
     badge = f'<p class="badge">{label}</p>' if label else ""
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = _aside(slide)
-    shown = badge + markdown(words, slide.where)
+    shown = badge + markdown(words, slide.where) + _choices(slide)
+    shown += _occasion() if kind == "title" else ""
     # beside a picture the text takes what it needs, and the picture the rest: see theme.css
     shown = f'<div class="drawn">{shown}</div>' if drawn else shown
     yield _section(name, kind, first, shown + inline + notes + link)
@@ -165,7 +168,23 @@ def _aside(slide: Slide) -> str:
     minutes = f"<p><strong>{slide.minutes} min</strong> {html.escape(slide.title)}</p>"
     minutes += "<p><strong>Cut this first</strong> when time is short.</p>" if slide.cut else ""
     prompts = re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
-    return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}</aside>'
+    explained = questions.explanation(question(slide)) if slide.options else ""
+    return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}{explained}</aside>'
+
+
+def _occasion() -> str:
+    """Return when and where the course is, for a title slide; "" where nobody has said so."""
+    said = html.escape(" · ".join(course.occasion()))
+    return f'<p class="occasion">{said}</p>' if said else ""
+
+
+def _choices(slide: Slide) -> str:
+    """Return what follows the text of a slide: options, with the answer as a fragment, and exercises."""
+    tasks = "".join(markdown(questions.task(each), slide.where) for each in slide.exercises)
+    if not slide.options:
+        return tasks
+    asked = question(slide)
+    return questions.options(asked) + f'<p class="answer fragment">{questions.answer(asked)}</p>'
 
 
 def _fit_together(words: str, rows: int) -> bool:

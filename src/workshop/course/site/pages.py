@@ -11,7 +11,8 @@ from workshop.checker import steps as steps_module
 from workshop.course import course
 from workshop.course.course import HEADING, Slide, heading
 from workshop.course.edits import Edit
-from workshop.course.site import deck, listing
+from workshop.course.questions import question
+from workshop.course.site import deck, listing, questions
 from workshop.trace import page as web
 
 # A page for each file of slides/
@@ -37,14 +38,17 @@ def _section(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
     title = heading(slide)
     part = f"Part {name[4:]}" if first and name.startswith("part") else ""
-    step = f'<span class="step">{slide.step or part}</span> ' if slide.step or part else ""
+    label = slide.step or part or ("Question" if slide.options else "")
+    step = f'<span class="step">{label}</span> ' if label else ""
     level = "#" if first else "##"
     meta = f"{_minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = HEADING.sub("", slide.text, count=1)
     more = _insert_conversations(_insert_code(slide.more), slide.where)
     text = deck.EDIT.sub(lambda found: _edit_block(slide.edits[int(found[1])]), _insert_code(text))
     why = f"*Why Docker needs it:* {slide.why}" if slide.why else ""
-    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, why, more]
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, why]
+    parts += [questions.folded(question(slide))] if slide.options else []
+    parts += [more, *(questions.exercise(each) for each in slide.exercises)]
     return "\n\n".join([*filter(None, map(str.strip, parts)), *_hints(slide)])
 
 
