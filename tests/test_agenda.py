@@ -154,6 +154,12 @@ def test_there_are_as_few_breaks_as_can_be(slides: Path) -> None:
     assert done[-4:] == [("part3", 37), ("break", 15), ("part3", 40), ("end", 8)]
 
 
+def test_a_break_inside_a_part_comes_before_a_slide_to_the_right(slides: Path) -> None:
+    text = "".join(f"{mark}\n!MINUTES 20\n## Long\n" for mark in ("!SLIDE", "!SUB", "!SLIDE", "!SUB", "!SUB"))
+    (slides / "part3.md").write_text(f"---\ntitle: Long\nminutes: 100\n---\n{text}")
+    assert [each.minutes for each in agenda.day(13 * 60) if each.file == "part3"] == [40, 60]
+
+
 def test_a_question_is_asked_with_the_slides_around_it(slides: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     titles = {"Kept": "", "First?": "", "Too": "", "Second?": "", "Third?": "", "Gone": "!CUT\n"}
     text = "".join(f"!SUB\n!MINUTES 1\n{cut}## {title}\n" for title, cut in titles.items())

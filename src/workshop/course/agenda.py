@@ -137,13 +137,14 @@ def _shown(plan: Plan, path: Path) -> list[Slide]:
 
 def _is_question(slide: Slide) -> bool:
     """Tell whether a slide is a question for everybody: it follows from the slide before, or prepares the next."""
-    return bool(getattr(slide, "options", ()))
+    return bool(slide.options)
 
 
 def _breaks(slides: Sequence[tuple[Path, Slide]], longest: int) -> tuple[int, ...]:
     """Return the numbers of slides after which there is a break, and that of all slides.
 
-    There are as few breaks as can be. Of those, few are inside a part, and such a part begins after a break.
+    There are as few breaks as can be: between two parts, or else before a slide to the right, rather than in a row of
+    slides. A part that has a break inside begins after one.
     """
     files = [path for path, _ in slides]
     best: dict[int, tuple[int, int, int, tuple[int, ...]]] = {len(slides): (0, 0, 0, ())}
@@ -154,10 +155,11 @@ def _breaks(slides: Sequence[tuple[Path, Slide]], longest: int) -> tuple[int, ..
             if since > longest and end > begin + 1:
                 break
             inside = end < len(slides) and files[end] == files[end - 1]
+            cost = 1 + slides[end][1].vertical if inside else 0
             late = inside and files.index(files[end]) > begin
-            count, inner, lately, ends = best[end]
+            count, costs, lately, ends = best[end]
             # the longer stretch comes first: minus its end is the less
-            choices.append((count + 1, inner + inside, lately + late, (-end, *ends)))
+            choices.append((count + 1, costs + cost, lately + late, (-end, *ends)))
         best[begin] = min(choices)
     return tuple(-end for end in best[0][3])
 

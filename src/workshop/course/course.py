@@ -3,8 +3,10 @@
 A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
 slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence` (why Docker needs the step), `!CUT` (cut this slide first when
 time is short), `!CUT half-day` (leave it out of that plan and of shorter ones) and `!CODE src/ddd/app.py:get` are one
-line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts
-to the next such line. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a
+line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next such line. `!RIGHT an option` and `!WRONG
+an option` make the slide a question for everybody; the block below each says why it is right, or which misconception it
+stands for. `!EXERCISE 10 title` begins an exercise for those who are fast, with its minutes, and `!SOLUTION` its
+solution. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a
 slide that is no step is what the learner is given. Inside a code fence no mark counts.
 """
 
@@ -34,6 +36,26 @@ PLANS = ("day", "two-evenings", "half-day", "90-minutes")
 
 
 @dataclass
+class Option:
+    """One answer to choose from."""
+
+    text: str
+    right: bool
+    reason: str = ""
+    """Why it is right; of a wrong one, the misconception of those who choose it."""
+
+
+@dataclass
+class Exercise:
+    """What those who are fast do while the others finish their steps."""
+
+    title: str
+    minutes: int
+    text: str = ""
+    solution: str = ""
+
+
+@dataclass
 class Slide:
     """One slide. In text and more, a line `!CODE …` stands where that code is to be shown, and in text `!EDIT 0`,
     `!EDIT 1`, … where the edits are."""
@@ -56,6 +78,9 @@ class Slide:
     """The title of the step."""
     why: str = ""
     """Why Docker needs the step, in a sentence."""
+    options: list[Option] = field(default_factory=list)
+    """The options of a question for everybody; none on other slides."""
+    exercises: list[Exercise] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
@@ -312,13 +337,17 @@ class Reader:
             self.block = {"HINT": "hint", "MORE": "more", "NOTE": "notes"}[name]
             if name == "HINT":
                 self.slides[-1].hints.append("")
+        elif name in ("RIGHT", "WRONG"):
+            self.option(where, name, argument)
+        elif name in ("EXERCISE", "SOLUTION"):
+            self.exercise(where, name, argument)
         elif name == "TRACE":
             self.trace(where, argument)
         elif name in self.single:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE"
+            known = "SLIDE SUB STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE RIGHT WRONG EXERCISE SOLUTION"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def step(self, where: str, argument: str, _text: str) -> None:
@@ -372,6 +401,22 @@ class Reader:
         elif self.fence is not None:
             self.fence.append(text)
 
+    def option(self, where: str, name: str, argument: str) -> None:
+        if not argument:
+            raise CourseError(f"{where}: an option stands behind !{name}, and its reason below.")
+        self.slides[-1].options.append(Option(argument, name == "RIGHT"))
+        self.block = "option"
+
+    def exercise(self, where: str, name: str, argument: str) -> None:
+        found = re.fullmatch(r"(\d+)[ \t]+(\S.*)", argument)
+        if name == "EXERCISE" and not found:
+            raise CourseError(f"{where}: an exercise has minutes and a title: !EXERCISE 10 title")
+        if name == "SOLUTION" and (argument or self.block != "exercise"):
+            raise CourseError(f"{where}: !SOLUTION stands alone on its line, below the text of its exercise.")
+        if found:
+            self.slides[-1].exercises.append(Exercise(found[2], _number_at(where, "minutes", found[1])))
+        self.block = name.lower()
+
     def trace(self, where: str, argument: str) -> None:
         """Take `!TRACE 20.10/run`, a conversation of traces/, in whatever block. A deck gives it its own slide."""
         if not re.fullmatch(r"[\w./-]+", argument):
@@ -383,6 +428,12 @@ class Reader:
         slide = self.slides[-1]
         if self.block == "hint":
             slide.hints[-1] += text + "\n"
+        elif self.block == "option":
+            slide.options[-1].reason += text + "\n"
+        elif self.block == "exercise":
+            slide.exercises[-1].text += text + "\n"
+        elif self.block == "solution":
+            slide.exercises[-1].solution += text + "\n"
         else:
             setattr(slide, self.block, getattr(slide, self.block) + text + "\n")
 
@@ -391,6 +442,10 @@ class Reader:
         for slide in self.slides:
             slide.text, slide.more, slide.notes = (_trim(slide.text), _trim(slide.more), _trim(slide.notes))
             slide.hints = [_trim(hint) for hint in slide.hints]
+            for option in slide.options:
+                option.reason = _trim(option.reason)
+            for exercise in slide.exercises:
+                exercise.text, exercise.solution = _trim(exercise.text), _trim(exercise.solution)
         first = self.slides[0]
         return self.slides if first.text or first.step or first.minutes else self.slides[1:]
 

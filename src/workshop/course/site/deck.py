@@ -17,7 +17,8 @@ from typing import Any
 from workshop.course import course
 from workshop.course.course import CourseError, Slide, heading
 from workshop.course.edits import Edit
-from workshop.course.site import listing, pictures
+from workshop.course.questions import question
+from workshop.course.site import listing, pictures, questions
 from workshop.trace import page as web
 
 HERE = Path(__file__).parent
@@ -95,7 +96,7 @@ def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     badge = f'<p class="badge">{label}</p>' if label else ""
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = _aside(slide)
-    shown = badge + markdown(words, slide.where)
+    shown = badge + markdown(words, slide.where) + _choices(slide)
     # beside a picture the text takes what it needs, and the picture the rest: see theme.css
     shown = f'<div class="drawn">{shown}</div>' if drawn else shown
     yield _section(name, kind, first, shown + inline + notes + link)
@@ -167,7 +168,17 @@ def _aside(slide: Slide) -> str:
     shorter = [plan for plan in course.PLANS if not slide.is_in(plan)] if not slide.cut else []
     minutes += f"<p><strong>Left out</strong> of: {', '.join(shorter)}.</p>" if shorter else ""
     prompts = re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
-    return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}</aside>'
+    explained = questions.explanation(question(slide)) if slide.options else ""
+    return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}{explained}</aside>'
+
+
+def _choices(slide: Slide) -> str:
+    """Return what follows the text of a slide: options, with the answer as a fragment, and exercises."""
+    tasks = "".join(markdown(questions.task(each), slide.where) for each in slide.exercises)
+    if not slide.options:
+        return tasks
+    asked = question(slide)
+    return questions.options(asked) + f'<p class="answer fragment">{questions.answer(asked)}</p>'
 
 
 def _fit_together(words: str, rows: int) -> bool:

@@ -11,7 +11,8 @@ from workshop.checker import steps as steps_module
 from workshop.course import course
 from workshop.course.course import HEADING, Slide, heading
 from workshop.course.edits import Edit
-from workshop.course.site import deck, listing
+from workshop.course.questions import question
+from workshop.course.site import deck, listing, questions
 from workshop.trace import page as web
 
 # A page for each file of slides/
@@ -44,7 +45,9 @@ def _section(slide: Slide, anchor: str, name: str, first: bool) -> str:
     more = _insert_conversations(_insert_code(slide.more), slide.where)
     text = deck.EDIT.sub(lambda found: _edit_block(slide.edits[int(found[1])]), _insert_code(text))
     why = f"*Why Docker needs it:* {slide.why}" if slide.why else ""
-    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, why, more]
+    parts = [f"{level} {step}{title} {{ #{anchor} }}", "" if first else meta, text, why]
+    parts += [questions.folded(question(slide))] if slide.options else []
+    parts += [more, *(questions.exercise(each) for each in slide.exercises)]
     return "\n\n".join([*filter(None, map(str.strip, parts)), *_hints(slide)])
 
 

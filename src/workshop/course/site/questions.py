@@ -1,0 +1,53 @@
+"""A question for everybody, and the exercises, as HTML for decks and pages."""
+
+from __future__ import annotations
+
+import importlib
+
+from workshop.course.course import Exercise
+from workshop.course.questions import Question
+
+
+def options(question: Question) -> str:
+    """Return the options of a question as a list with letters."""
+    rows = "\n".join(f"<li>{inline(option.text)}</li>" for _, option in question.options)
+    return f'<ol class="options" type="A">\n{rows}\n</ol>'
+
+
+def answer(question: Question) -> str:
+    """Return the letter of the right option and why it is right, in a line."""
+    letter, right = question.answer
+    return f"<strong>{letter}.</strong> {inline(right.reason)}"
+
+
+def explanation(question: Question) -> str:
+    """Return the answer, and below it the misconception behind each wrong option."""
+    rows = "\n".join(
+        f"<li><strong>{letter}.</strong> {inline(option.reason)}</li>" for letter, option in question.wrong
+    )
+    return f'<p>{answer(question)}</p>\n<ul class="misconceptions">\n{rows}\n</ul>'
+
+
+def folded(question: Question) -> str:
+    """Return options and explanation for a page, which shows the explanation after a click."""
+    summary = "<summary>The answer, and why the others are wrong</summary>"
+    return f'{options(question)}\n\n<details class="answer">{summary}\n{explanation(question)}\n</details>'
+
+
+def task(exercise: Exercise) -> str:
+    """Return what an exercise asks for, in Markdown: with its title and minutes before it."""
+    return f"**{exercise.title}** ({exercise.minutes} minutes). {exercise.text}"
+
+
+def exercise(exercise: Exercise) -> str:
+    """Return an exercise for a page, in Markdown: its solution is shown after a click."""
+    head = f"### {exercise.title}, {exercise.minutes} minutes"
+    summary = "<summary>A solution</summary>"
+    solution = f'<details class="solution" markdown="1">{summary}\n\n{exercise.solution}\n\n</details>'
+    return f"{head}\n\n{exercise.text}\n\n{solution}"
+
+
+def inline(text: str) -> str:
+    """Return a paragraph of Markdown as HTML, without the paragraph around it, in one line."""
+    shown = str(importlib.import_module("markdown").markdown(text))
+    return shown.removeprefix("<p>").removesuffix("</p>").replace("\n", " ")
