@@ -17,6 +17,7 @@ from workshop import install as setup
 from workshop.plugins.traits import TRAITS
 
 MARKS = ("slow", "engine", "browser")
+PLANS = ("day", "two-evenings", "half-day", "90-minutes")
 
 
 def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -249,14 +250,15 @@ def slides(pdf: bool) -> int:
 
 
 @cli.command()
-@click.option("--at", metavar="TIME", help="When the day begins; 9:30 by default.")
-def agenda(at: str | None) -> int:
-    """Print the day by the clock, with its breaks, and what to cut first."""
-    from workshop.course import agenda as plan
+@click.option("--at", metavar="TIME", help="When it begins. Without --plan, the time chooses the plan.")
+@click.option("--plan", type=click.Choice(PLANS), help="How long you have; a day by default.")
+def agenda(at: str | None, plan: str | None) -> int:
+    """Print a plan by the clock: its breaks, what it leaves out, what to cut first."""
+    from workshop.course import agenda as verb
 
     try:
-        return plan.main(at or plan.START)
-    except plan.WrongTime as wrong:
+        return verb.main(at, plan)
+    except verb.WrongTime as wrong:
         raise click.UsageError(str(wrong)) from None
 
 
