@@ -254,7 +254,7 @@ INTRO = """# What it costs
 The plugin of part 3, beside one in Go that does the same work (`benchmarks/go`), and Docker's own local driver. This
 command makes this page, on your machine too:
 
-```console not run: it takes minutes, and writes this page anew
+```console not run: it takes minutes, and writes this page again
 $ sudo ./workshop bench --docs
 ```
 
