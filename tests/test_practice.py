@@ -185,7 +185,7 @@ def test_what_it_does_not_know_it_says(docker: Docker, words: list[str]) -> None
 def test_what_one_container_writes_the_next_one_reads(docker: Docker, plugin: Plugin) -> None:
     status, output, errors = docker("run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", *HELLO)
     assert (status, output) == (0, "")
-    assert errors == "This is no container: the command runs here, with the volumes in place.\n"
+    assert errors == "This is not a container: the command runs here, with the volumes in place.\n"
     assert docker("run", "--rm", "-it", "-v", "mango:/data", "busybox", "cat", "/data/note")[:2] == (0, "hello\n")
     mount = "--mount=type=volume,src=mango,dst=/data,readonly"
     assert docker("run", "--rm", mount, "busybox", "sh", "-c", "echo x > /data/note")[0] != 0

@@ -88,7 +88,7 @@ def files() -> list[Path]:
 
 
 def _read(file: Path) -> configparser.RawConfigParser:
-    """Return a configuration file of pip's; an empty one where there is none. Raises Unreadable."""
+    """Return a configuration file of pip's; an empty one if there is none. Raises Unreadable."""
     parser = configparser.RawConfigParser()
     parser.optionxform = _normal  # type: ignore[method-assign, assignment]
     try:

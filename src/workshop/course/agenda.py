@@ -14,7 +14,7 @@ from workshop.course.course import Slide, heading
 LONGEST = 80
 """After so many minutes people need a break."""
 ENOUGH = 40
-"""After so many a break at the end of a part is better than one in the midst of the next."""
+"""After so many minutes, a break at the end of a part is better than one in the middle of the next part."""
 BREAK, LUNCH = 15, 60
 NOON = 12 * 60
 FIRST_LUNCH, LAST_LUNCH = 11 * 60 + 30, 14 * 60
@@ -22,12 +22,12 @@ START = "9:30"
 
 
 class WrongTime(Exception):
-    """What was given is no time of a day. The text says what is."""
+    """What was given is not a time of day. The text says what is one."""
 
 
 @dataclass
 class Stretch:
-    """What is done between two times, in minutes after midnight: a break, or slides of one file."""
+    """A stretch of the day between two times, in minutes after midnight: a break, or slides of one file."""
 
     start: int
     minutes: int
@@ -45,7 +45,7 @@ def minutes_of(time: str) -> int:
     """Return a time, "13:30", in minutes after midnight. Raises WrongTime."""
     found = re.fullmatch(r"(\d{1,2}):(\d\d)", time, re.ASCII)
     if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        raise WrongTime(f"{time!r} is no time of a day. Say when you begin, such as   --at 13:30")
+        raise WrongTime(f"{time!r} is not a time of day. Say when you begin, such as   --at 13:30")
     return int(found[1]) * 60 + int(found[2])
 
 
@@ -55,7 +55,7 @@ def clock(minutes: int) -> str:
 
 
 def day(start: int) -> list[Stretch]:
-    """Return what is done when, from the start on. Raises CourseError."""
+    """Return the stretches of the day, from its start. Raises CourseError."""
     found: list[Stretch] = []
     for path, group in _groups():
         now = found[-1].end if found else start
@@ -89,7 +89,7 @@ def _groups() -> Iterator[tuple[Path, list[Slide] | None]]:
 
 
 def name(stretch: Stretch) -> str:
-    """Return what a stretch is called: a part that has a break in it says by its steps where."""
+    """Return the name of a stretch. A part that has a break in it is named with its steps."""
     steps = [slide.step for slide in stretch.slides if slide.step]
     return stretch.title + (f" ({steps[0]} to {steps[-1]})" if len(steps) > 1 else "")
 
@@ -109,7 +109,7 @@ def lines(start: int) -> list[str]:
 
 
 def cut_lines(end: int, mark: str = "") -> Iterator[str]:
-    """Yield what to cut first, and when a day that ends at end then does; mark stands before each slide.
+    """Yield what to cut first, and when the day then ends; mark comes before each slide.
 
     Raises CourseError.
     """

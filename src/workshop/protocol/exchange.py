@@ -77,7 +77,7 @@ class Address:
 
 @dataclass
 class Exchange:
-    """A request and what came of it: an answer (status and body), or a failure (why there is none)."""
+    """A request and its outcome: an answer (status and body), or a failure (why there is none)."""
 
     endpoint: str
     request: bytes
@@ -112,7 +112,7 @@ class Exchange:
 
     @property
     def json(self) -> Any:
-        """The answer as Go's decoder reads it: the first JSON value, keys in any case; None where there is no value.
+        """The answer as Go's decoder reads it: the first JSON value, keys in any case; None if there is no value.
 
         Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
         """
@@ -129,7 +129,7 @@ class Exchange:
 
     @property
     def err(self) -> str:
-        """What the answer says in Err; "" when it says nothing or is no JSON object."""
+        """What the answer says in Err; "" when it says nothing or is not a JSON object."""
         said = self.object.get("Err")
         return said if isinstance(said, str) else ""
 

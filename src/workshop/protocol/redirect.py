@@ -32,7 +32,7 @@ def next_request(sent: bytes, url: str, status: int, location: str) -> tuple[str
     parts = urlsplit(target)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = dict(line.split(": ", 1) for line in lines)
-    # of the path of a socket, which stands for the host before 20.10.26, nothing is left in Host
+    # before 20.10.26 the path of a socket takes the place of the host, and nothing of it is left in Host
     headers["Host"] = unquote(parts.netloc.rpartition("@")[2]).partition("/")[0]
     headers.pop("Referer", None)
     if not keeps:
