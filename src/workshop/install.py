@@ -124,7 +124,7 @@ def pip_install(packages: list[str], root: Path) -> None:
 
 @contextmanager
 def _unfinished(root: Path) -> Iterator[None]:
-    """Takes the launcher's lock, and its stamp away: where pip is cut off, the next start makes .venv again."""
+    """Takes the launcher's lock, and removes its stamp: if pip is killed, the next start makes .venv again."""
     stamp, aside = root / ".venv/made-from", root / ".venv/made-from.aside"
     with _locked(root):
         ours = stamp.is_file() and Path(sys.prefix).resolve() == (root / ".venv").resolve()

@@ -1,4 +1,4 @@
-"""The tool's own Python and pip, which hear nothing that was meant for another Python or another pip.
+"""The tool's own Python and pip, which ignore settings that were meant for another Python or another pip.
 
 The launcher runs this file by its path, before .venv has any package: `interpreter.py MODULE ARGUMENT…`.
 """

@@ -1,4 +1,4 @@
-"""The daemon's store of volumes: what it remembers of each, and whom it asks before it believes that.
+"""The daemon's store of volumes: what it remembers of each, and which driver it asks to confirm that.
 
 Source: moby daemon/volume/service/store.go, whose functions these are; on releases up to 28 under volume/service.
 """
@@ -132,7 +132,7 @@ class Store:
         return volume
 
     def forget(self, name: str, owner: str) -> None:
-        """Take a volume out of the record that its driver has no more. Raises DockerError if a container has it."""
+        """Take a volume out of the record if its driver no longer has it. Raises DockerError if a container has it."""
         if self.users(name):
             raise DockerError(f"{LOST.format(name=name, owner=owner)}: {UNIQUE}")
         self.volumes.pop(name, None)
@@ -150,7 +150,7 @@ class Store:
     def look_up(self, name: str) -> Volume | None:
         """Return what a driver says of a volume: its own, or else the first that has it. Source: store.go (getVolume).
 
-        A driver's "no" ends the record of the volume, with its labels. Raises DockerError if no answer comes.
+        An error of the driver removes the volume's record, with its labels. Raises DockerError if no answer comes.
         """
         kept = self.volumes.get(name)
         if kept:
@@ -202,7 +202,7 @@ class Store:
                 listed = [Volume(name, driver.name) for name, each in kept.items() if each["driver"] == driver.name]
             for volume in listed:
                 driver.scope()
-                # of two drivers that have a volume of this name, the one in the record counts
+                # if two drivers have a volume of this name, the one in the record counts
                 if self.volumes.get(volume.name, {"driver": driver.name})["driver"] == driver.name:
                     found.append(volume)
         return found
@@ -220,7 +220,7 @@ class Store:
             raise DockerError(str(error)) from None
 
     def all_drivers(self) -> builtins.list[Driver]:
-        """Return Docker's own driver and those of all plugins there are."""
+        """Return Docker's own driver and those of all plugins."""
         return [self.local, *self.drivers.all()]
 
 

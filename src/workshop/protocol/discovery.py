@@ -28,11 +28,11 @@ WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
 
 
 class DiscoveryError(Exception):
-    """There is no address to be had; the text is Docker's own."""
+    """No address was found; the text is Docker's own."""
 
 
 class NotFound(DiscoveryError):
-    """No file of this name is in any of the places."""
+    """None of the places has a file of this name."""
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ def exchange(
     timeout: float = 10.0,
     over: Callable[[], bool] | None = None,
 ) -> Exchange:
-    """Send these bytes on a new connection and return the Exchange; a failure is told in it, never raised.
+    """Send these bytes on a new connection and return the Exchange. It has the failure, which is never raised.
 
     A redirect is followed, as Go's client does it: on a Unix socket whatever its host is, else on the same host.
     timeout is in seconds and bounds the sending, and the whole answer; Docker itself waits 60 s, 120 s for Create and
@@ -235,7 +235,7 @@ def _ask(address: Address, result: Exchange, sent: bytes, timeout: float, over: 
 
 
 def _stay(address: Address, base: str, url: str) -> None:
-    """Raise RedirectError where a redirect leads to where Docker would go, and we do not."""
+    """Raise RedirectError if a redirect leads to a place where Docker would go, and we do not."""
     if address.path and url.startswith("https:"):
         raise RedirectError(url, "TLS on a Unix socket is not tried here")
     if not address.path and "/".join(url.split("/")[:3]) != base:

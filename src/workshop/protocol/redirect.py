@@ -12,7 +12,7 @@ MOST = 10
 
 
 class RedirectError(http.client.HTTPException):
-    """Why a redirect cannot be followed, in Go's words where Go cannot either. url is where it leads."""
+    """Why a redirect cannot be followed, in Go's words if Go cannot either. url is where it leads."""
 
     def __init__(self, url: str, words: str) -> None:
         super().__init__(words)
