@@ -673,7 +673,7 @@ def elsewhere(script: str, *words: object) -> Iterator[None]:
         yield
     finally:
         process.communicate(b"\n")
-        # a child that ends closes its files first, and lets go of its mounts a moment later
+        # a child that exits closes its files first, and loses its mounts a moment later
         wait_for(lambda: not session_processes(process.pid))
 
 

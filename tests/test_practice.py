@@ -278,7 +278,7 @@ def test_a_pid_that_came_back_is_not_the_containers(
     docker: Docker, folder: Path, stranger: subprocess.Popen[bytes], changed: str, verb: list[str]
 ) -> None:
     start, boot = machine.start_time(stranger.pid).split()
-    # a record without a start is one of before the practice daemon kept it
+    # a record without a start was made before the practice daemon kept it
     known = {"start": {"started": f"1 {boot}"}, "boot": {"started": f"{start} another"}, "both": {}}[changed]
     container = {"id": "1" * 64, "name": "box", "status": "running", "pid": stranger.pid, **known}
     (folder / "record.json").write_text(json.dumps({"containers": {"1" * 64: {**container, "points": []}}}))

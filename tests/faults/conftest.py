@@ -77,7 +77,7 @@ def on_a_disk(start: Start, server: str, options: str, script: str = ":") -> Ddd
 
 @contextmanager
 def rm_held(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Make an `rm` that waits until it is let go: the file `held` beside it tells that it does. Give the PATH on which
+    """Make an `rm` that waits until it may continue: the file `held` beside it tells that it does. Give the PATH on which
     it comes first, and what lets it go."""
     fifo = folder / "bin" / "go"
     fifo.parent.mkdir()
