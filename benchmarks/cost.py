@@ -74,7 +74,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
 
 
 def say(text: str) -> None:
-    """Tell whoever waits what is measured now."""
+    """Print what is measured now, for those who wait."""
     print(text, file=sys.stderr, flush=True)
 
 

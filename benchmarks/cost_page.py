@@ -274,7 +274,7 @@ INTRO = """# What it costs
 ddd, beside a plugin in Go that does the same work (`benchmarks/go`), and Docker's own local driver. This command makes
 this page, on your machine too:
 
-```console not run: it takes minutes, and writes this page anew
+```console not run: it takes minutes, and writes this page again
 $ sudo ./workshop bench --docs
 ```
 

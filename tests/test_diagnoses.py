@@ -1,6 +1,6 @@
 """Every wrong plugin gets its diagnosis and no other, and the whole report is as it was read and accepted.
 
-`./workshop check --accept` writes the transcripts anew, and shows the difference.
+`./workshop check --accept` writes the transcripts again, and shows the difference.
 """
 
 import os

@@ -18,7 +18,7 @@ from workshop.course import course
 NAMED = 0.95
 """The least share of mistakes whose cause the report names. It is only ever raised."""
 WRONG = 0
-"""The most reports that say something that is not so."""
+"""The most reports that say something false."""
 ROWS = [*part1.ROWS, *part2.ROWS, *part3.ROWS]
 RIGHT = [
     Mistake(f"{name} in part {part}", name, f"{part}.", "")

@@ -1,6 +1,6 @@
 """The notebooks: their stored outputs are what a new run gives, and each exercise can be solved.
 
-`./workshop check --accept` stores the outputs anew, and shows the difference.
+`./workshop check --accept` stores the outputs again, and shows the difference.
 """
 
 from __future__ import annotations

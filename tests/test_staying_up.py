@@ -248,7 +248,7 @@ def test_a_stranger_s_lock_is_told_and_stops_nothing(folder: Path, ddd: Plugin, 
         told = re.search(r"Process (\d+) of user (.*) has locked (.*)\. Any user", ddd.output())
         assert told and told[3] == str(root), ddd.output()
         known = Path(f"/proc/{told[1]}").exists()
-        assert (told[1], told[2]) == (pid, "65534") if known else told[2] == "unknown, which has ended,"
+        assert (told[1], told[2]) == (pid, "65534") if known else told[2] == "unknown, which has exited,"
     lock = root / "lock"
     assert f"{stat.S_IMODE(lock.stat().st_mode):o}" == "600"
     done = subprocess.run([*NOBODY, "flock", "--nonblock", str(lock), "true"], capture_output=True, text=True)
@@ -378,7 +378,7 @@ def test_half_a_call_has_ten_seconds_and_no_call_at_all_has_a_week(ddd: Plugin) 
         assert [connection.recv(100) for connection in half] == [b""] * len(HALVES)
         idle.sendall(request("VolumeDriver.List", {}))
         assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
-    assert "A call was not there whole after 10 seconds" in ddd.output()
+    assert "A call had not arrived whole after 10 seconds" in ddd.output()
 
 
 def test_a_thousand_connections_without_a_call_stop_nobody(folder: Path) -> None:

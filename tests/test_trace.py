@@ -729,7 +729,7 @@ def test_two_traces_of_one_socket_and_two_plugins_at_one(tracing: Callable[..., 
     traced = tracing(socket=str(running.socket))
     traced.says("Ctrl-C ends")
     with (
-        pytest.raises(Refused, match=r"runs already\. End it with Ctrl-C"),
+        pytest.raises(Refused, match=r"is running already\. End it with Ctrl-C"),
         place.in_place_of(running.socket, print),
     ):
         pass
@@ -764,8 +764,8 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(folder: Path) -> None:
         (folder / "link.sock").symlink_to("true.sock")
         for name, sentence in {
             "none.sock": "There is no socket at",
-            "file": "is no socket",
-            "stale.sock": "Nobody listens at",
+            "file": "is not a socket",
+            "stale.sock": "Nothing listens at",
             "link.sock": f"Name the socket itself:   ./workshop trace --socket {folder}/true.sock",
             "x" * 100: "is too long for a socket",
         }.items():

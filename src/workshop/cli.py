@@ -1,4 +1,4 @@
-"""The verbs. What a verb needs is imported inside it, so that each starts at once."""
+"""The verbs. Each imports what it needs inside its function, so that it starts at once."""
 
 import io
 import os
@@ -21,7 +21,7 @@ PLANS = ("day", "two-evenings", "half-day", "90-minutes")
 
 
 def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """Return the number of a part. Reports speak of steps: whoever types one learns what is taken."""
+    """Return the number of a part. Reports name steps: if a step was typed, the error says what check takes."""
     found = re.fullmatch(r"(?:part)?([1-3])", value or "")
     if value is not None and not found:
         number = next(iter(re.findall("[1-3]", value)), "1")
@@ -73,7 +73,7 @@ def test(require: tuple[str, ...], install: bool, arguments: tuple[str, ...]) ->
 
 
 def _chosen(arguments: tuple[str, ...], root: Path) -> bool:
-    """Whether the arguments say by themselves which tests to run: by -m, or by what lies in tests/."""
+    """Tell whether the arguments themselves choose tests: by -m, or by a path in tests/."""
     paths = [(root / argument.split("::")[0]).resolve() for argument in arguments if argument[:1] != "-"]
     named = any(path.is_relative_to(root / "tests") and path.exists() for path in paths)
     return named or any(re.match(r"-m(?!-)", argument) for argument in arguments)
@@ -85,8 +85,8 @@ def _options(left_out: list[str], require: tuple[str, ...]) -> list[str]:
 
 
 def run_pytest(root: Path, options: list[str]) -> int:
-    # pytest stops what it started when it is interrupted; a SIGTERM would end it on the spot. A script's background
-    # job starts with SIGINT ignored, and would pass that on.
+    # pytest stops what it started when it gets SIGINT; a SIGTERM would kill it at once. A background job of a script
+    # starts with SIGINT ignored, and pytest would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=root, env=interpreter.environment())
     before = signal.signal(signal.SIGTERM, lambda *_: running.send_signal(signal.SIGINT))
@@ -147,7 +147,7 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave out a step such as 1.7, from now on. Repeatable.")
 @click.option("--no-skip", is_flag=True, help="Check again what --skip has left out.")
 @click.option("--explain", metavar="STEP", help="Show what the check of a step such as 3.9 does, call by call.")
-@click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
+@click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases again.")
 def check(accept: bool, explain: str | None, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
     if explain:
@@ -264,7 +264,7 @@ def agenda(at: str | None, plan: str | None) -> int:
 
 @cli.command()
 def build() -> int:
-    """Write part1/ to part3/ anew from the steps in slides/, and the style of the pictures there."""
+    """Write part1/ to part3/ again from the steps in slides/, and the style into the pictures."""
     from workshop.course import course
     from workshop.course.site import pictures
 
@@ -345,7 +345,7 @@ def _print_as_far_as_can_be() -> None:
 def _status() -> int:
     try:
         number = _number(cli.main(prog_name=repository.tool(), standalone_mode=False))
-        sys.stdout.flush()  # here, where it is known what to do when nobody reads any more
+        sys.stdout.flush()  # here, because the code below handles an output that nobody reads any more
         return number
     except click.ClickException as wrong:
         wrong.show()

@@ -19,7 +19,7 @@ from workshop.repository import Lacking, clone_root
 @dataclass(frozen=True)
 class Need:
     """What the tests of one mark need: extras of ours, Debian's packages with the program that shows each is there,
-    the same for packages that not every release has, and why these tests are left out where nobody asks for them."""
+    the same for packages that not every release has, and why these tests are left out if nobody asks for them."""
 
     why: str
     extras: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ def _installed(name: str, pins: dict[str, str]) -> bool:
 
 
 def extra(name: str) -> None:
-    """Installs what an extra needs and this Python lacks. Raises Lacking where pip fails."""
+    """Installs what an extra needs and this Python lacks. Raises Lacking if pip fails."""
     root = clone_root()
     wanted = requirements(name, root)
     if not missing(wanted, root):
@@ -124,7 +124,7 @@ def pip_install(packages: list[str], root: Path) -> None:
 
 @contextmanager
 def _unfinished(root: Path) -> Iterator[None]:
-    """Takes the launcher's lock, and its stamp away: where pip is cut off, the next start makes .venv anew."""
+    """Takes the launcher's lock, and removes its stamp: if pip is killed, the next start makes .venv again."""
     stamp, aside = root / ".venv/made-from", root / ".venv/made-from.aside"
     with _locked(root):
         ours = stamp.is_file() and Path(sys.prefix).resolve() == (root / ".venv").resolve()
@@ -155,7 +155,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def programs_for(marks: Sequence[str], install: bool) -> None:
     """Looks for the programs that the tests of these marks need. With `install`, and as root, apt installs them.
 
-    Raises Lacking with the command to type, and leaves the machine as it is, where somebody else has to install them.
+    Raises Lacking with the command to type, and leaves the machine as it is, if somebody else has to install them.
     """
     needs = [NEEDS[mark] for mark in marks]
     absent = {

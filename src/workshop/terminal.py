@@ -33,7 +33,7 @@ def in_colour(colour: str, text: str, stream: TextIO | None = None) -> str:
 def last_lines(log: str, file: Path | None) -> list[str]:
     """Return the last lines of what the plugin printed, without colours and carets, and with short names of files."""
     plain = re.sub(r"\033\[[0-9;]*m", "", log).replace(str(file), short_path(file) if file else "None")
-    # where a package lies says nothing, and would push what its line does out of sight
+    # the place of a package says nothing, and would push the code of the line out of sight
     plain = re.sub(r'File "/[^"]*/([^/"]+/[^/"]+)"', r'File "…/\1"', plain)
     kept = [line for line in plain.strip().splitlines() if line.strip(" ~^")]
     return [f"    {shorten(printable(line), 72)}" for line in kept[-6:]]

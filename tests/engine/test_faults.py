@@ -128,7 +128,7 @@ def test_doctor_and_release_work_by_docker_exec(fresh_engine: Start, image: Path
     options = ["--detach", "--network=none", "--name=holder", "-v", f"{name}:/data", "--volume-driver=ddd"]
     engine.docker("run", *options, BUSYBOX, "sleep", "1000")
     shown = engine.output(*ddd, "doctor")
-    assert f"Volume {name} has 1 record: 1 of a process that lives." in shown and "has it mounted at /data" in shown
+    assert f"Volume {name} has 1 record: 1 of a running process." in shown and "has it mounted at /data" in shown
     refused = engine.docker(*ddd, "release", name, "--yes", check=False)
     assert refused.returncode == 1 and "because it is in use: process " in refused.stderr
 

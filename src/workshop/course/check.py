@@ -42,7 +42,7 @@ def main(options: Options) -> int:
 
 
 def _begin(options: Options) -> int:
-    """Check what was typed, and then the plugin; return 0 or 1, 3 where an error is ours. Raises Usage, OurTrouble."""
+    """Check what was typed, and then the plugin; return 0 or 1, 3 if an error is ours. Raises Usage, OurTrouble."""
     if not __debug__:
         raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
     options = replace(options, skip=cut_steps(options))
@@ -53,7 +53,7 @@ def _begin(options: Options) -> int:
 
 
 def _check_once(options: Options, run: Run, printed: set[str]) -> int:
-    """Run what was typed, print as it goes, and then what comes next; return 0, 1, or 3 where an error is ours.
+    """Run what was typed, print the results as they come, and then what to do next; return 0, 1, or 3 (our error).
 
     printed are the steps whose ok is on the screen already.
     """
@@ -118,11 +118,11 @@ def _after_steps(options: Options, summary: Summary, again: str) -> list[str]:
 
 
 def _watch(options: Options, run: Run) -> int:
-    """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events.
+    """Check at every save until Ctrl-C; return the outcome of the last one. It polls: not every disk reports changes.
 
     The ok of a step is printed once, until the step has failed again.
 
-    The plugin's file counts, and those that the steps make beside it. An editor may take one away for a moment.
+    It watches the plugin's file, and those that the steps make beside it. An editor may remove a file for a moment.
     """
     file = run.target.file
     assert file
@@ -149,11 +149,11 @@ ACCEPTING = (
     "tests/test_verdict.py::test_the_page_has_the_list",
     "tests/test_mistakes.py::TestReports::test_the_page_has_the_score",
 )
-"""The tests that write what the tool says, where they are asked to accept it."""
+"""The tests that write what the tool says, if they are asked to accept it."""
 
 
 def accept(root: Path) -> int:
-    """Write anew what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
+    """Write again what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
     command = [sys.executable, "-m", "pytest", "-q", *ACCEPTING]
     done = subprocess.run(command, cwd=root, env=interpreter.environment() | {"WORKSHOP_ACCEPT": "1"})
     written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md", "docs/contributing.md"]

@@ -77,7 +77,7 @@ class Address:
 
 @dataclass
 class Exchange:
-    """A request and what came of it: an answer (status and body), or a failure (why there is none)."""
+    """A request and its outcome: an answer (status and body), or a failure (why there is none)."""
 
     endpoint: str
     request: bytes = field(repr=False)  # so that the answer is there when pytest shortens the text of a failure
@@ -112,7 +112,7 @@ class Exchange:
 
     @property
     def json(self) -> Any:
-        """The answer as Go's decoder reads it: the first JSON value, keys in any case; None where there is no value.
+        """The answer as Go's decoder reads it: the first JSON value, keys in any case; None if there is no value.
 
         Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
         """
@@ -129,7 +129,7 @@ class Exchange:
 
     @property
     def err(self) -> str:
-        """What the answer says in Err; "" when it says nothing or is no JSON object."""
+        """What the answer says in Err; "" when it says nothing or is not a JSON object."""
         said = self.object.get("Err")
         return said if isinstance(said, str) else ""
 
@@ -194,7 +194,7 @@ def exchange(
     timeout: float = 10.0,
     over: Callable[[], bool] | None = None,
 ) -> Exchange:
-    """Send these bytes on a new connection and return the Exchange; a failure is told in it, never raised.
+    """Send these bytes on a new connection and return the Exchange. It has the failure, which is never raised.
 
     A redirect is followed, as Go's client does it: on a Unix socket whatever its host is, else on the same host.
     timeout is in seconds and bounds the sending, and the whole answer; Docker itself waits 60 s, 120 s for Create and
@@ -235,7 +235,7 @@ def _ask(address: Address, result: Exchange, sent: bytes, timeout: float, over: 
 
 
 def _stay(address: Address, base: str, url: str) -> None:
-    """Raise RedirectError where a redirect leads to where Docker would go, and we do not."""
+    """Raise RedirectError if a redirect leads to a place where Docker would go, and we do not."""
     if address.path and url.startswith("https:"):
         raise RedirectError(url, "TLS on a Unix socket is not tried here")
     if not address.path and "/".join(url.split("/")[:3]) != base:

@@ -1,4 +1,4 @@
-"""A conversation drawn on a page: live.py serves it as it happens, and any page can have a recording in it."""
+"""A conversation on a page: live.py serves it as it happens, and any page can contain a recording."""
 
 import html
 from pathlib import Path
@@ -7,7 +7,7 @@ FOLDER = Path(__file__).parent / "static"
 
 
 def element(recording: str, name: str = "", compact: bool = False, instead: str = "") -> str:
-    """Return the element with a recording inside, as it stands in a page that may be opened from file://.
+    """Return the element with a recording inside, for a page that may be opened from file://.
 
     recording is the text of a file of traces/. The page loads conversation.js once. compact leaves out what stands
     around the calls. Where no script is run, the HTML in instead is shown.
