@@ -24,6 +24,10 @@ OWNERS = {
 """The cases that are about a root: one of the suite, one of the steps."""
 
 
+LOST = "a file is lost"
+"""The root of a failure that follows from nothing else: no other failure may hide it, or say why."""
+
+
 class Rooted(AssertionError):
     """A failure whose root is known where it is found."""
 
@@ -33,9 +37,9 @@ class Rooted(AssertionError):
 
 
 def wants_file(found: bool, text: str) -> None:
-    """Fail where a file is lost. That follows from nothing else: no other failure may hide it."""
+    """Fail where a file is lost."""
     if not found:
-        raise Rooted("", text)
+        raise Rooted(LOST, text)
 
 
 def root_of(plugin: PluginUnderTest, failure: AssertionError) -> str:

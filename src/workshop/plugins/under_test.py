@@ -429,6 +429,20 @@ class PluginUnderTest(GuardedPlugin):
         finally:
             stray.unlink(missing_ok=True)
 
+    def put_link(self, link: Path, target: Path) -> bool:
+        """Put a symbolic link into a volume, as a container may; return whether there can be one.
+
+        Not every file system has them: FAT answers EPERM, and that of rclone EIO. Raises OSError for a disk that
+        takes nothing more.
+        """
+        try:
+            link.symlink_to(target)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+                raise
+            return False
+        return True
+
     def second_link(self, file: Path | None) -> Path | None:
         """Give a file in DDD_ROOT a second name outside, whose count of links tells when the file is deleted.
 

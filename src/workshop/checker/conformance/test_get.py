@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
+from unittest import SkipTest
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
@@ -153,6 +155,8 @@ def test_get_root_away(plugin: Candidate) -> None:
     """
     assert plugin.root
     name = plugin.create()
+    if os.path.ismount(plugin.root):
+        raise SkipTest("moves DDD_ROOT away for a moment, which is a mountpoint here")
     away = plugin.root.with_name(f"{plugin.root.name}-away")
     if plugin.root.is_dir():
         plugin.root.rename(away)

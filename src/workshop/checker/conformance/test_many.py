@@ -82,7 +82,11 @@ def test_many_mounts_of_one_id(plugin: Candidate) -> None:
     Docker Engine 20.10.24).
     """
     name, mount_id = plugin.create(), plugin.new_id()
-    at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), [mount_id] * 20)
+    answers = at_once(
+        plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), [mount_id] * 20
+    )
+    for refused in [answer for answer in answers if not plugin.takes(answer)]:
+        raise Rooted("same ID", f"wanted success for all 20 Mounts with one ID, got\n{refused}")
     for _ in range(19):
         plugin.unmount_anyway(name, mount_id)
     plugin.exchanges[:-1] = []

@@ -199,8 +199,9 @@ def test_security_link_in_a_volume(plugin: Candidate) -> None:
     """
     file, name, mount_id = canary(plugin), plugin.create(), plugin.mount_id()
     folder = plugin.folder(plugin.mount(name, mount_id))
-    (folder / "way-out").symlink_to(file.parent)
-    (folder / "way-to-it").symlink_to(file)
+    if not plugin.put_link(folder / "way-out", file.parent):
+        raise SkipTest("puts a symbolic link into a volume: the file system of this plugin's volumes has none")
+    plugin.put_link(folder / "way-to-it", file)
     plugin.unmount_anyway(name, mount_id)
     plugin.remove(name)
     wait_until_removed(plugin, "way-*")
