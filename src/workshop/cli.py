@@ -16,7 +16,7 @@ from workshop import install as setup
 from workshop import interpreter, repository, terminal
 from workshop.plugins.traits import TRAITS
 
-MARKS = ("slow", "engine", "browser")
+MARKS = ("slow", "engine", "browser", "peers")
 
 
 def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -137,7 +137,12 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option(
     "--allow-outside-root", is_flag=True, help="Try also what could harm volumes that the check did not make."
 )
-@click.option("--opt", metavar="KEY=VALUE", multiple=True, help="An option for each Create; may be repeated.")
+@click.option(
+    "--opt",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="For each Create, such as path={root}/{name}. Repeatable.",
+)
 @click.option("--prepare", metavar="COMMAND", help="Run this before each start with an empty root.")
 @click.option("--cleanup", metavar="COMMAND", help="Run this after the last end with that root.")
 @click.option("--trait", type=click.Choice(list(TRAITS)), multiple=True, help="What the plugin is by design.")
