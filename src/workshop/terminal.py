@@ -39,7 +39,7 @@ def last_lines(log: str, file: Path | None) -> list[str]:
     kept = [line for line in plain.strip().splitlines() if line.strip(" ~^")]
     # a line of a log says what is wrong at its end
     short = [shorten(printable(line), 3 * LOG_WIDTH) for line in kept[-6:]]
-    return [f"    {line[at : at + LOG_WIDTH]}" for line in short for at in range(0, len(line), LOG_WIDTH)]
+    return [f"    {part}" for line in short for part in textwrap.wrap(line, LOG_WIDTH, break_on_hyphens=False)]
 
 
 def printable(text: str) -> str:

@@ -70,6 +70,7 @@ def diagnose_root(plugin: PluginUnderTest, root: str) -> Diagnosis | None:
     asks = f"It was given {given}." if given else "Does it need options?"
     why = (
         f"The plugin refuses a Create{'' if given else ' without options'}, in its own words: {said!r}. {asks} "
-        "Give what you type behind -o of docker volume create:   --opt KEY=VALUE"
+        "Give what you type behind -o of docker volume create; for a folder of the volume's own, the VALUE is "
+        "'{root}/{name}':   --opt KEY=VALUE"
     )
     return Diagnosis("options wanted", why)
