@@ -16,7 +16,7 @@ from workshop import __version__, interpreter, repository, terminal
 from workshop import install as setup
 from workshop.plugins.traits import TRAITS
 
-MARKS = ("slow", "engine", "browser")
+MARKS = ("slow", "engine", "browser", "peers")
 PLANS = ("day", "two-evenings", "half-day", "90-minutes")
 
 
@@ -140,7 +140,12 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option(
     "--allow-outside-root", is_flag=True, help="Try also what could harm volumes that the check did not make."
 )
-@click.option("--opt", metavar="KEY=VALUE", multiple=True, help="An option for each Create; may be repeated.")
+@click.option(
+    "--opt",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="For each Create, such as path={root}/{name}. Repeatable.",
+)
 @click.option("--prepare", metavar="COMMAND", help="Run this before each start with an empty root.")
 @click.option("--cleanup", metavar="COMMAND", help="Run this after the last end with that root.")
 @click.option("--trait", type=click.Choice(list(TRAITS)), multiple=True, help="What the plugin is by design.")

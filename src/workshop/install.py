@@ -19,12 +19,14 @@ from workshop.repository import Lacking, clone_root
 @dataclass(frozen=True)
 class Need:
     """What the tests of one mark need: extras of ours, Debian's packages with the program that shows each is there,
-    the same for packages that not every release has, and why these tests are left out if nobody asks for them."""
+    the same for packages that not every release has, files that the kernel gives with the command that makes each,
+    and why these tests are left out if nobody asks for them. What a kernel has to give, only root can use."""
 
     why: str
     extras: tuple[str, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
     where_known: tuple[tuple[str, str], ...] = ()
+    kernel: tuple[tuple[str, str], ...] = ()
 
 
 # A client without a daemon is often there as `docker` already: `dockerd` is what counts.
@@ -55,6 +57,23 @@ NEEDS = {
         ),
     ),
     "browser": Need("they open pages in Chromium", extras=("browser", "docs"), packages=(("chromium", "chromium"),)),
+    "peers": Need(
+        "they run public plugins for minutes",
+        packages=(
+            ("rclone", "rclone"),
+            ("fuse3", "fusermount3"),
+            ("btrfs-progs", "mkfs.btrfs"),
+            ("golang-go", "go"),
+            ("nodejs", "node"),
+        ),
+        # in a container, nobody makes the files of devices, though the kernel has them
+        kernel=(
+            ("/dev/fuse", "modprobe fuse; mknod /dev/fuse c 10 229"),
+            ("/dev/loop-control", "modprobe loop; mknod /dev/loop-control c 10 237"),
+            ("/dev/loop0", "mknod /dev/loop0 b 7 0"),
+            ("/sys/fs/btrfs", "modprobe btrfs"),
+        ),
+    ),
 }
 
 
@@ -152,6 +171,17 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def lacks(mark: str) -> str:
+    """Return what of the kernel the tests of a mark lack here, with the command to type; "" where all is there."""
+    absent = {path: command for path, command in NEEDS[mark].kernel if not Path(path).exists()}
+    if NEEDS[mark].kernel and os.geteuid() != 0:
+        return f"These tests mount file systems, as root:\n    sudo ./workshop test --require {mark}"
+    if not absent:
+        return ""
+    commands = "".join(f"\n    {command}" for command in absent.values())
+    return f"These tests need {', '.join(absent)}. Make them, as root:{commands}"
+
+
 def programs_for(marks: Sequence[str], install: bool) -> None:
     """Looks for the programs that the tests of these marks need. With `install`, and as root, apt installs them.
 
@@ -171,6 +201,9 @@ def programs_for(marks: Sequence[str], install: bool) -> None:
         raise Lacking(_to_install(absent, marks))
     if absent:
         _apt(list(absent))
+    for mark in marks:
+        if need := lacks(mark):
+            raise Lacking(need)
 
 
 def _to_install(absent: dict[str, str], marks: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "m
 QUIETLY = 0.5
 """How long a call for the check's own sake waits while the plugin stands still, in seconds."""
 NOT_SURVEYED = "it is not known whether the store is this check's own"
-ELSEWHERE = "the volumes are not in DDD_ROOT, but in "
+ELSEWHERE = "the volumes are not in DDD_ROOT"
 ALLOW = "To try it all the same:   --allow-outside-root"
 
 
@@ -150,9 +150,10 @@ class GuardedPlugin(Plugin):
                 "" if self.goes_away else "no volume can be made and mounted, so that nobody knows where its files are"
             )
         self.goes_away = self.in_root(told)
-        if not self.goes_away:
-            return f"{ELSEWHERE}{told}"
-        return ""
+        if self.goes_away:
+            return ""
+        point = self.mounted_above(told)
+        return f"{ELSEWHERE} itself, but in what is mounted at {point}" if point else f"{ELSEWHERE}, but in {told}"
 
     def prepare_root(self) -> None:
         """Run prepare, as Plugin does. What it has mounted in DDD_ROOT is the check's own."""
@@ -162,13 +163,22 @@ class GuardedPlugin(Plugin):
             self.own_mounts = set(mounts_below(self.prepared.resolve()))
 
     def in_root(self, path: str) -> bool:
-        """Tell whether a path is in DDD_ROOT, and not in something mounted there, even if only the plugin sees it."""
+        """Tell whether a path is in DDD_ROOT, and not in what is mounted there, even if only the plugin sees it."""
+        assert self.root
+        inside = Path(os.path.realpath(path)).is_relative_to(self.root.resolve())
+        return inside and self.mounted_above(path) == ""
+
+    def mounted_above(self, path: str) -> str | None:
+        """Return where in DDD_ROOT something is mounted that a path is in, but by prepare; "" for nothing.
+
+        None where the kernel does not say.
+        """
         assert self.root and self.process
         root, real = self.root.resolve(), Path(os.path.realpath(path))
         with contextlib.suppress(OSError):
             points = {*mounts_below(root), *mounts_below(root, str(self.process.pid))} - self.own_mounts
-            return real.is_relative_to(root) and not any(real.is_relative_to(point) for point in points)
-        return False
+            return next((point for point in sorted(points) if real.is_relative_to(point)), "")
+        return None
 
     def names_left(self) -> set[str] | None:
         """Return the names that List tells, without a demand; None if it tells none."""

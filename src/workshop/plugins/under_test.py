@@ -96,6 +96,8 @@ class PluginUnderTest(GuardedPlugin):
         self.lookup: Lookup | None = None
         self.worked: set[str] = set()
         """The endpoints that have done in this run what they are for."""
+        self.folders: dict[str, str] = {}
+        """For each mountpoint, the first volume that had it."""
         self.ends: list[tuple[int, int]] = []
         """How this check has ended the plugin: after how many exchanges, and by which signal."""
 
@@ -222,6 +224,8 @@ class PluginUnderTest(GuardedPlugin):
         if self._has_worked(answer):
             self.worked.add(endpoint)
         self.note_create(endpoint, body, answer)
+        if mounts and answer.ok:
+            self._look_at_the_options(mount[0], str(answer.object.get("Mountpoint")))
         no_longer = (unmounts and answer.ok) or (mounts and answer.status and not answer.ok)
         if no_longer and mount in self.mounted:
             self.mounted.remove(mount)
@@ -230,6 +234,17 @@ class PluginUnderTest(GuardedPlugin):
                 self.removed.add(str(body.get("Name")))
             self.look_for_the_others()
         return answer
+
+    def _look_at_the_options(self, name: str, mountpoint: str) -> None:
+        """Advise an author whose options give one folder to all volumes: then they share their files."""
+        other = self.folders.setdefault(mountpoint, name)
+        alike = self.options and not any("{name}" in value for value in self.options.values())
+        if alike and other not in (name, *self.removed):
+            key = next((key for key, value in self.options.items() if mountpoint.startswith(value or "/")), "KEY")
+            self.advise(
+                f"Each Create gets the same options, and all volumes have the folder {mountpoint}. Name another one "
+                f"for each volume:   --opt '{key}={{root}}/{{name}}'"
+            )
 
     def takes(self, answer: Exchange) -> bool:
         """Tell whether the client treats an answer as success."""
@@ -428,6 +443,20 @@ class PluginUnderTest(GuardedPlugin):
             yield
         finally:
             stray.unlink(missing_ok=True)
+
+    def put_link(self, link: Path, target: Path) -> bool:
+        """Put a symbolic link into a volume, as a container may; return whether there can be one.
+
+        Not every file system has them: FAT answers EPERM, and that of rclone EIO. Raises OSError for a disk that
+        takes nothing more.
+        """
+        try:
+            link.symlink_to(target)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+                raise
+            return False
+        return True
 
     def second_link(self, file: Path | None) -> Path | None:
         """Give a file in DDD_ROOT a second name outside: its count of links tells when the file is deleted.
