@@ -118,14 +118,15 @@ def test_a_row_that_a_complete_run_does_not_need_is_a_failure(suite: pytest.Pyte
 
 
 def test_a_run_without_what_is_for_the_night_is_complete(suite: pytest.Pytester) -> None:
-    """`.ci/run` leaves the mark peers out: ./workshop test types -m "not peers"."""
+    """`.ci/run` leaves two marks out: ./workshop test types -m "not peers and not thorough"."""
     allow(suite, "tests/test_gone.py::test_it: no strace")
     (suite.path / "tests" / "test_it.py").write_text(f"{SOURCE.partition('def test_skipped')[0]}{PEERS}")
-    done = run(suite, *ALL, "-m", "not peers")
+    done = run(suite, *ALL, "-m", "not peers and not thorough")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["tests/test_gone.py::test_it is in ddd_skips*Remove its row."])
     allow(suite)
-    assert run(suite, *ALL, "-m", "not peers").ret == 0
+    for words in ("not peers and not thorough", "not peers"):
+        assert run(suite, *ALL, "-m", words).ret == 0
     assert run(suite, "--ddd-require", "peers").ret == 1
 
 

@@ -74,6 +74,7 @@ NEEDS = {
             ("/sys/fs/btrfs", "modprobe btrfs"),
         ),
     ),
+    "thorough": Need("with --require slow: the whole of long tables, half an hour"),
 }
 
 

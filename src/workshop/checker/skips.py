@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 MARKS = {
     "engine": "needs a real Docker Engine",
-    "browser": "needs a real Chromium",
     "slow": "takes more than a second or two",
+    "browser": "needs a real Chromium",
     "peers": "runs public plugins, for minutes",
+    "thorough": "tries what the other tests leave out of long tables",
 }
-NIGHTLY = ("peers",)
+NIGHTLY = ("peers", "thorough")
 """The marks that .ci/run does not require, and .ci/nightly does."""
 ROWS = "tests that may be skipped though all marks are required: `nodeid: reason`, with or without the [parameters]"
 
@@ -38,8 +40,8 @@ class Skips:
         self.all_required = set(self.required) >= set(MARKS) - set(NIGHTLY)
         self.rows = dict(_row_of(line) for line in config.getini("ddd_skips"))
         self.needed: set[str] = set()
-        all_of_them = ("", *(f"not {mark}" for mark in NIGHTLY))
-        chosen = config.option.keyword or config.option.markexpr not in all_of_them
+        without_nightly = re.sub("|".join(f"not {mark}( and )?" for mark in NIGHTLY), "", config.option.markexpr)
+        chosen = config.option.keyword or without_nightly
         whole = not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS
         # a worker of pytest-xdist has a part of the tests only, and their reports go to the process that began the run
         self.complete = self.all_required and whole and not hasattr(config, "workerinput")
