@@ -89,8 +89,8 @@ def limits() -> list[str]:
     if not closed:
         return []
     count = f"{len(closed)} of {len(pids)} processes (such as process {closed[0]})"
-    how = "run it with CAP_SYS_PTRACE: docker run --cap-add SYS_PTRACE --security-opt apparmor=unconfined"
-    return [f"ddd may not look at the root of {count}. One that has chrooted into a volume is not seen: {how}"]
+    how = "run ddd with CAP_SYS_PTRACE: docker run --cap-add SYS_PTRACE --security-opt apparmor=unconfined"
+    return [f"ddd may not look at the root of {count}, so it cannot see one that has chrooted into a volume: {how}"]
 
 
 def may_look(pid: str) -> bool:
