@@ -22,8 +22,9 @@ from typing import Any
 import pytest
 from test_site import fetched
 
-from workshop.course.notebooks import jupyter
+from workshop.course.notebooks import jupyter, lab
 from workshop.plugins.process import accepts
+from workshop.repository import Lacking
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -212,6 +213,21 @@ def test_a_learners_copy_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.Monk
     assert (folder / "part2.ipynb").read_bytes() == (ROOT / "notebooks" / "part2.ipynb").read_bytes()
 
 
+def test_mine_needs_a_plugin_and_tells_the_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path))
+    with pytest.raises(Lacking, match=r"There is no work/plugin\.py yet\. Begin one:   \./workshop start"):
+        jupyter.serve(1, mine=True)
+    (tmp_path / "plugin.py").write_text("")
+    told: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda _, __, environment: told.append(environment))
+    jupyter.serve(1, mine=True)
+    monkeypatch.setenv(lab.MINE, "1")  # as in a terminal of that JupyterLab
+    jupyter.serve(1, mine=False)
+    assert [each.get(lab.MINE) for each in told] == ["1", None]
+    settings = Path(told[0]["IPYTHONDIR"]) / "profile_default" / "ipython_kernel_config.py"
+    assert "workshop.course.notebooks.sentences" in settings.read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="No jupyterlab: ./workshop test --require slow")
 def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> None:
@@ -233,6 +249,8 @@ def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> 
             listed = json.loads(fetched(f"{address[1]}/api/contents{address[2]}", 60))
             assert {each["name"] for each in listed["content"]} == {path.name for path in NOTEBOOKS}
             assert "<title>JupyterLab</title>" in fetched(address[0], 60)
+            for script in ("notebook.js", "conversation.js"):
+                assert "plugin-conversation" in fetched(f"{address[1]}/static/{script}{address[2]}", 60)
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 urllib.request.urlopen(f"{address[1]}/api/contents", timeout=20)
             elsewhere = urllib.request.Request(
