@@ -171,3 +171,30 @@ def test_an_exercise_stands_in_the_deck_and_its_solution_on_the_page_alone(slide
     page, shown = maker.page(slides), deck.page(slides)
     assert "### Peel it, 10 minutes" in page and "+    peel()" in page
     assert "<strong>Peel it</strong> (10 minutes). Peel a mango." in shown and "peel()" not in shown
+
+
+def test_each_deck_begins_with_date_place_and_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("markdown", reason="No markdown here: ./workshop test --require slow")
+    monkeypatch.setattr(course, "folder", lambda: tmp_path)
+    deck_of = tmp_path / "part1.md"
+    deck_of.write_text(FRONT + "!SLIDE\n!MINUTES 3\n# Fruit\n!SUB\n!MINUTES 2\n## Mango\n")
+    intro = tmp_path / "intro.md"
+    intro.write_text("---\ntitle: All\nminutes: 1\ndate:\nplace:\naddress:\n---\n")
+    assert "occasion" not in deck.page(deck_of).partition("<body")[2]
+    intro.write_text("---\ntitle: All\nminutes: 1\ndate: 4 May\nplace: Room <2>\naddress: http://kiwi/\n---\n")
+    shown = deck.page(deck_of).partition("<body")[2]
+    assert shown.count('<p class="occasion">4 May · Room &lt;2&gt; · http://kiwi/</p>') == 1
+    assert shown.index("occasion") < shown.index("Mango")
+
+
+@pytest.mark.parametrize("part", course.parts(), ids=lambda part: f"part{part.number}")
+def test_a_part_begins_with_its_objectives_and_ends_with_what_to_remember(part: course.Part) -> None:
+    slides = course.slides(course.folder() / f"part{part.number}.md")
+    headings = [course.heading(slide) for slide in slides]
+    assert (headings[1], headings[-2]) == ("After this part you can", "What to remember")
+    objectives, remember = slides[1], slides[-2]
+    assert objectives.text.count("\n- ") >= 4 and remember.text.count("\n- ") >= 4
+    skills, _, answers = objectives.more.partition('<details class="answer"')
+    tests = re.findall(r"^\| (?!you can|---).+ \| .+ \|$", skills, re.MULTILINE)
+    assert "### What you need to know before" in skills and len(tests) >= 3
+    assert len(re.findall(r"^\d\. ", answers, re.MULTILINE)) == len(tests)

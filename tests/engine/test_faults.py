@@ -48,6 +48,18 @@ def test_a_volume_outlives_a_killed_engine_and_goes_when_its_container_is_gone(
         kill_engine_while_a_container_has(engine, name)
 
 
+def test_part_3_keeps_the_record_of_a_killed_engine(fresh_engine: Start, name: str) -> None:
+    """What the question "After the daemon was killed" in part 3 says."""
+    engine = fresh_engine("{}")
+    with Part(engine):
+        engine.docker("run", "-d", "--network=none", "--name=reader", "-v", f"{name}:/data", "--volume-driver=ddd",
+                      "--stop-signal=KILL", BUSYBOX, "sleep", "1000")  # fmt: skip
+        engine.kill_dockerd()
+        engine.start_dockerd()
+        engine.docker("rm", "--force", "reader")
+        assert f"Volume {name} is in use." in engine.docker("volume", "rm", name, check=False).stderr
+
+
 @pytest.mark.parametrize("settings", ["{}", LIVE_RESTORE], ids=["", "live-restore"])
 def test_the_same_with_the_plugin_in_a_container(fresh_engine: Start, image: Path, name: str, settings: str) -> None:
     engine = fresh_engine(settings)

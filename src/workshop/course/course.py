@@ -1,13 +1,14 @@
 """The course, read from slides/: parts, steps, minutes, hints, and code from the parts by name.
 
-A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide to the right, `!SUB` one below. On a
-slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence` (why Docker needs the step), `!CUT` (cut this slide first when
-time is short), `!CUT half-day` (leave it out of that plan and of shorter ones) and `!CODE src/ddd/app.py:get` are one
-line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next such line. `!RIGHT an option` and `!WRONG
-an option` make the slide a question for everybody; the block below each says why it is right, or which misconception it
-stands for. `!EXERCISE 10 title` begins an exercise for those who are fast, with its minutes, and `!SOLUTION` its
-solution. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a
-slide that is no step is what the learner is given. Inside a code fence no mark counts.
+A slides file begins with front matter: title and minutes; in intro.md, date, place and address of the course as well.
+`!SLIDE` starts a slide to the right, `!SUB` one below. On a slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence`
+(why Docker needs the step), `!CUT` (cut this slide first when time is short), `!CUT half-day` (leave it out of that
+plan and of shorter ones) and `!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block
+that lasts to the next such line. `!RIGHT an option` and `!WRONG an option` make the slide a question for everybody; the
+block below each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an exercise for
+those who are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below it are what
+the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. Inside a code fence no
+mark counts.
 """
 
 from __future__ import annotations
@@ -240,10 +241,21 @@ def version() -> str:
 
 def front_matter(path: Path) -> tuple[str, int]:
     """Return the title and the minutes that a slides file begins with. Raises CourseError."""
-    fields = dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", _head(path), re.MULTILINE))
+    fields = _fields(path)
     if not fields.get("title"):
         raise CourseError(f"{path}:1: the front matter names no title.")
     return fields["title"], _number_at(f"{path}:1", "minutes", fields.get("minutes", ""))
+
+
+def occasion() -> list[str]:
+    """Return date, place and address of this course as the front matter of intro.md has them, without empty ones."""
+    fields = _fields(folder() / "intro.md")
+    return [fields[name] for name in ("date", "place", "address") if fields.get(name)]
+
+
+def _fields(path: Path) -> dict[str, str]:
+    """Return the fields of the front matter, each a line `name: value`. Raises CourseError."""
+    return dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", _head(path), re.MULTILINE))
 
 
 def part_of(path: Path) -> int:

@@ -13,7 +13,7 @@ from workshop import repository
 from workshop.course import agenda as day
 from workshop.course import course
 from workshop.course.course import CourseError
-from workshop.course.site import deck, notebook_pages, pictures
+from workshop.course.site import deck, glossary, notebook_pages, pictures
 from workshop.course.site.pages import page
 from workshop.trace import page as web
 
@@ -59,12 +59,14 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
-    """Fill in pictures and the plans of the agenda, and lead a link to the README to the page that says the same.
+    """Fill in pictures, the plans of the agenda and links to the glossary.
 
-    The site ends at docs/.
+    A link to the README leads to the page that says the same: the site ends at docs/.
     """
     with _mkdocs_errors():
-        text = pictures.inline(markdown, page.file.src_uri if page else "the page")
+        name = page.file.src_uri if page else "the page"
+        linked = glossary.link(markdown, glossary.terms()) if glossary.is_of_the_course(name) else markdown
+        text = pictures.inline(linked, name)
         text = deck.consoles(text).replace("](../README.md)", "](index.md)")
         return text.replace("<!-- agenda -->", agenda_table()).replace("<!-- plans -->", other_plans())
 
@@ -106,7 +108,8 @@ def _changed(name: str) -> float:
     shown = [root / where.partition(":")[0] for where in deck.CODE.findall(text)]
     shown += [root / "traces" / f"{talk}.jsonl" for talk in deck.TRACE.findall(text)]
     shown += [pictures.folder() / f"{picture}.svg" for _, picture in pictures.LINE.findall(text)]
-    files = [path, *shown]
+    # date and place on the first slide of each deck are those of intro.md
+    files = [path, course.folder() / "intro.md", *shown]
     return max(float(file.stat().st_mtime) for file in files if file.is_file())
 
 

@@ -38,7 +38,8 @@ def _section(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
     title = heading(slide)
     part = f"Part {name[4:]}" if first and name.startswith("part") else ""
-    step = f'<span class="step">{slide.step or part}</span> ' if slide.step or part else ""
+    label = slide.step or part or ("Question" if slide.options else "")
+    step = f'<span class="step">{label}</span> ' if label else ""
     level = "#" if first else "##"
     meta = f"{_minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = HEADING.sub("", slide.text, count=1)
