@@ -1,18 +1,26 @@
-"""The day by the clock: nothing of it is lost, nobody sits too long, and there is something to eat."""
+"""The plans by the clock: each holds, nothing of a day is lost, nobody sits too long, and there is something to eat."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from steps import FOR_ROOT, STEPS, first_failure
 
-from workshop.course import agenda, course
+from workshop import cli
+from workshop.course import agenda, course, edits, needs
+from workshop.course.agenda import DAY, PLANS, Plan
 
 STARTS = range(8 * 60, 13 * 60, 15)
+each_plan = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+shorter_plans = pytest.mark.parametrize(
+    "plan", [plan for plan in PLANS.values() if plan is not DAY], ids=lambda p: p.name
+)
 
 
 @pytest.fixture
@@ -107,6 +115,117 @@ def test_a_day_that_goes_past_noon_has_one_lunch(start: int) -> None:
     assert all(11 * 60 + 30 <= each.start < 14 * 60 and each.minutes == 60 and start < 12 * 60 for each in lunches)
 
 
+@each_plan
+def test_a_plan_ends_in_time(plan: Plan) -> None:
+    start = agenda.minutes_of(plan.start)
+    over = {agenda.clock(each[-1].end): each[-1].end - start - plan.minutes for each in agenda.sittings(plan, start)}
+    assert all(minutes <= 0 for minutes in over.values()), f"{plan.title}: more minutes than it has: {over}"
+
+
+@each_plan
+def test_a_plan_that_is_too_long_is_found(plan: Plan, slides: Path) -> None:
+    (slides / "part1.md").write_text("---\ntitle: Long\nminutes: 400\n---\n!MINUTES 400\n# Long\n")
+    assert agenda.spare(plan) < 0
+
+
+@each_plan
+def test_a_plan_shows_what_it_does_not_leave_out(plan: Plan) -> None:
+    shown = [slide.where for each in agenda.sittings(plan, 0) for stretch in each for slide in stretch.slides]
+    hidden = [slide.where for _, slide in agenda.left_out(plan)]
+    assert sorted(shown + hidden) == sorted(slide.where for path in course.files() for slide in course.slides(path))
+    assert not set(shown) & set(hidden)
+
+
+@each_plan
+def test_in_no_plan_anybody_sits_too_long(plan: Plan) -> None:
+    for sitting in agenda.sittings(plan, agenda.minutes_of(plan.start)):
+        since = 0
+        for each in sitting:
+            since = since + each.minutes if each.slides else 0
+            assert since <= plan.longest <= plan.minutes
+
+
+def test_there_are_as_few_breaks_as_can_be(slides: Path) -> None:
+    for name, minutes in {"intro": [15], "part1": [41], "part2": [21, 21], "part3": [37, 40], "end": [8]}.items():
+        text = "".join(f"!SUB\n!MINUTES {each}\n## {name}\n" for each in minutes)
+        (slides / f"{name}.md").write_text(f"---\ntitle: {name}\nminutes: {sum(minutes)}\n---\n{text}")
+    done = [(each.file or each.title, each.minutes) for each in agenda.day(13 * 60)]
+    assert [each for each, _ in done].count("break") == 2
+    assert done[-4:] == [("part3", 37), ("break", 15), ("part3", 40), ("end", 8)]
+
+
+def test_a_break_inside_a_part_comes_before_a_slide_to_the_right(slides: Path) -> None:
+    text = "".join(f"{mark}\n!MINUTES 20\n## Long\n" for mark in ("!SLIDE", "!SUB", "!SLIDE", "!SUB", "!SUB"))
+    (slides / "part3.md").write_text(f"---\ntitle: Long\nminutes: 100\n---\n{text}")
+    assert [each.minutes for each in agenda.day(13 * 60) if each.file == "part3"] == [40, 60]
+
+
+def test_a_question_is_asked_with_the_slides_around_it(slides: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = {"Kept": "", "First?": "", "Too": "", "Second?": "", "Third?": "", "Gone": "!CUT\n"}
+    text = "".join(f"!SUB\n!MINUTES 1\n{cut}## {title}\n" for title, cut in titles.items())
+    (slides / "part1.md").write_text(f"---\ntitle: Asked\nminutes: 6\n---\n{text}")
+    monkeypatch.setattr(agenda, "_is_question", lambda slide: slide.text.endswith("?"))
+    evening = agenda.sittings(PLANS["two-evenings"], 0)[0]
+    shown = [course.heading(slide) for each in evening for slide in each.slides if each.file == "part1"]
+    assert shown == ["Kept", "First?", "Too"]
+
+
+@each_plan
+def test_the_steps_of_a_plan_need_none_that_it_leaves_out(plan: Plan) -> None:
+    cut = agenda.skipped(plan)
+    last = max(course.part_of(course.folder() / f"{name}.md") for files in plan.sittings for name in files)
+    needed = {step: needs.steps_that_need(step) + needs.checks_that_need(step) for step in cut}
+    needed = {step: [each for each in later if int(each[0]) <= last] for step, later in needed.items()}
+    assert {step: later for step, later in needed.items() if set(later) - set(cut)} == {}
+
+
+@pytest.mark.slow
+@shorter_plans
+def test_the_plugin_of_a_plan_passes_the_checks_of_its_steps(plan: Plan, tmp_path: Path) -> None:
+    files: edits.Files = {}
+    shown = [slide for each in agenda.sittings(plan, 0) for stretch in each for slide in stretch.slides]
+    for slide in shown:
+        for edit in slide.edits:
+            files = edits.apply(edit, files, slide.step)
+    for name, text in files.items():
+        (tmp_path / name).write_text(str(text))
+    steps = {slide.step: STEPS[slide.step] for slide in shown if slide.step}
+    assert len(steps) >= 5
+    assert first_failure(tmp_path / "plugin.py", steps, may_skip=FOR_ROOT) == ""
+
+
+def test_the_names_of_the_plans_are_the_same_everywhere() -> None:
+    assert tuple(PLANS) == course.PLANS == cli.PLANS
+
+
+@pytest.mark.parametrize(
+    ("start", "name"), [("9:30", "day"), ("11:59", "day"), ("13:30", "half-day"), ("18:00", "two-evenings")]
+)
+def test_the_time_chooses_the_plan(start: str, name: str) -> None:
+    assert agenda.plan_for(agenda.minutes_of(start)).name == name
+
+
+def test_each_slide_has_the_minutes_that_its_text_and_its_edit_take() -> None:
+    """To the nearest minute: a slide has whole ones."""
+    slides = [slide for path in course.files() for slide in course.slides(path)]
+    short = {
+        slide.where: agenda.least_minutes(slide)
+        for slide in slides
+        if slide.minutes < round(agenda.least_minutes(slide))
+    }
+    assert short == {}
+
+
+def test_what_typing_takes() -> None:
+    text = f"## Ten\n\nThese are eight words, and code counts apart.\n\n```\n{'not counted ' * 9}\n```\n"
+    slide = course.Slide("here", False, text + f"\n```console\n$ {'x' * 60}\n```")
+    assert agenda.least_minutes(slide) == pytest.approx(10 / 150 + 60 / 120)
+    step = course.step("1.4")
+    shown = course.Slide("here", False, "", step="1.4", edits=list(step.edits))
+    typed = 'f"unix://{SOCKET}", 0, app, threaded=True, fd=listener.fileno()'
+    assert agenda.least_minutes(shown) == pytest.approx(len(typed) / 120 + 1)
+
+
 @pytest.mark.parametrize(("time", "minutes"), [("0:00", 0), ("9:30", 570), ("09:30", 570), ("23:59", 1439)])
 def test_a_time_of_the_day(time: str, minutes: int) -> None:
     assert agenda.minutes_of(time) == minutes
@@ -128,6 +247,28 @@ def test_the_verb() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("From 13:30 to 1") and "\n13:30 " in done.stdout
     assert workshop("agenda").stdout.startswith("From 9:30 to ")
+
+
+@each_plan
+def test_the_verb_with_a_plan(plan: Plan) -> None:
+    printed = workshop("agenda", "--plan", plan.name).stdout
+    assert printed.count(f"From {plan.start} to ") == len(plan.sittings)
+    assert f"\nPlan: {plan.title.lower()}. Others: --plan " in printed
+    assert printed.rstrip().endswith("check " + " ".join(f"--skip {step}" for step in agenda.skipped(plan)))
+
+
+def test_the_example_of_the_readme_is_half_a_day() -> None:
+    typed = re.findall(r"`\./workshop (agenda[^`]*)`", (Path(__file__).parent.parent / "README.md").read_text())
+    assert typed
+    for words in typed:
+        printed = workshop(*words.split()).stdout
+        end = agenda.minutes_of(re.findall(r"^From [\d:]+ to ([\d:]+):", printed)[0])
+        assert "\nPlan: half a day." in printed and end <= 17 * 60 + 30
+
+
+def test_the_verb_with_a_wrong_plan() -> None:
+    done = workshop("agenda", "--plan", "week")
+    assert done.returncode == 2 and "'week' is not one of 'day', 'two-evenings'" in done.stderr
 
 
 def test_the_verb_with_a_wrong_time() -> None:

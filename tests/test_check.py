@@ -117,6 +117,7 @@ def test_a_step_that_was_cut_is_gone_past_now_and_later(work: Path) -> None:
     done = check("1", "--skip", "1.6", "--skip", "1.7", work=work)
     assert done.returncode == 1 and "FAIL  1.8" in done.stdout, done.stdout
     assert done.stdout.startswith("  note      The edits of later steps need lines of 1.6: 1.8. To see its lines:\n")
+    assert "The checks of later steps need lines of 1.6: 3.10. To see its lines:\n" in done.stdout
     again = check("1", "--skip", "1.8", work=work)
     assert again.returncode == 0, again.stdout
     assert "note" not in again.stdout and again.stdout.count("  skip  1.") == 3

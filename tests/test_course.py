@@ -87,8 +87,16 @@ def test_a_slide_has_what_stands_on_it(tmp_path: Path) -> None:
 def test_a_slide_is_cut_first_where_it_says_so(tmp_path: Path) -> None:
     kept, cut = read(tmp_path, "# Kept\n!SUB\n!MINUTES 2\n!CUT\n## Cut\n")
     assert (kept.cut, cut.cut, cut.text) == (False, True, "## Cut")
-    with pytest.raises(CourseError, match="nothing stands behind !CUT, not 'first'"):
+    assert (kept.left_out, cut.left_out) == ("", "two-evenings")
+    with pytest.raises(CourseError, match=r"behind !CUT stands nothing, or two-evenings, .*; not 'first'"):
         read(tmp_path, "!CUT first\n")
+
+
+def test_a_plan_leaves_out_what_a_longer_one_does(tmp_path: Path) -> None:
+    first, second = read(tmp_path, "# First\n!SUB\n!CUT half-day\n## Second\n")
+    assert all(first.is_in(plan) for plan in course.PLANS)
+    assert [plan for plan in course.PLANS if second.is_in(plan)] == ["day", "two-evenings"]
+    assert not second.cut
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~", "```console"])

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from workshop import repository
-from workshop.course import course
+from workshop.course import agenda, course
 from workshop.course.course import CourseError
 from workshop.course.site import build, deck, events, listing, notebook_pages
 from workshop.course.site import pages as maker
@@ -112,6 +112,14 @@ def test_the_notes_say_what_to_cut_first(slides: Path) -> None:
     assert "Cut" not in maker.page(slides)
 
 
+@needs_pygments
+def test_the_notes_say_which_plans_leave_a_slide_out(slides: Path) -> None:
+    assert "Left out" not in deck.page(slides)
+    add(slides, "!SUB\n!MINUTES 1\n!CUT half-day\n## Below\n")
+    assert deck.page(slides).count("<strong>Left out</strong> of: half-day, 90-minutes.") == 1
+    assert "half-day" not in maker.page(slides)
+
+
 @pytest.mark.parametrize(
     ("info", "caption"),
     [("", ""), (" terminal 2", "In a second terminal"), (" not run: it never ends", "")],
@@ -180,6 +188,15 @@ def test_the_agenda_sums_the_minutes_of_the_day() -> None:
     taught = [int(found) for found in re.findall(r"\| (\d+) \| \[", table)]
     assert sum(taught) == sum(minutes)
     assert set(re.findall(r"decks/(\w+)\.html", table)) == set(course.ORDER)
+
+
+def test_the_page_for_teachers_has_every_plan() -> None:
+    plans = events.on_page_markdown("<!-- agenda -->\n\n<!-- plans -->")
+    assert re.findall(r"^### (.+?) \{ #", plans, re.MULTILINE) == ["Two evenings", "Half a day", "90 minutes"]
+    for plan in agenda.PLANS.values():
+        assert f"check {' '.join(f'--skip {step}' for step in agenda.skipped(plan))}`" in plans
+    page = (ROOT / "docs" / "teachers.md").read_text()
+    assert "<!-- agenda -->" in page and "<!-- plans -->" in page
 
 
 def test_every_test_that_the_protocol_names_is_there() -> None:

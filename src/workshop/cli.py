@@ -17,6 +17,7 @@ from workshop import interpreter, repository, terminal
 from workshop.plugins.traits import TRAITS
 
 MARKS = ("slow", "engine", "browser")
+PLANS = ("day", "two-evenings", "half-day", "90-minutes")
 
 
 def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -225,7 +226,7 @@ def show(file: str) -> int:
 
 
 @cli.command()
-@click.option("--pdf", is_flag=True, help="Make a PDF of each deck, too.")
+@click.option("--pdf", is_flag=True, help="Make a PDF of each deck, and the handout, too.")
 def slides(pdf: bool) -> int:
     """Make the decks, as pages that need no network."""
     from workshop.course.site import build as build_module
@@ -247,14 +248,27 @@ def slides(pdf: bool) -> int:
 
 
 @cli.command()
-@click.option("--at", metavar="TIME", help="When the day begins; 9:30 by default.")
-def agenda(at: str | None) -> int:
-    """Print the day by the clock, with its breaks, and what to cut first."""
-    from workshop.course import agenda as plan
+def handout() -> int:
+    """Make the handout, a PDF: slides, notes and answers."""
+    from workshop.course.site import build as build_module
+
+    for name in ("docs", "browser"):
+        setup.extra(name)
+    made = build_module.handout_pdf(repository.clone_root() / "site")
+    click.echo(f"The handout is {made}. Each deck as a PDF:   ./workshop slides --pdf")
+    return 0
+
+
+@cli.command()
+@click.option("--at", metavar="TIME", help="When it begins. Without --plan, the time chooses the plan.")
+@click.option("--plan", type=click.Choice(PLANS), help="How long you have; a day by default.")
+def agenda(at: str | None, plan: str | None) -> int:
+    """Print a plan by the clock: its breaks, what it leaves out, what to cut first."""
+    from workshop.course import agenda as verb
 
     try:
-        return plan.main(at or plan.START)
-    except plan.WrongTime as wrong:
+        return verb.main(at, plan)
+    except verb.WrongTime as wrong:
         raise click.UsageError(str(wrong)) from None
 
 

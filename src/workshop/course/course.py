@@ -2,12 +2,13 @@
 
 A slides file begins with front matter: title and minutes; in intro.md, date, place and address of the course as well.
 `!SLIDE` starts a slide to the right, `!SUB` one below. On a slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence`
-(why Docker needs the step), `!CUT` (cut this slide first when time is short) and `!CODE src/ddd/app.py:get` are one
-line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts to the next such line. `!RIGHT an option` and `!WRONG
-an option` make the slide a question for everybody; the block below each says why it is right, or which misconception
-it stands for. `!EXERCISE 10 title` begins an exercise for those who are fast, with its minutes, and `!SOLUTION` its
-solution. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a slide that is
-no step is what the learner is given. Inside a code fence no mark counts.
+(why Docker needs the step), `!CUT` (cut this slide first when time is short), `!CUT half-day` (leave it out of that
+plan and of shorter ones) and `!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block
+that lasts to the next such line. `!RIGHT an option` and `!WRONG an option` make the slide a question for everybody; the
+block below each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an exercise for
+those who are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below it are what
+the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. Inside a code fence no
+mark counts.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 
 ORDER = ("intro", "part1", "part2", "part3", "end")
 """The files of slides/ in the order of the day."""
+PLANS = ("day", "two-evenings", "half-day", "90-minutes")
+"""The plans of the agenda, the longest first: what one of them leaves out, the shorter ones leave out too."""
 
 
 @dataclass
@@ -68,6 +71,8 @@ class Slide:
     minutes: int = 0
     cut: bool = False
     """Whether it is one to cut first when time is short."""
+    left_out: str = ""
+    """The longest plan that leaves it out; "" for none."""
     step: str = ""
     """The step of the learner's way that it is, "2.1"; "" for none."""
     title: str = ""
@@ -80,6 +85,10 @@ class Slide:
     hints: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
+
+    def is_in(self, plan: str) -> bool:
+        """Tell whether a plan of the agenda shows it."""
+        return not self.left_out or PLANS.index(plan) < PLANS.index(self.left_out)
 
 
 @dataclass(frozen=True)
@@ -368,9 +377,11 @@ class Reader:
         self.slides[-1].why = argument
 
     def cut(self, where: str, argument: str, _text: str) -> None:
-        if argument:
-            raise CourseError(f"{where}: nothing stands behind !CUT, not {argument!r}.")
-        self.slides[-1].cut = True
+        shorter = PLANS[1:]
+        if argument and argument not in shorter:
+            raise CourseError(f"{where}: behind !CUT stands nothing, or {', '.join(shorter)}; not {argument!r}.")
+        self.slides[-1].cut = not argument
+        self.slides[-1].left_out = argument or shorter[0]
 
     def code(self, where: str, argument: str, text: str) -> None:
         if not re.fullmatch(r"[\w./-]+:\w+", argument):

@@ -190,11 +190,12 @@ def cut_steps(options: Options) -> tuple[str, ...]:
     if options.own and cut != now.cut:
         progress.save(replace(now, cut=cut))
     for step in [step for step in needed if step not in kept]:
-        later = [each for each in needed[step] if each not in cut]
-        if later:
-            text = f"The edits of later steps need lines of {step}: {', '.join(later)}. "
-            lines = terminal.wrap("  note      ", f"{text}To see its lines:")
-            print("\n".join([*lines, f"{'':12}{repository.tool()} diff {step} --show"]))
+        later = {"edits": needed[step], "checks": needs.checks_that_need(step)}
+        for what, which in later.items():
+            if left := [each for each in which if each not in cut]:
+                text = f"The {what} of later steps need lines of {step}: {', '.join(left)}. "
+                lines = terminal.wrap("  note      ", f"{text}To see its lines:")
+                print("\n".join([*lines, f"{'':12}{repository.tool()} diff {step} --show"]))
     return tuple(cut)
 
 

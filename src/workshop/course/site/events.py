@@ -59,7 +59,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
-    """Fill in pictures, the agenda and links to the glossary.
+    """Fill in pictures, the plans of the agenda and links to the glossary.
 
     A link to the README leads to the page that says the same: the site ends at docs/.
     """
@@ -68,7 +68,7 @@ def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
         linked = glossary.link(markdown, glossary.terms()) if glossary.is_of_the_course(name) else markdown
         text = pictures.inline(linked, name)
         text = deck.consoles(text).replace("](../README.md)", "](index.md)")
-        return text.replace("<!-- agenda -->", agenda_table())
+        return text.replace("<!-- agenda -->", agenda_table()).replace("<!-- plans -->", other_plans())
 
 
 def on_post_page(output: str, **_: Any) -> str:
@@ -99,6 +99,8 @@ def _move_pdfs(source: Path, target: Path) -> None:
 
 def _changed(name: str) -> float:
     """Return when the text of a deck, or what it shows besides, was last changed, in seconds since the epoch."""
+    if name == "handout":
+        return max(_changed(each) for each in course.ORDER)
     path = course.folder() / f"{name}.md"
     if not path.is_file():  # the deck is gone, and its PDF shows what was
         return float("inf")
@@ -121,14 +123,29 @@ def outdated(folder: Path) -> str:
 
 def agenda_table() -> str:
     """Return the day as a table in Markdown: when, what, and its slides. Raises CourseError."""
-    plan = day.day(day.minutes_of(day.START))
-    taught, breaks = day.total(plan)
+    return _plan_tables(day.DAY)
+
+
+def other_plans() -> str:
+    """Return the plans that are shorter than a day, each with a heading and tables in Markdown. Raises CourseError."""
+    plans = [plan for plan in day.PLANS.values() if plan is not day.DAY]
+    return "\n\n".join(f"### {plan.title} {{ #{plan.name} }}\n\n{_plan_tables(plan)}" for plan in plans)
+
+
+def _plan_tables(plan: day.Plan) -> str:
+    start = day.minutes_of(plan.start)
+    tables = [_table(sitting) for sitting in day.sittings(plan, start)]
+    return "\n".join(["\n\n".join(tables), *day.not_shown(plan, start, "- ")])
+
+
+def _table(sitting: list[day.Stretch]) -> str:
+    taught, breaks = day.total(sitting)
     rows = ["| time | minutes | | |", "|---|---|---|---|"]
-    for each in plan:
+    for each in sitting:
         what, shown = each.title, ""
         if each.slides:
             what = f"[{day.name(each)}]({each.file}.md)"
             shown = f"[slides](decks/{each.file}.html)"
         rows.append(f"| {day.clock(each.start)}–{day.clock(each.end)} | {each.minutes} | {what} | {shown} |")
     rows.append(f"| | **{taught + breaks}** | **{taught} minutes of slides, {breaks} of breaks** | |")
-    return "\n".join([*rows, *day.cut_lines(plan[-1].end, "- ")])
+    return "\n".join(rows)
