@@ -233,7 +233,7 @@ def show(file: str) -> int:
 
 
 @cli.command()
-@click.option("--pdf", is_flag=True, help="Make a PDF of each deck, too.")
+@click.option("--pdf", is_flag=True, help="Make a PDF of each deck, and the handout, too.")
 def slides(pdf: bool) -> int:
     """Make the decks, as pages that need no network."""
     from workshop.course.site import build as build_module
@@ -251,6 +251,18 @@ def slides(pdf: bool) -> int:
     if old := events.outdated(folder):
         click.echo(old)
     click.echo("The whole course as a site:   ./workshop site")
+    return 0
+
+
+@cli.command()
+def handout() -> int:
+    """Make the handout, a PDF: slides, notes and answers."""
+    from workshop.course.site import build as build_module
+
+    for name in ("docs", "browser"):
+        setup.extra(name)
+    made = build_module.handout_pdf(repository.clone_root() / "site")
+    click.echo(f"The handout is {made}. Each deck as a PDF:   ./workshop slides --pdf")
     return 0
 
 

@@ -7,8 +7,8 @@ plan and of shorter ones) and `!CODE src/ddd/app.py:get` are one line each; `!HI
 that lasts to the next such line. `!RIGHT an option` and `!WRONG an option` make the slide a question for everybody; the
 block below each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an exercise for
 those who are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below it are what
-the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. Inside a
-code fence no mark counts.
+the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. Inside a code fence no
+mark counts.
 """
 
 from __future__ import annotations

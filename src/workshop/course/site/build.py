@@ -1,4 +1,4 @@
-"""What the verbs `site` and `slides` call: the site built or served, and its decks as PDF."""
+"""What the verbs `site`, `slides` and `handout` call: the site built or served, its decks and the handout as PDF."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from typing import Any
 from workshop import interpreter, repository
 from workshop.course import course
 from workshop.course.course import CourseError
+from workshop.course.site import handout
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FOOT = """<div style="width: 100%; font: 8pt sans-serif; text-align: center; color: #51606f">
+<span class="pageNumber"></span> / <span class="totalPages"></span></div>"""
 
 
 # What the verbs call
@@ -36,16 +40,30 @@ def build_decks(folder: Path) -> list[Path]:
 
 
 def pdf(folder: Path) -> list[Path]:
-    """Return each deck as a PDF beside it, built like build_decks. Raises CourseError, and Lacking without Chromium."""
+    """Return each deck as a PDF beside it, built like build_decks, and the handout.
+
+    Raises CourseError, and Lacking without Chromium.
+    """
+    with _chromium() as browser:
+        return [*(print_deck(browser, path) for path in build_decks(folder)), print_handout(browser, folder)]
+
+
+def handout_pdf(folder: Path) -> Path:
+    """Return the handout as a PDF, made in a folder of the site. Raises CourseError, and Lacking without Chromium."""
+    with _chromium() as browser:
+        return print_handout(browser, folder)
+
+
+@contextmanager
+def _chromium() -> Iterator[Any]:
+    """Give a browser that prints. Raises Lacking where there is none."""
     found = shutil.which("chromium")
     if not found:
         raise repository.Lacking("A PDF is printed by Chromium. Install it:\n    sudo apt-get install chromium")
-    decks = build_decks(folder)
     with import_module("playwright.sync_api").sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM + QUIET)
-        printed = [print_deck(browser, path) for path in decks]
+        yield browser
         browser.close()
-    return printed
 
 
 def print_deck(browser: Any, path: Path) -> Path:
@@ -56,6 +74,27 @@ def print_deck(browser: Any, path: Path) -> Path:
     page.wait_for_function("Reveal.isReady() && document.querySelector('.pdf-page')")
     target = path.with_suffix(".pdf")
     page.pdf(path=str(target), prefer_css_page_size=True, print_background=True)
+    page.close()
+    return target
+
+
+def print_handout(browser: Any, folder: Path) -> Path:
+    """Return the handout as a PDF on A4, made where the decks are. Raises CourseError."""
+    page = browser.new_page()
+    page.set_content(handout.page(), wait_until="load")
+    target = folder / "decks" / "handout.pdf"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    page.pdf(
+        path=str(target),
+        format="A4",
+        margin={"top": "16mm", "bottom": "18mm", "left": "17mm", "right": "17mm"},
+        print_background=True,
+        display_header_footer=True,
+        header_template="<span></span>",
+        footer_template=FOOT,
+        tagged=True,
+        outline=True,
+    )
     page.close()
     return target
 

@@ -32,8 +32,10 @@ TRACE = re.compile(r"^!TRACE[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 """Where a recorded conversation is shown, by its name in traces/."""
 COLUMNS = 76
 """How many characters of code a line of a slide has."""
-ROWS = 14
-"""How many lines of code a slide has."""
+ROWS = 13
+"""How many lines of code a slide has, below the reason of its step."""
+HEIGHT = 505
+"""How many pixels text and code have on the slide of a step, below its heading: see .step in theme.css."""
 
 
 @dataclass(frozen=True)
@@ -85,25 +87,27 @@ def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     words = EDIT.sub("", CODE.sub("", slide.text)).strip()
     code = listings(slide)
     drawn = bool(pictures.LINE.search(words))
-    inline = code.pop().code if len(code) == 1 and not drawn and _fit_together(words, code[0].rows) else ""
+    inline = code.pop(0).code if code and code[0].rows <= _room(words) else ""
     talks = [recording(found, slide.where) for found in TRACE.findall(slide.more)]
     # the minutes are shared out, so that the speaker view's clock follows the slides as they are shown
     seconds = slide.minutes * 60 // (1 + len(code) + len(talks))
     first = slide.minutes * 60 - seconds * (len(code) + len(talks))
     kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
-    kind += " question" if slide.options else ""
+    kind += " question" if slide.options else " step" if inline else ""
     part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
-    label = f"Step {slide.step}" if slide.step else "For everybody" if slide.options else part
+    others = [edit.file for edit in slide.edits if edit.file != "plugin.py"]
+    label = " · ".join([f"Step {slide.step}", *others]) if slide.step else "For everybody" if slide.options else part
     badge = f'<p class="badge">{label}</p>' if label else ""
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = _aside(slide)
+    why = f'<p class="why">{html.escape(slide.why)}</p>' if slide.why else ""
     shown = badge + markdown(words, slide.where) + _choices(slide)
     shown += _occasion() if kind == "title" else ""
     # beside a picture the text takes what it needs, and the picture the rest: see theme.css
     shown = f'<div class="drawn">{shown}</div>' if drawn else shown
     yield _section(name, kind, first, shown + inline + notes + link)
     for each in code:
-        yield _section(f"{name}-{each.name}", "code", seconds, each.heading + each.code + notes + link)
+        yield _section(f"{name}-{each.name}", "code", seconds, each.heading + why + each.code + notes + link)
     for number, talk in enumerate(talks, start=1):
         yield _section(f"{name}-calls-{number}", "code", seconds, _conversation(talk) + notes + link)
 
@@ -126,15 +130,20 @@ def _conversation(recording: str) -> str:
 def listings(slide: Slide) -> list[Listing]:
     """Return the code that a slide shows: its functions of a file, and its edits. Raises CourseError."""
     found = [_function_listing(reference) for reference in CODE.findall(slide.text)]
-    groups = [(edit.file, group) for edit in slide.edits for group in _grouped(edit)]
+    room = _room(EDIT.sub("", slide.text).strip())
+    groups = [(edit.file, group) for edit in slide.edits for group in _grouped(edit, room)]
     return found + [_edit_listing(slide, file, group, number) for number, (file, group) in enumerate(groups, start=1)]
 
 
-def _grouped(edit: Edit) -> list[list[tuple[str, ...]]]:
-    """Return the hunks of an edit as they stand on slides: several on one, as long as there is room."""
+def _grouped(edit: Edit, room: int) -> list[list[tuple[str, ...]]]:
+    """Return the hunks of an edit as they stand on slides: several on one, as long as there is room.
+
+    The first slide has the text of the step, and room for that many lines below it.
+    """
     groups: list[list[tuple[str, ...]]] = []
     for hunk in edit.hunks:
-        if groups and sum(len(each) + 1 for each in [*groups[-1], hunk.shown]) <= ROWS + 1:
+        most = room if len(groups) == 1 and len(edit.hunks[0].shown) <= room else ROWS
+        if groups and sum(len(each) + 1 for each in [*groups[-1], hunk.shown]) <= most + 1:
             groups[-1].append(hunk.shown)
         else:
             groups.append([hunk.shown])
@@ -189,10 +198,21 @@ def _choices(slide: Slide) -> str:
     return questions.options(asked) + f'<p class="answer fragment">{questions.answer(asked)}</p>'
 
 
-def _fit_together(words: str, rows: int) -> bool:
-    """Tell whether text and code have room on one slide, by the height of their lines in theme.css."""
-    lines = sum(math.ceil(len(line) / 58) for line in words.replace("\n\n", "\n \n").splitlines()[2:])
-    return lines * 45 + rows * 34 < 420
+def _room(words: str) -> int:
+    """Return how many lines of code there is room for below a text, by the heights in theme.css."""
+    if pictures.LINE.search(words):
+        return 0
+    return int((HEIGHT - sum(map(_height, words.split("\n\n")[1:]))) // 31)
+
+
+def _height(block: str) -> int:
+    """Return how many pixels a block of a text takes on the slide of a step."""
+    lines = block.splitlines()
+    if block.startswith("|"):
+        return 56 * (len(lines) - 1) + 14
+    if block.startswith("```"):
+        return 34 * (len(lines) - 2) + 36
+    return 39 * math.ceil(len(" ".join(lines)) / 70) + 14
 
 
 def _rows(source: str) -> int:

@@ -99,6 +99,8 @@ def _move_pdfs(source: Path, target: Path) -> None:
 
 def _changed(name: str) -> float:
     """Return when the text of a deck, or what it shows besides, was last changed, in seconds since the epoch."""
+    if name == "handout":
+        return max(_changed(each) for each in course.ORDER)
     path = course.folder() / f"{name}.md"
     if not path.is_file():  # the deck is gone, and its PDF shows what was
         return float("inf")
