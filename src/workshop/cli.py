@@ -262,7 +262,7 @@ def handout() -> int:
     for name in ("docs", "browser"):
         setup.extra(name)
     made = build_module.handout_pdf(repository.clone_root() / "site")
-    click.echo(f"The handout is {made}. Each deck as a PDF:   ./workshop slides --pdf")
+    click.echo(f"The handout is {made}. Each deck as a PDF:   {repository.tool()} slides --pdf")
     return 0
 
 

@@ -127,9 +127,10 @@ def _shown(plan: Plan, path: Path) -> list[Slide]:
     for number, slide in enumerate(slides):
         around = [slide]
         if _is_question(slide):
-            before = (each for each in reversed(slides[:number]) if not _is_question(each))
-            after = (each for each in slides[number:] if not _is_question(each))
-            around += [each for each in (next(before, None), next(after, None)) if each]
+            before = next((each for each in reversed(slides[:number]) if not _is_question(each)), None)
+            after = next((each for each in slides[number:] if not _is_question(each)), None)
+            # a slide to the right begins something else
+            around += [each for each in (before, after if after and after.vertical else None) if each]
         if all(each.is_in(plan.name) for each in around):
             found.append(slide)
     return found
