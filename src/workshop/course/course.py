@@ -4,7 +4,8 @@ A slides file begins with front matter (title, minutes). `!SLIDE` starts a slide
 slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence` (why Docker needs the step), `!CUT` (cut this slide first when
 time is short) and `!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block that lasts
 to the next such line. `!EDIT plugin.py` and the fence below it are what the step changes (see edits.py); an edit on a
-slide that is no step is what the learner is given. Inside a code fence no mark counts.
+slide that is no step is what the learner is given. `!PAGE title` begins another page of the site (see contents.py).
+Inside a code fence no mark counts.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Slide:
     """The step of the learner's way that it is, "2.1"; "" for none."""
     title: str = ""
     """The title of the step."""
+    page: str = ""
+    """The title of the page of the site that begins with this slide; "" where the page goes on."""
     why: str = ""
     """Why Docker needs the step, in a sentence."""
     hints: list[str] = field(default_factory=list)
@@ -220,7 +223,12 @@ def part_of(path: Path) -> int:
 
 def full_title(path: Path) -> str:
     """Return the title of a slides file, with the part's number before it. Raises CourseError."""
-    number, title = part_of(path), front_matter(path)[0]
+    return with_part(path, front_matter(path)[0])
+
+
+def with_part(path: Path, title: str) -> str:
+    """Return a title with the number of the part before it that a slides file is about, if it is about one."""
+    number = part_of(path)
     return f"Part {number} · {title}" if number else title
 
 
@@ -284,6 +292,7 @@ class Reader:
         self.fence: list[str] | None = None
         self.first = 0
         self.single: dict[str, Callable[[str, str, str], None]] = {
+            "PAGE": self.page,
             "STEP": self.step,
             "MINUTES": self.minutes,
             "WHY": self.why,
@@ -309,8 +318,13 @@ class Reader:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE"
+            known = "SLIDE SUB PAGE STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
+
+    def page(self, where: str, argument: str, _text: str) -> None:
+        if not argument or self.slides[-1].page:
+            raise CourseError(f"{where}: a slide begins a page with one line !PAGE and a title behind it.")
+        self.slides[-1].page = argument
 
     def step(self, where: str, argument: str, _text: str) -> None:
         found = re.fullmatch(r"(\d+\.\d+)[ \t]+(\S.*)", argument)
