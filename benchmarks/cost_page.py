@@ -249,7 +249,10 @@ def about(figures: Figures) -> str:
 
 # the page
 
-INTRO = """# What it costs
+INTRO = """---
+next: "Measure it on your machine:   sudo ./workshop bench"
+---
+# What it costs
 
 Part 3's plugin, beside one in Go that does the same work (`benchmarks/go`), and beside Docker's own local driver. This
 page is made by a command, on your machine too:
