@@ -269,7 +269,10 @@ def about(figures: Figures) -> str:
 
 # the page
 
-INTRO = """# What it costs
+INTRO = """---
+next: "Measure it on your machine:   sudo ./workshop bench"
+---
+# What it costs
 
 ddd, beside a plugin in Go that does the same work (`benchmarks/go`), and Docker's own local driver. This command makes
 this page, on your machine too:

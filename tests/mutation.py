@@ -189,7 +189,10 @@ def page(judged: Sequence[Judged]) -> str:
     )
 
 
-PREFACE = """# The mutation run
+PREFACE = """---
+next: "Run one tenth of it:   .venv/bin/python tests/mutation.py --one-in 10"
+---
+# The mutation run
 
 A mutation run changes a program in one small place, and runs the checks on the changed program, which is called a
 mutant. A mutant that no check notices survives: it shows what the checks do not look at.

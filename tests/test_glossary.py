@@ -60,5 +60,5 @@ def test_the_first_use_of_a_term_in_prose_is_a_link(text: str, linked: str | Non
 
 @pytest.mark.parametrize(("name", "linked"), [("part1.md", True), ("part3-2.md", True), ("index.md", False)])
 def test_the_pages_of_the_course_have_the_links(name: str, linked: bool) -> None:
-    page = SimpleNamespace(file=SimpleNamespace(src_uri=name))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri=name), meta={})
     assert ("glossary.md#umask" in events.on_page_markdown("The umask.", page)) == linked

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from workshop import repository
-from workshop.course import course, reading
+from workshop.course import contents, course, reading
 from workshop.course.site import pages
 
 ROOT = Path(__file__).parent.parent
@@ -50,8 +50,8 @@ def test_the_page_is_named_while_the_site_is_served(monkeypatch: pytest.MonkeyPa
     with server(b"<title>Write a Docker volume plugin</title>") as port:
         site = site_at(port, monkeypatch)
         site.look.join()
-    assert reading.lines("3.10", False, site) == [f"  Page      http://127.0.0.1:{port}/part3.html#step-3-10"]
-    assert "{ #step-3-10 }" in pages.page(course.folder() / "part3.md")
+    assert reading.lines("3.10", False, site) == [f"  Page      http://127.0.0.1:{port}/part3-2.html#step-3-10"]
+    assert "{ #step-3-10 }" in pages.page(course.folder() / "part3.md", 2)
 
 
 def test_another_server_or_none_is_not_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,8 @@ def test_why_docker_needs_a_step_is_said_when_it_passes(monkeypatch: pytest.Monk
     site = site_at(9, monkeypatch)
     site.look.join()
     for part in course.parts():
-        page = pages.page(course.folder() / f"part{part.number}.md")
+        path = course.folder() / f"part{part.number}.md"
+        page = "".join(pages.page(path, number + 1) for number in range(len(contents.pages(path))))
         for step in part.steps:
             said = reading.lines(step.id, True, site)
             assert " ".join(" ".join(said).split()) == step.why

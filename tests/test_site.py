@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import json
 import os
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from workshop import repository
-from workshop.course import agenda, course
+from workshop import __version__, repository
+from workshop.cli import cli
+from workshop.course import agenda, contents, course
 from workshop.course.course import CourseError
 from workshop.course.site import build, deck, events, listing, notebook_pages
 from workshop.course.site import pages as maker
@@ -159,13 +161,11 @@ def test_an_edit_stands_on_the_page_and_in_the_deck(slides: Path) -> None:
 @needs_pygments
 def test_a_page_shows_the_whole_of_a_part_with_the_step_beside_each_line(number: int) -> None:
     text = maker.whole_file(number)
-    lines = re.findall(
-        r'<span class="line"[^>]*><span class="of">(?:<a href="part(\d)\.html#step-(\S+)">(\S+)</a>)?</span>', text
-    )
+    lines = re.findall(r'<span class="line"[^>]*><span class="of">(?:<a href="([^"]+)">(\S+)</a>)?</span>', text)
     files = course.part(number).changed
     whole = [each for after in files.values() for each in zip(after.lines, after.steps, strict=True)]
-    assert [step for _, _, step in lines] == [step if line else "" for line, step in whole]
-    assert all((part, name) == (step[0], step.replace(".", "-")) for part, name, step in lines if step)
+    assert [step for _, step in lines] == [step if line else "" for line, step in whole]
+    assert all(link == contents.page_of_step(step) for link, step in lines if step)
     summaries = [f"part{number}/{name}, {len(after.lines)} lines" for name, after in files.items()]
     assert re.findall(r"<summary>(.*)</summary>", text) == summaries
 
@@ -254,10 +254,54 @@ def test_a_pdf_is_old_once_anything_on_its_slides_has_changed(
     assert events.outdated(tmp_path).startswith("Older than their slides: part3.pdf. ")
 
 
+def test_a_page_is_for_one_sitting() -> None:
+    pages = [page for path in course.files() for page in contents.pages(path)]
+    assert [page.name for page in pages if sum(bool(slide.step) for _, slide in page.slides) > 8] == []
+    assert len({page.title for page in pages}) == len(pages)
+    assert [page.name for page in pages][3:7] == ["part3", "part3-2", "part3-3", "part3-4"]
+
+
+def test_the_first_slide_begins_no_page_of_its_own(slides: Path) -> None:
+    slides.write_text(slides.read_text().replace("!MINUTES", "!PAGE Peel it\n!MINUTES"))
+    with pytest.raises(CourseError, match=r"fruit\.md:5: the first page begins here already: remove the line !PAGE\."):
+        contents.pages(slides)
+
+
+@needs_pygments
+def test_a_file_makes_a_page_more_at_each_mark(slides: Path) -> None:
+    add(slides, "!SUB\n!PAGE Peel it\n!MINUTES 3\n## With a knife\n!SUB\n!MINUTES 4\n## Or not\n")
+    first, second = maker.page(slides), maker.page(slides, 2)
+    assert "Sweet." in first and "With a knife" not in first and "**5 minutes**" in first
+    assert "Sweet." not in second and "\n# Peel it\n" in second and "**7 minutes**" in second
+    assert "(decks/fruit.html#/slide-2)" in second and "## Or not { #slide-3 }" in second
+    assert re.findall(r"^1\. (.*)$", first, re.MULTILINE) == ["**Fruit**{ aria-current=page }", "[Peel it](fruit-2.md)"]
+    assert re.findall(r"^1\. (.*)$", second, re.MULTILINE) == ["[Fruit](fruit.md)", "**Peel it**{ aria-current=page }"]
+    assert re.findall(r'href="\.\./([^"]+)"', deck.page(slides))[-3:] == [
+        *("fruit.html#slide-1", "fruit-2.html#slide-2", "fruit-2.html#slide-3")
+    ]
+
+
+def test_a_link_to_a_slide_leads_to_the_page_that_has_it() -> None:
+    text = "[a](part3.md#step-3-12) [b](part3.md#step-3-1) [c](part3.md) [d](cost.md#targets) [e](part3.md#gone)"
+    made = events.on_page_markdown(text)
+    assert re.findall(r"\((.*?)\)", made) == [
+        *("part3-3.md#step-3-12", "part3.md#step-3-1", "part3.md", "cost.md#targets", "part3.md#gone")
+    ]
+
+
+def test_a_page_is_described_by_its_first_sentences() -> None:
+    long = f"It is orange{', and it grows on a tree' * 4}."
+    assert len(long) < events.DESCRIPTION < 2 * len(long)
+    page = f"<h1>Fruit</h1><p>A <em>mango</em> &amp; more.\nIs it sweet? {long}</p><p>No.</p>"
+    assert events.describe(page) == f"A mango & more. Is it sweet? {long}"
+    assert events.describe(f"<p>{long} {long}</p>") == long
+    assert events.describe("<h1>Fruit</h1>") == ""
+
+
 @pytest.mark.parametrize("number", PARTS)
 def test_every_step_has_its_check_in_the_table(number: int) -> None:
     table = maker.table_of_checks(number)
-    rows = re.findall(r"^\| \[(\S+) (.+?)\]\(#step-(\S+)\) \| (.+) \|$", table, re.MULTILINE)
+    rows = re.findall(r"^\| \[(\S+) (.+?)\]\(part\d\.md#step-(\S+)\) \| (.+) \|$", table, re.MULTILINE)
     assert [(step, title) for step, title, _, _ in rows] == [(s.id, s.title) for s in course.part(number).steps]
     assert all(step.replace(".", "-") == name and said.endswith(".") for step, _, name, said in rows)
 
@@ -265,7 +309,8 @@ def test_every_step_has_its_check_in_the_table(number: int) -> None:
 def test_a_notebook_is_a_page_with_its_outputs() -> None:
     *_, path = notebook_pages.notebook_files()
     text = notebook_pages.page(path)
-    assert text.startswith("---\ntitle: Part 3 in the laboratory\n---\n\n# Part 3 in the laboratory: volumes\n")
+    assert text.startswith("---\ntitle: Part 3 in the laboratory\n")
+    assert "\n---\n\n# Part 3 in the laboratory: volumes\n" in text
     assert '```python\nplugin.docker("docker volume rm mango")\n```\n\n<div class="output"><div class="lab">' in text
     assert "<div class=\"output\"><pre>['aside', 'escape', 'volumes']</pre></div>" in text
 
@@ -301,6 +346,52 @@ def test_the_site_is_built_in_ten_seconds_without_a_warning(built: Path) -> None
     for number in PARTS:
         assert f'href="part{number}-notebook.html"' in (built / f"part{number}.html").read_text()
         assert (built / f"part{number}-notebook.html").is_file()
+
+
+@pytest.mark.slow
+@needs_mkdocs
+def test_each_page_says_what_it_is_about_which_version_and_what_comes_next(built: Path) -> None:
+    pages = {path.name: path.read_text() for path in built.glob("*.html") if path.name != "404.html"}
+    about = {name: re.findall(r'<meta name="description" content="([^"]+)">', text) for name, text in pages.items()}
+    assert [name for name, found in about.items() if len(found) != 1 or len(found[0]) < 40] == []
+    assert len({found[0] for found in about.values()}) == len(pages)
+    assert [name for name, text in pages.items() if f"Version {__version__}" not in text] == []
+    ends = {
+        name: plain(text.partition('<h2 class="next"')[2].partition("</article>")[0]) for name, text in pages.items()
+    }
+    commands = {name: re.findall(r"^\$ (.+)$", end, re.MULTILINE) for name, end in ends.items()}
+    assert [name for name, found in commands.items() if len(found) != 1] == []
+    verbs = {found[0].split()[1] for found in commands.values() if found[0].startswith("./workshop ")}
+    assert len(verbs) > 5 and verbs <= set(cli.commands)
+
+
+def plain(text: str) -> str:
+    """Return HTML without its tags."""
+    return html.unescape(re.sub(r"<[^>]+>", "", text))
+
+
+@pytest.mark.slow
+@needs_mkdocs
+def test_with_an_address_each_page_leads_to_the_file_that_it_is_made_from(tmp_path: Path) -> None:
+    settings = (ROOT / "mkdocs.yml").read_text().replace("hooks: [src", f"hooks: [{ROOT}/src")
+    settings = re.sub(r"^watch:.*\n", "", settings, flags=re.MULTILINE).replace(
+        "docs_dir: docs", f"docs_dir: {ROOT}/docs"
+    )
+    shown = re.findall(r"^#     (repo_url|edit_uri): (.*)$", settings, re.MULTILINE)
+    assert [name for name, _ in shown] == ["repo_url", "edit_uri"]
+    (tmp_path / "mkdocs.yml").write_text(f"{settings}\nrepo_url: https://fruit.example/ddd/\nedit_uri: {shown[1][1]}\n")
+    command = [sys.executable, "-P", "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    subprocess.run(command, cwd=tmp_path, env=quiet, check=True, capture_output=True)
+    for name, source in (
+        ("part3-2", "slides/part3.md"),
+        ("part1-notebook", "notebooks/part1.ipynb"),
+        ("trace", "docs/trace.md"),
+    ):
+        (link,) = re.findall(
+            r'<a href="([^"]+)" title="Edit this page"', (tmp_path / "site" / f"{name}.html").read_text()
+        )
+        assert link == f"https://fruit.example/ddd/edit/main/{source}"
 
 
 @pytest.mark.slow

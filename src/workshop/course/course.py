@@ -4,11 +4,11 @@ A slides file begins with front matter: title and minutes; in intro.md, date, pl
 `!SLIDE` starts a slide to the right, `!SUB` one below. On a slide, `!STEP 2.1 title`, `!MINUTES 5`, `!WHY a sentence`
 (why Docker needs the step), `!CUT` (cut this slide first when time is short), `!CUT half-day` (leave it out of that
 plan and of shorter ones) and `!CODE src/ddd/app.py:get` are one line each; `!HINT`, `!MORE` and `!NOTE` begin a block
-that lasts to the next such line. `!RIGHT an option` and `!WRONG an option` make the slide a question for everybody; the
-block below each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an exercise for
-those who are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below it are what
-the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. Inside a code fence no
-mark counts.
+that lasts to the next such line. `!RIGHT an option` and `!WRONG an option` make the slide a question for everybody;
+the block below each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an
+exercise for those who are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below
+it are what the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. `!PAGE
+title` begins another page of the site (see contents.py). Inside a code fence no mark counts.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ class Slide:
     """The step of the learner's way that it is, "2.1"; "" for none."""
     title: str = ""
     """The title of the step."""
+    page: str = ""
+    """The title of the page of the site that begins with this slide; "" where the page goes on."""
     why: str = ""
     """Why Docker needs the step, in a sentence."""
     options: list[Option] = field(default_factory=list)
@@ -266,7 +268,12 @@ def part_of(path: Path) -> int:
 
 def full_title(path: Path) -> str:
     """Return the title of a slides file, with the part's number before it. Raises CourseError."""
-    number, title = part_of(path), front_matter(path)[0]
+    return with_part(path, front_matter(path)[0])
+
+
+def with_part(path: Path, title: str) -> str:
+    """Return a title with the number of the part before it that a slides file is about, if it is about one."""
+    number = part_of(path)
     return f"Part {number} · {title}" if number else title
 
 
@@ -330,6 +337,7 @@ class Reader:
         self.fence: list[str] | None = None
         self.first = 0
         self.single: dict[str, Callable[[str, str, str], None]] = {
+            "PAGE": self.page,
             "STEP": self.step,
             "MINUTES": self.minutes,
             "WHY": self.why,
@@ -359,8 +367,13 @@ class Reader:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE RIGHT WRONG EXERCISE SOLUTION"
+            known = "SLIDE SUB PAGE STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE RIGHT WRONG EXERCISE SOLUTION"
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
+
+    def page(self, where: str, argument: str, _text: str) -> None:
+        if not argument or self.slides[-1].page:
+            raise CourseError(f"{where}: a slide begins a page with one line !PAGE and a title behind it.")
+        self.slides[-1].page = argument
 
     def step(self, where: str, argument: str, _text: str) -> None:
         found = re.fullmatch(r"(\d+\.\d+)[ \t]+(\S.*)", argument)

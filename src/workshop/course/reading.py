@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from workshop import repository, terminal
-from workshop.course import course
+from workshop.course import contents, course
 
 HOST, PORT = "127.0.0.1", 8000
 """Where mkdocs serves the site, and `./workshop site` if it can."""
@@ -51,5 +51,5 @@ def lines(step_id: str, passes: bool, site: Site) -> list[str]:
     """Return the lines below a step: why Docker needs it if it passes, and its page if the site is served."""
     about = course.step(step_id)
     why = terminal.wrap(" " * 12, about.why) if passes and about.why else []
-    page = f"{site.address}/part{step_id[0]}.html#step-{step_id.replace('.', '-')}"
+    page = f"{site.address}/{contents.page_of_step(step_id)}"
     return [*why, *([f"  {'Page':10}{page}"] if site.address else [])]

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from workshop.course import course
+from workshop.course import contents, course
 from workshop.course.course import CourseError, Slide, heading
 from workshop.course.edits import Edit
 from workshop.course.questions import question
@@ -48,15 +48,10 @@ class Listing:
     rows: int
 
 
-def anchor(slide: Slide, number: int) -> str:
-    """Return the name of a slide in the addresses of deck and page; number is its place in the file, from 1."""
-    return f"step-{slide.step.replace('.', '-')}" if slide.step else f"slide-{number}"
-
-
 def page(path: Path) -> str:
     """Return the deck of a slides file as HTML. Raises CourseError."""
     title, minutes = course.full_title(path), course.front_matter(path)[1]
-    slides = [(anchor(slide, n), slide) for n, slide in enumerate(course.slides(path), start=1)]
+    slides = [(page.name, *each) for page in contents.pages(path) for each in page.slides]
     return Template((HERE / "template.html").read_text()).substitute(
         title=html.escape(title),
         page=f"{path.stem}.html",
@@ -68,21 +63,24 @@ def page(path: Path) -> str:
     )
 
 
-def _stacks(slides: list[tuple[str, Slide]], path: Path) -> Iterator[str]:
+def _stacks(slides: list[tuple[str, str, Slide]], path: Path) -> Iterator[str]:
     """Yield each row of slides that stand one below the other. Raises CourseError."""
     begun = 0
 
-    def stack(item: tuple[str, Slide]) -> int:
+    def stack(item: tuple[str, str, Slide]) -> int:
         nonlocal begun
-        begun += not item[1].vertical
+        begun += not item[2].vertical
         return begun
 
     for _, group in groupby(slides, stack):
-        yield f"<section>\n{''.join(''.join(_sections(name, slide, path)) for name, slide in group)}</section>\n"
+        yield f"<section>\n{''.join(''.join(_sections(*each, path)) for each in group)}</section>\n"
 
 
-def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
-    """Yield a slide, and one more for each piece of code and each conversation on it. Raises CourseError."""
+def _sections(page: str, name: str, slide: Slide, path: Path) -> Iterator[str]:
+    """Yield a slide, and one more for each piece of code and each conversation on it. Raises CourseError.
+
+    page is the page of the site that has the same text.
+    """
     heading(slide)
     words = EDIT.sub("", CODE.sub("", slide.text)).strip()
     code = listings(slide)
@@ -98,7 +96,7 @@ def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     others = [edit.file for edit in slide.edits if edit.file != "plugin.py"]
     label = " · ".join([f"Step {slide.step}", *others]) if slide.step else "For everybody" if slide.options else part
     badge = f'<p class="badge">{label}</p>' if label else ""
-    link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
+    link = f'<a class="page" href="../{page}.html#{name}">on the page</a>'
     notes = _aside(slide)
     why = f'<p class="why">{html.escape(slide.why)}</p>' if slide.why else ""
     shown = badge + markdown(words, slide.where) + _choices(slide)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from workshop import repository
+from workshop import __version__, repository
 from workshop.course import agenda as day
-from workshop.course import course
+from workshop.course import contents, course
 from workshop.course.course import CourseError
 from workshop.course.site import deck, glossary, notebook_pages, pictures
 from workshop.course.site.pages import page
@@ -26,12 +29,28 @@ new MutationObserver(follow).observe(document.body, {attributeFilter: ["data-md-
 follow();
 """
 """Keeps the conversations of a page as light or dark as the page."""
+MOVED = """
+const page = %s[location.hash.slice(1)];
+if (page) location.replace(`${page}.html${location.hash}`);
+"""
+SLIDE = re.compile(r"\]\((\w+)\.md#([\w-]+)\)")
+"""A link to a slide: the file of slides/, and the name of the slide in it."""
+TASK = re.compile(r'(<li class="task-list-item"><label class="task-list-control">.*?)</label>(.*?)</li>', re.DOTALL)
+"""A point of a checklist, of which pymdownx makes no label for its box."""
+DESCRIPTION = 160
+"""How many characters of a description search engines show."""
 ASIDE = ".pdf"
 """Where PDFs are while mkdocs empties the folder of the site."""
 log = logging.getLogger("mkdocs.hooks.workshop")
 
 
 # What mkdocs calls, by these names
+
+
+def on_config(config: Any) -> Any:
+    """Say the version below each page."""
+    config.copyright = f"Version {__version__}"
+    return config
 
 
 def on_pre_build(config: Any) -> None:
@@ -45,38 +64,80 @@ def on_files(files: Any, config: Any) -> Any:
     _move_pdfs(folder / ASIDE, folder / "decks")
     if old := outdated(folder):
         log.info(old)
-    course.parts.cache_clear()  # `mkdocs serve` builds again after a change
+    for cached in (course.parts, contents.places):
+        cached.cache_clear()  # `mkdocs serve` builds again after a change
     File = import_module("mkdocs.structure.files").File
+
+    def add(name: str, content: str, source: Path) -> None:
+        files.append(made := File.generated(config, name, content=content))
+        made.edit_uri = f"../{source.relative_to(repository.clone_root())}"  # edit_uri of mkdocs.yml ends at docs/
+
     with _mkdocs_errors():
         for path in course.files():
-            files.append(File.generated(config, f"{path.stem}.md", content=page(path)))
-            files.append(File.generated(config, f"decks/{path.stem}.html", content=deck.page(path)))
+            for number, each in enumerate(contents.pages(path), start=1):
+                add(f"{each.name}.md", page(path, number), path)
+            add(f"decks/{path.stem}.html", deck.page(path), path)
         for path in notebook_pages.notebook_files():
-            files.append(File.generated(config, f"{path.stem}-notebook.md", content=notebook_pages.page(path)))
+            add(f"{path.stem}-notebook.md", notebook_pages.page(path), path)
     files.append(File.generated(config, SCRIPT, abs_src_path=str(web.FOLDER / "conversation.js")))
     files.append(File.generated(config, STYLE, abs_src_path=str(pictures.STYLE)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
-    """Fill in pictures, the plans of the agenda and links to the glossary.
+    """Fill in pictures, plans, the next step and links to the glossary, and lead links to the page that they mean.
 
-    A link to the README leads to the page that says the same: the site ends at docs/.
+    The site ends at docs/: a link to the README leads to the first page. A link to a slide names the file of slides/.
     """
     with _mkdocs_errors():
         name = page.file.src_uri if page else "the page"
         linked = glossary.link(markdown, glossary.terms()) if glossary.is_of_the_course(name) else markdown
         text = pictures.inline(linked, name)
         text = deck.consoles(text).replace("](../README.md)", "](index.md)")
-        return text.replace("<!-- agenda -->", agenda_table()).replace("<!-- plans -->", other_plans())
+        text = SLIDE.sub(_to_its_page, text)
+        text = text.replace("<!-- agenda -->", agenda_table()).replace("<!-- plans -->", other_plans())
+        return text + _next_step(page.meta if page else {})
 
 
-def on_post_page(output: str, **_: Any) -> str:
-    """Bring in what draws conversations where one is."""
-    if "<plugin-conversation" not in output:
-        return output
-    scripts = f'<script src="{SCRIPT}" defer></script><script>{FOLLOW}</script>'
+def _to_its_page(link: re.Match[str]) -> str:
+    file, name = link[1], link[2]
+    return f"]({contents.places().get((file, name), file)}.md#{name})"
+
+
+def _next_step(meta: dict[str, Any]) -> str:
+    """Return the end of a page, from `next: a sentence:   ./workshop …` in its front matter; "" where it has none."""
+    sentence, _, command = str(meta.get("next", "")).partition("   ")
+    return f"\n\n## Next {{ .next }}\n\n{sentence}\n\n```console\n$ {command}\n```\n" if command else ""
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Give each page a description, which is how it begins, and each point of a checklist a label."""
+    page.meta.setdefault("description", describe(html))
+    return TASK.sub(r"\1\2</label></li>", html)
+
+
+def describe(html: str) -> str:
+    """Return the first sentences of a page, as many as a list of search results shows; one at least."""
+    first = re.search(r"<p>(.*?)</p>", html, re.DOTALL)
+    text = unescape(re.sub(r"<[^>]+>", "", first[1])) if first else ""
+    sentences = re.findall(r"\S.*?[.:?](?=\s|$)", " ".join(text.split()))
+    fitting = [n for n in range(1, len(sentences)) if len(" ".join(sentences[: n + 1])) <= DESCRIPTION]
+    return " ".join(sentences[: max(fitting, default=0) + 1])
+
+
+def on_post_page(output: str, page: Any = None, **_: Any) -> str:
+    """Bring in what draws conversations where one is, name Material's search, and lead old addresses on."""
+    output = output.replace(' role="dialog"', ' role="dialog" aria-label="Search"', 1)
+    scripts = _moved(page.file.src_uri.removesuffix(".md")) if page else ""
+    if "<plugin-conversation" in output:
+        scripts += f'<script src="{SCRIPT}" defer></script><script>{FOLLOW}</script>'
     return output.replace("</body>", f"{scripts}</body>")
+
+
+def _moved(name: str) -> str:
+    """Return what leads from a slide's address on the first page of its file to the page that has it."""
+    moved = {place: page for (file, place), page in contents.places().items() if file == name != page}
+    return f"<script>{MOVED % json.dumps(moved)}</script>" if moved else ""
 
 
 @contextmanager

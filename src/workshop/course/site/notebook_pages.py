@@ -28,7 +28,10 @@ def page(path: Path) -> str:
     begin = (
         f"Open it, and change what you like:  `./workshop lab {number}`. It belongs to [part {number}]({path.stem}.md)."
     )
-    blocks = [f"---\ntitle: Part {number} in the laboratory\n---", title, begin, text]
+    description = f"A notebook that speaks to the plugin of part {number} as Docker does, with its outputs."
+    front = f"title: Part {number} in the laboratory\ndescription: {description}\n"
+    front += f'next: "Open it on your machine:   ./workshop lab {number}"\n'
+    blocks = [f"---\n{front}---", title, begin, text]
     return "\n\n".join([*blocks, *(_block(cell, path) for cell in cells[1:])]) + "\n"
 
 

@@ -1,45 +1,90 @@
-"""A page of the site for each file of slides/: its slides, the checks, and the code of its part."""
+"""The pages of the site that the files of slides/ make: the slides, the checks, and the code of the part."""
 
 from __future__ import annotations
 
 import html
+import json
 import re
 from itertools import groupby
 from pathlib import Path
 
 from workshop.checker import steps as steps_module
-from workshop.course import course
+from workshop.course import contents, course
+from workshop.course.contents import Page
 from workshop.course.course import HEADING, Slide, heading
 from workshop.course.edits import Edit
 from workshop.course.questions import question
 from workshop.course.site import deck, listing, questions
 from workshop.trace import page as web
 
-# A page for each file of slides/
+# The pages of a file of slides/
 
 
-def page(path: Path) -> str:
-    """Return the page of a slides file as Markdown. Raises CourseError."""
-    title, minutes = course.full_title(path), course.front_matter(path)[1]
-    slides = list(enumerate(course.slides(path), start=1))
-    name = path.stem
-    blocks = [f"---\ntitle: {title}\n---"]
-    blocks += [_section(slide, deck.anchor(slide, number), name, number == 1) for number, slide in slides]
-    number = course.part_of(path)
-    laboratory = f"[Try it in the laboratory]({name}-notebook.md){{ .md-button }} " if number else ""
-    slides_button = f"[Show the slides](decks/{name}.html){{ .md-button }} "
-    blocks.insert(2, f"{slides_button}{laboratory}**{minutes} minutes**\n{{: .begin }}")
-    if number:
-        blocks += [table_of_checks(number), whole_file(number)]
+def page(path: Path, number: int = 1) -> str:
+    """Return a page of a slides file as Markdown, by its place among the pages of the file. Raises CourseError."""
+    pages = contents.pages(path)
+    this, part = pages[number - 1], course.part_of(path)
+    following = pages[number].slides if number < len(pages) else []
+    blocks = [f"---\n{_front_matter(this, _next_step(path, following))}---"]
+    sections = [_section(slide, name, path.stem, number == 1 and not n) for n, (name, slide) in enumerate(this.slides)]
+    begin = f"{_buttons(path, this)}**{_minutes_text(sum(slide.minutes for _, slide in this.slides))}**\n{{: .begin }}"
+    if number == 1:
+        blocks += [sections.pop(0), begin]
+    else:
+        label = _step_label(f"Part {part}" if part else "")
+        blocks += [f"# {label}{this.title.removeprefix(f'Part {part} · ')}", begin]
+    blocks += [*_list_of_pages(pages, this), *sections]
+    if part and not following:
+        blocks += [table_of_checks(part), whole_file(part)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _front_matter(page: Page, next_step: str) -> str:
+    """Return title, next step and, where no introduction says it, what a page is about, as YAML: JSON is YAML, too."""
+    about = ". ".join(heading(slide) for _, slide in page.slides) + "."
+    description = f"description: {json.dumps(about)}\n" if page.name[-2:-1] == "-" else ""
+    return f"title: {json.dumps(page.title)}\n{description}next: {json.dumps(next_step)}\n"
+
+
+def _next_step(path: Path, following: list[tuple[str, Slide]]) -> str:
+    """Return what the reader does after a page, as a sentence and a command; following is the page after it."""
+    part = course.part_of(path)
+    if step := next((slide for _, slide in following if slide.step), None):
+        return f"The next step is {step.step}, {step.title}:   ./workshop check {part}"
+    if following:
+        return f"Check all steps once more before Docker does:   ./workshop check {part}"
+    if path.stem == "end":
+        return "See what else a plugin owes:   ./workshop check --conformance"
+    return "Clean up:   ./workshop clean" if part == 3 else f"Begin part {part + 1}:   ./workshop start {part + 1}"
+
+
+def _buttons(path: Path, this: Page) -> str:
+    """Return what leads from a page to its slides, at the first of them, and to its notebook."""
+    notebook = f"[Try it in the laboratory]({path.stem}-notebook.md){{ .md-button }} " if course.part_of(path) else ""
+    first = f"#/{this.slides[0][0]}" if this.name != path.stem else ""
+    return f"[Show the slides](decks/{path.stem}.html{first}){{ .md-button }} {notebook}"
+
+
+def _list_of_pages(pages: list[Page], this: Page) -> list[str]:
+    """Return the pages that a slides file makes as a list, with this one marked; nothing where it makes one only."""
+    titles = [re.sub(r"^Part \d · ", "", each.title) for each in pages]
+    rows = [
+        f"1. **{title}**{{ aria-current=page }}" if each is this else f"1. [{title}]({each.name}.md)"
+        for each, title in zip(pages, titles, strict=True)
+    ]
+    nav = '<nav class="pages" aria-label="The pages of this part" markdown="1">'
+    return ["\n".join([nav, "", *rows, "", "</nav>"])] * (len(pages) > 1)
+
+
+def _step_label(label: str) -> str:
+    return f'<span class="step">{label}</span> ' if label else ""
 
 
 def _section(slide: Slide, anchor: str, name: str, first: bool) -> str:
     """Return a slide as a section of its page: text, code, what is more, and the hints. Raises CourseError."""
     title = heading(slide)
     part = f"Part {name[4:]}" if first and name.startswith("part") else ""
-    label = slide.step or part or ("Question" if slide.options else "")
-    step = f'<span class="step">{label}</span> ' if label else ""
+    step = _step_label(slide.step or part or ("Question" if slide.options else ""))
     level = "#" if first else "##"
     meta = f"{_minutes_text(slide.minutes)} · [slide](decks/{name}.html#/{anchor})\n{{: .meta }}"
     text = HEADING.sub("", slide.text, count=1)
@@ -75,7 +120,8 @@ def table_of_checks(number: int) -> str:
     rows = ["| step | what is checked |", "|---|---|"]
     for step, check in steps_module.checks_of_part(number).items():
         said = " ".join((check.__doc__ or "").split()).replace("|", "\\|")
-        rows.append(f"| [{step} {course.step(step).title}](#step-{step.replace('.', '-')}) | {said} |")
+        place = f"part{number}.md#step-{step.replace('.', '-')}"
+        rows.append(f"| [{step} {course.step(step).title}]({place}) | {said} |")
     head = "## The steps, and the checks that say they are done { #checks }"
     said = f"`./workshop check {number}` checks them in this order, on your plugin, up to the first that fails."
     return "\n\n".join([head, said, "\n".join(rows)])
@@ -139,5 +185,5 @@ def whole_file(number: int) -> str:
 
 def _with_step(line: str, step: str) -> str:
     """Return a line of code with a link to the step that wrote it; on the page of another part it leads there."""
-    link = f'<a href="part{step[0]}.html#step-{step.replace(".", "-")}">{step}</a>' if step else ""
+    link = f'<a href="{contents.page_of_step(step)}">{step}</a>' if step else ""
     return line.replace(">", f'><span class="of">{link}</span>', 1)
