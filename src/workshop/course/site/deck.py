@@ -34,7 +34,7 @@ COLUMNS = 76
 """How many characters of code a line of a slide has."""
 ROWS = 13
 """How many lines of code a slide has, below the reason of its step."""
-HEIGHT = 490
+HEIGHT = 505
 """How many pixels text and code have on the slide of a step, below its heading: see .step in theme.css."""
 
 
@@ -95,7 +95,8 @@ def _sections(name: str, slide: Slide, path: Path) -> Iterator[str]:
     kind = "title" if words.startswith("# ") else "text dense" if words.count("\n") > 14 else "text"
     kind += " question" if slide.options else " step" if inline else ""
     part = f"Part {course.part_of(path)}" if kind == "title" and course.part_of(path) else ""
-    label = f"Step {slide.step}" if slide.step else "For everybody" if slide.options else part
+    others = [edit.file for edit in slide.edits if edit.file != "plugin.py"]
+    label = " · ".join([f"Step {slide.step}", *others]) if slide.step else "For everybody" if slide.options else part
     badge = f'<p class="badge">{label}</p>' if label else ""
     link = f'<a class="page" href="../{path.stem}.html#{name}">on the page</a>'
     notes = _aside(slide)
