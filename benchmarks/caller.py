@@ -18,7 +18,7 @@ from workshop.protocol.exchange import request
 
 
 class Caller:
-    """One connection to a plugin, or to an engine. It is opened anew only where the other side closes it."""
+    """One connection to a plugin, or to an engine. It is opened again only if the other side closes it."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)

@@ -74,7 +74,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
 
 
 def say(text: str) -> None:
-    """Tell whoever waits what is measured now."""
+    """Print what is measured now, for those who wait."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -198,6 +198,32 @@ def first_answer(plugin: Plugin) -> None:
             return
         time.sleep(0.001)
     raise RuntimeError(f"A plugin ended before it answered:\n{plugin.output()}")
+
+
+# what is not ddd's own
+
+
+def what_is_whose(kinds: dict[str, list[str]], size: Size, figures: Figures) -> None:
+    """Measure a Get of ddd beside its server with a function behind it, and with a Flask that does nothing."""
+    empty = [sys.executable, str(ROOT / "benchmarks" / "empty.py")]
+    compared = {"wsgi": [*empty, "wsgi"], "flask": [*empty, "flask"], **kinds}
+    compared.pop("development")
+    with private_folder() as folder, contextlib.ExitStack() as stack:
+        under_test = plugins(compared, folder)
+        callers = {kind: stack.enter_context(running(plugin)) for kind, plugin in under_test.items()}
+        many = {kind: [Caller(plugin.socket) for _ in range(CONNECTIONS)] for kind, plugin in under_test.items()}
+        for kind in compared.keys() & kinds.keys():
+            callers[kind].call(to_plugin("Create", "mango"))
+        get = to_plugin("Get", "mango")
+        for turn in range(size.rounds + 1):
+            for kind in compared:
+                times = [callers[kind].call(get) for _ in range(size.calls * 2)]
+                rate = at_once(many[kind], [get] * size.calls * 4)
+                if turn:
+                    figures.add("whose", "one", kind, times)
+                    figures.add("whose", "eight", kind, [rate])
+        for each in (caller for callers_of_one in many.values() for caller in callers_of_one):
+            each.close()
 
 
 # growth
@@ -384,6 +410,7 @@ def measure(size: Size) -> Figures:
         kinds = commands(folder)
         steps: list[tuple[str, Callable[[dict[str, list[str]], Size, Figures], None]]] = [
             ("Each endpoint over the socket …", over_the_socket),
+            ("What is Flask's, and what is gunicorn's …", what_is_whose),
             ("From the command to the first answer …", start_up),
             (f"With 10 volumes, and with {size.volumes} …", growth),
         ]

@@ -14,6 +14,8 @@ NAMES = {
     "gunicorn": "ddd, gunicorn",
     "development": "ddd, development server",
     "go": "plugin in Go",
+    "wsgi": "gunicorn with a function",
+    "flask": "gunicorn with an empty Flask",
     "local": "Docker's local driver",
     "no volume": "no volume at all",
 }
@@ -25,7 +27,10 @@ COMMANDS = [
     ("run", "`docker run --rm -v /data busybox true`"),
 ]
 ONE_BY_ONE = "Milliseconds over the socket, on a connection that stays open where the plugin lets it."
-THROUGH = "Milliseconds that the engine takes for what these commands ask of it; `docker` itself has to start, too."
+THROUGH = "Milliseconds that the engine takes for these commands. The start of `docker` itself is not in it."
+WHOSE = """A Get once more, in turn: gunicorn, with the settings of ddd, before a function that answers the same text;
+before a Flask app that does the same; before ddd. The difference between the last two is ddd's own: it reads the JSON,
+opens and locks the volume, writes a line into the log, and counts the call."""
 MEMORY = "Megabytes after all these calls. Memory that two processes share counts half for each."
 GROWING = ("Create", "Get", "Mount", "Unmount", "Remove")
 Spread = tuple[float, float, float]
@@ -107,6 +112,7 @@ def targets(figures: Figures) -> list[Target]:
 
     few, many = "with 10 volumes", f"with {figures.many} volumes"
     whole = figures.middle(many, "List", "gunicorn")
+    eight = figures.ratio("throughput", "Get", "go", to="gunicorn")
     return [
         Target("Create through the engine, gunicorn to Go", 1.5, ratio("engine", "create", "gunicorn")),
         Target("Create through the engine, development server to Go", 2.2, ratio("engine", "create", "development")),
@@ -115,7 +121,8 @@ def targets(figures: Figures) -> list[Target]:
             Target(f"{verb}, {number(figures.many)} volumes to 10", 1.3, ratio(many, verb, "gunicorn", base=few))
             for verb in GROWING
         ],
-        Target(f"List of {number(figures.many)} volumes", 1000, whole, " ms"),
+        Target("Get, eight at once, calls of Go to gunicorn's", 4, eight[1] if eight else None),
+        Target(f"List of {number(figures.many)} volumes", 300, whole, " ms"),
         Target(f"List of {number(figures.many)} volumes, gunicorn to Go", 1, ratio(many, "List", "gunicorn")),
     ]
 
@@ -146,9 +153,9 @@ def with_spread(found: Spread | None) -> str:
     return middle if low == high else f"{middle} ({low} – {high})"
 
 
-def rows(figures: Figures, group: str, whats: list[tuple[str, str]], to: str = "go") -> list[list[str]]:
+def rows(figures: Figures, group: str, measures: list[tuple[str, str]], to: str = "go") -> list[list[str]]:
     """Return a head and a row for each of (what, its name): the figures of each plugin, and ours as ratios to Go's."""
-    kinds = [kind for kind in NAMES if any(figures.rounds(group, what, kind) for what, _ in whats)]
+    kinds = [kind for kind in NAMES if any(figures.rounds(group, what, kind) for what, _ in measures)]
     ours = [kind for kind in ("gunicorn", "development") if to in kinds]
     head = ["", *[NAMES[kind] for kind in kinds], *[f"{NAMES[kind].removeprefix('ddd, ')} to Go" for kind in ours]]
     return [
@@ -159,7 +166,7 @@ def rows(figures: Figures, group: str, whats: list[tuple[str, str]], to: str = "
                 *[with_spread(figures.spread(group, what, kind)) for kind in kinds],
                 *[with_spread(figures.ratio(group, what, kind, to)) for kind in ours],
             ]
-            for what, name in whats
+            for what, name in measures
         ],
     ]
 
@@ -178,6 +185,18 @@ def target_rows(figures: Figures) -> list[list[str]]:
 def said(value: float | None, unit: str) -> str:
     """Return a figure with its unit."""
     return "–" if value is None else number(value) + unit
+
+
+def whose_rows(figures: Figures) -> list[list[str]]:
+    """Return what a Get costs without ddd, and without Flask, as a table."""
+    kinds = [kind for kind in ("wsgi", "flask", "gunicorn", "go") if figures.rounds("whose", "one", kind)]
+    return [
+        ["", "one at a time, ms", "eight at once, calls in a second"],
+        *[
+            [NAMES[kind], *[with_spread(figures.spread("whose", what, kind)) for what in ("one", "eight")]]
+            for kind in kinds
+        ],
+    ]
 
 
 def growth_rows(figures: Figures) -> list[list[str]]:
@@ -199,6 +218,7 @@ def sections(figures: Figures) -> list[tuple[str, str, list[list[str]]]]:
         ("Targets", "", target_rows(figures)),
         ("One call at a time", ONE_BY_ONE, rows(figures, "serial", verbs)),
         ("Eight calls at once", "Calls in a second, on eight connections.", rows(figures, "throughput", verbs)),
+        ("What is Flask's, and what is gunicorn's", WHOSE, whose_rows(figures)),
     ]
     if "engine" in figures.groups:
         found.append(("Through Docker Engine", THROUGH, rows(figures, "engine", COMMANDS)))
@@ -251,29 +271,30 @@ def about(figures: Figures) -> str:
 
 INTRO = """# What it costs
 
-Part 3's plugin, beside one in Go that does the same work (`benchmarks/go`), and beside Docker's own local driver. This
-page is made by a command, on your machine too:
+ddd, beside a plugin in Go that does the same work (`benchmarks/go`), and Docker's own local driver. This command makes
+this page, on your machine too:
 
-```console not run: it takes minutes, and writes this page anew
+```console not run: it takes minutes, and writes this page again
 $ sudo ./workshop bench --docs
 ```
 
 {about}
 
-All plugins are measured in one run, in turn, round after round. A figure is a median, with the quartiles behind it:
-half of all calls lie between them. A ratio is the middle of the rounds' ratios: what else the machine does meanwhile
-slows all of them, and changes ratios little. Both plugins write to the disk what Create and Remove have answered
-(fsync), and read for Remove who has which mounts; Docker's local driver does neither.
+The command measures all plugins in one run, in turn, round after round. A figure is a median, with the quartiles
+behind it: half of all calls lie between them. A ratio is the median of the ratios of all rounds: other work of the
+machine slows all plugins, and changes the ratios little. Both plugins wait until what Create and Remove answer is on
+the disk (fsync), and for Remove they read which processes have which mounts. Docker's local driver does neither.
 """
 
-MISSED = """Where a target is missed, [the profile](#where-the-time-goes) shows where the time goes.
+MISSED = """Where a target is missed, [a comparison](#what-is-flasks-and-what-is-gunicorns) shows how much of it is
+the servers', and [the profile](#where-the-time-goes) shows where the time goes.
 """
 
 WHERE = """## Where the time goes
 
 A profile of ddd under gunicorn, one call at a time: milliseconds a call, each function with all that it calls. The
-profiler makes small functions look dearer than they are: read the proportions. It watches the thread that answers; the
-way of a call from gunicorn's main thread to that one, and back, is not in it.
+profiler makes small functions look slower than they are: compare the figures with each other. It watches the thread
+that answers. It does not see the way of a call from gunicorn's main thread to that thread, and back.
 """
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/engine/", "tests/browser/", "tests/test_mistakes.py")
-"""They share a Docker Engine and its images; a Chromium and the built site; the reports of all mistakes."""
+TOGETHER = ("tests/engine/", "tests/browser/", "tests/test_mistakes.py", "tests/test_peers.py")
+"""They share a Docker Engine and its images; a Chromium and the built site; the reports of all mistakes; one by one."""
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Mutant:
         part = part or self.part
         text = (PARTS / f"part{part}" / "plugin.py").read_text()
         if text.count(self.old) != 1:
-            raise ValueError(f"{self.name}: part {part} has the old text {text.count(self.old)} times: mend the row.")
+            raise ValueError(f"{self.name}: part {part} has the old text {text.count(self.old)} times: fix the row.")
         return text.replace(self.old, self.new)
 
 
@@ -990,7 +990,7 @@ class Breach:
         """Return the spoilt file. Raises ValueError when it no longer has the old text exactly once."""
         text = (DDD / self.file).read_text()
         if self.old and text.count(self.old) != 1:
-            raise ValueError(f"{self.name}: {self.file} has the old text {text.count(self.old)} times: mend the row.")
+            raise ValueError(f"{self.name}: {self.file} has the old text {text.count(self.old)} times: fix the row.")
         text = text.replace(self.old, self.new) if self.old else text
         return text + IMPORTS + (PLACES if self.file == "app.py" else "") + ("" if self.old else self.new)
 

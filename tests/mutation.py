@@ -195,8 +195,8 @@ A mutation run changes a program in one small place, and runs the checks on the 
 mutant. A mutant that no check notices survives: it shows what the checks do not look at.
 
 Here the programs are the plugins of the three parts, and the checks are the steps. `tests/operators.py` makes the
-mutants. It leaves the wording of messages alone. A mutant may delete the wrong folder, as root. So it runs where the
-whole machine is read-only, except for a new folder in memory, and where it sees no other process and no network
+mutants. It does not change the wording of messages. A mutant may delete the wrong folder, as root. So the whole
+machine is read-only for it, except for a new folder in memory, and it sees no other process and no network
 (`tests/judge.py`). Type:
 
 ```console not run: it takes half an hour
@@ -204,7 +204,7 @@ $ .venv/bin/python tests/mutation.py
 ```
 
 The command writes this page. It fails if a mutant survives without a reason in `tests/survivors.py`, if a reason there
-is not needed any more, or if the score is below {floor:.0f} %. The score is the share of killed mutants among those
+is no longer needed, or if the score is below {floor:.0f} %. The score is the share of killed mutants among those
 that are not equivalent. To Docker and Podman, an equivalent mutant does the same as the program, so that no check can
 tell the two apart.
 

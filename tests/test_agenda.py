@@ -235,7 +235,7 @@ def test_a_time_of_the_day(time: str, minutes: int) -> None:
 
 @pytest.mark.parametrize("time", ["", "24:00", "9:60", "9", "half past nine", "-1:00", "9:30pm", "٩:٣٠"])
 def test_no_time_of_the_day(time: str) -> None:
-    with pytest.raises(agenda.WrongTime, match=r"is no time of a day\. Say when you begin, such as   --at 13:30$"):
+    with pytest.raises(agenda.WrongTime, match=r"is not a time of day\. Say when you begin, such as   --at 13:30$"):
         agenda.minutes_of(time)
 
 
@@ -275,4 +275,4 @@ def test_the_verb_with_a_wrong_plan() -> None:
 def test_the_verb_with_a_wrong_time() -> None:
     done = workshop("agenda", "--at", "25:00")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "'25:00' is no time of a day. Say when you begin, such as   --at 13:30" in done.stderr
+    assert "'25:00' is not a time of day. Say when you begin, such as   --at 13:30" in done.stderr

@@ -192,7 +192,7 @@ def test_a_plugin_that_does_not_start_is_not_sent_to_the_hint_of_a_step(work: Pa
     for wrong in (f"raise RuntimeError\n{right}", f"{right}def (:\n", right.replace("    serve()", "    pass")):
         file.write_text(wrong)
         done = check("3", work=work)
-        assert done.stdout.rstrip().splitlines()[-1].startswith("  Next      mend that first: a plugin has to start.")
+        assert done.stdout.rstrip().splitlines()[-1].startswith("  Next      fix that first: a plugin has to start.")
         assert done.stdout.rstrip().endswith("./workshop hint") and not progress_of(work)["starts"]
     file.write_text(right)
     assert check("3", work=work).stdout.rstrip().endswith("./workshop hint 3.1") and progress_of(work)["starts"]
@@ -212,9 +212,9 @@ def test_a_plugin_that_does_not_start_is_not_sent_to_the_hint_of_a_step(work: Pa
         (("3.4",), "check takes a part, 1, 2 or 3:   ./workshop check 3\n"),
         (("--run", "no-such-program --now"), "there is no such program. Give the command as you would type it."),
         (("--run", ""), "there is no such program"),
-        (("--run", "'open"), "is no command: No closing quotation."),
-        (("--socket", "README.md"), "README.md is no socket. Name the plugin's:   --socket PATH"),
-        (("--socket", ""), "is no socket"),
+        (("--run", "'open"), "is not a command: No closing quotation."),
+        (("--socket", "README.md"), "README.md is not a socket. Name the plugin's:   --socket PATH"),
+        (("--socket", ""), "is not a socket"),
         (("--plugin", ""), "There is no file"),
         (("--tea",), "No such option"),
         (("2", "--plugin", "part2/plugin.py", "--json", "/nowhere/x"), "cannot be written"),

@@ -12,13 +12,13 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mutants import CONFORMANCE, MUTANTS, Breach, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
+from thirds import thirds
 
 from workshop.checker import export, judge
 from workshop.checker.case import Case
@@ -132,18 +132,10 @@ def run_case(file: Path, case: str) -> Result:
             plugin.close()
 
 
-@pytest.fixture(scope="module")
-def verdicts() -> Iterator[dict[str, Future[Result]]]:
-    """What each mutant's case says of it; a few at a time."""
-    with ThreadPoolExecutor(3) as pool:
-        yield {mutant.name: pool.submit(verdict, mutant) for mutant in ROWS}
-        pool.shutdown(cancel_futures=True)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", ROWS, ids=lambda mutant: mutant.case)
-def test_a_broken_rule_is_caught(mutant: Mutant | Breach, verdicts: dict[str, Future[Result]]) -> None:
-    result = verdicts[mutant.name].result()
+@pytest.mark.parametrize("mutant", thirds(ROWS, lambda mutant: mutant.case), ids=lambda mutant: mutant.case)
+def test_a_broken_rule_is_caught(mutant: Mutant | Breach) -> None:
+    result = verdict(mutant)
     assert result.outcome == CAUGHT[result.level], (mutant.name, result.outcome, result.reason)
     if result.level == "record":
         assert result.reason != NOTED[mutant.case], mutant.name

@@ -52,6 +52,17 @@ def test_a_target_is_met_by_the_rounds_ratios(cost_page: ModuleType, figures: An
     assert found["List of 100 000 volumes, gunicorn to Go"] == "**missed**"
 
 
+def test_many_calls_at_once_are_compared_the_other_way_round(cost_page: ModuleType, figures: Any) -> None:
+    what = "Get, eight at once, calls of Go to gunicorn's"
+    assert verdicts(cost_page, figures)[what] == "not measured"
+    for rates in ((100.0, 500.0), (10.0, 41.0), (100.0, 390.0)):
+        for kind, rate in zip(("gunicorn", "go"), rates, strict=True):
+            figures.add("throughput", "Get", kind, [rate])
+    assert verdicts(cost_page, figures)[what] == "**missed**"  # in the middle 4.1
+    figures.groups["throughput"]["Get"]["go"] = [[400.0], [40.0], [400.0]]
+    assert verdicts(cost_page, figures)[what] == "met"
+
+
 def test_growth_compares_a_plugin_with_itself(cost_page: ModuleType, figures: Any) -> None:
     for each in figures.groups["with 100000 volumes"]["Mount"]["gunicorn"]:
         each[:] = [time * 1.31 for time in each]
@@ -113,5 +124,8 @@ def test_the_verb_runs_to_its_end(tmp_path: Path) -> None:
     for title in ("One call at a time", "Eight calls at once", "Start", "Memory"):
         head = page.partition(f"## {title}\n")[2].partition("|---|")[0]
         assert all(kind in head for kind in kinds), head
+    whose = page.partition("## What is Flask's, and what is gunicorn's\n")[2].partition("##")[0]
+    for kind in ("gunicorn with a function", "gunicorn with an empty Flask", kinds[0]):
+        assert f"| {kind} | " in whose
     assert "`ddd/app.py: get`" in page.partition("### Get\n")[2].partition("###")[0]
     ElementTree.parse(tmp_path / "cost.svg")

@@ -286,7 +286,11 @@ def test_a_setting_that_is_empty_is_none() -> None:
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize(
     ("place", "sentence"),
-    [("x" * 120, "is too long for a socket"), ("file/ddd.sock", "No socket can be made at"), ("file", "is no socket")],
+    [
+        ("x" * 120, "is too long for a socket"),
+        ("file/ddd.sock", "No socket can be made at"),
+        ("file", "is not a socket"),
+    ],
 )
 def test_a_place_that_cannot_be_gets_a_sentence(folder: Path, server: str, place: str, sentence: str) -> None:
     (folder / "file").touch()
@@ -308,7 +312,7 @@ def test_a_socket_of_another_kind_is_left_alone(folder: Path) -> None:
         another.bind(str(folder / "ddd.sock"))
         done = ended(folder)
         assert done.returncode == 1 and (folder / "ddd.sock").is_socket()
-    assert "is there and cannot be tried" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "exists, but cannot be tried" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_of_many_that_start_at_once_one_serves(folder: Path) -> None:
@@ -669,7 +673,7 @@ def elsewhere(script: str, *words: object) -> Iterator[None]:
         yield
     finally:
         process.communicate(b"\n")
-        # a child that ends closes its files first, and lets go of its mounts a moment later
+        # a child that exits closes its files first, and loses its mounts a moment later
         wait_for(lambda: not session_processes(process.pid))
 
 
@@ -720,7 +724,7 @@ def test_a_process_that_sees_less_does_not_speak_for_another(ddd: Plugin, tmp_pa
 FORKING = """
 import os, select
 print("ready", flush=True)
-while not select.select([0], [], [], 0)[0]:
+while not select.select([0], [], [], 0.002)[0]:
     if os.fork():
         os._exit(0)
 """

@@ -1,6 +1,6 @@
 """Every wrong plugin gets its diagnosis and no other, and the whole report is as it was read and accepted.
 
-`./workshop check --accept` writes the transcripts anew, and shows the difference.
+`./workshop check --accept` writes the transcripts again, and shows the difference.
 """
 
 import os
@@ -12,6 +12,7 @@ import pytest
 from files import FILES, WrongFiles
 from mutants import MUTANTS, Mutant
 from programs import PROGRAMS, Program
+from thirds import thirds
 
 from workshop import terminal
 from workshop.checker import report, steps
@@ -66,7 +67,7 @@ def transcript(wrong: Wrong, folder: Path) -> tuple[str, str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", thirds(WRONG, lambda wrong: wrong.name), ids=lambda wrong: wrong.name)
 def test_it_fails_at_its_step_with_its_diagnosis_and_report(
     wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,7 @@ def test_where_nothing_is_wrong_doctor_says_so(ddd: Plugin) -> None:
     create(ddd)
     done = doctor(ddd)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{ddd.root} has 1 volume.\n" in done.stdout and done.stdout.endswith("\nNothing is to be mended.\n")
+    assert f"{ddd.root} has 1 volume.\n" in done.stdout and done.stdout.endswith("\nNothing needs fixing.\n")
     assert "mango" not in done.stdout
 
 
@@ -99,7 +99,7 @@ def test_doctor_shows_the_records_and_the_users_of_a_volume(ddd: Plugin, tmp_pat
     with elsewhere('mount --bind "$1/data" "$2"', volume(ddd), tmp_path):
         done = doctor(ddd)
     assert done.returncode == 0, done
-    kinds = "1 of a process that has ended, which does not count, 1 of a process that lives, "
+    kinds = "1 of a process that has exited, which does not count, 1 of a running process, "
     assert f"Volume mango has 3 records: {kinds}1 of a process that cannot be known.\n    process " in done.stdout
     assert f" has it mounted at {tmp_path}\n" in done.stdout
     assert "pear" not in done.stdout
@@ -113,7 +113,7 @@ def test_a_record_that_nobody_can_strike_out_is_found_and_released(ddd: Plugin) 
     assert "\nOnly its records keep volume mango. Type: python -m ddd release mango\n" in found.stdout
     done = release(ddd, "--yes")
     assert (done.returncode, done.stderr) == (0, ""), done
-    assert "Volume mango has 1 record: 1 of a process that lives.\n" in done.stdout
+    assert "Volume mango has 1 record: 1 of a running process.\n" in done.stdout
     assert "No process uses it, as far as the kernel shows.\n" in done.stdout
     assert done.stdout.endswith("The records are deleted. To remove the volume, type: docker volume rm mango\n")
     assert records(ddd) == []
@@ -234,7 +234,7 @@ def test_doctor_names_what_is_broken_and_goes_on(ddd: Plugin, tmp_path: Path) ->
         create(ddd, name)
     shutil.rmtree(volume(ddd, "fig"))
     volume(ddd, "fig").symlink_to(tmp_path)
-    shutil.rmtree(volume(ddd, "lime") / "mounts")  # made anew when it is needed: no fault
+    shutil.rmtree(volume(ddd, "lime") / "mounts")  # made again when it is needed: no fault
     (volume(ddd, "pear") / "data").rmdir()
     stuck(ddd)
     done = doctor(ddd)
@@ -308,7 +308,7 @@ def test_an_immutable_file_is_told_in_the_log_and_by_doctor_with_what_to_type(dd
 
 
 def told_and_mended(plugin: Plugin, reason: str) -> None:
-    """The log and doctor say why something stays aside, and what they say to type mends it."""
+    """The log and doctor say why something stays aside, and what they say to type fixes it."""
     wait_for(lambda: bool(re.search(reason, plugin.output())))
     assert plugin.root
     (left,) = os.listdir(plugin.root / "aside")

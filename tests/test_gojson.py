@@ -1,6 +1,6 @@
 """JSON as Go reads it, held against what Go's own decoder says: tests/gojson/table.jsonl, which table.go makes.
 
-After a change of the inputs, `.venv/bin/python tests/test_gojson.py` writes the table anew; it needs golang-go.
+After a change of the inputs, `.venv/bin/python tests/test_gojson.py` writes the table again; it needs golang-go.
 """
 
 from __future__ import annotations

@@ -440,7 +440,7 @@ def test_when_the_course_has_changed_the_plugin_stays_and_the_counts_begin_afres
     for older in (now | {"course": "another"}, {key: now[key] for key in ("part", "passed", "hints")}):
         (work / ".progress.json").write_text(json.dumps(older))
         text = say(learner.status)
-        assert text.startswith("The steps of the course have changed; your plugin is as it was. Check it anew:\n")
+        assert text.startswith("The steps of the course have changed; your plugin is as it was. Check it again:\n")
         assert "    ./workshop check\n" in text
         assert "have changed" not in say(learner.status)
         assert progress.progress() == progress.Progress(2)
@@ -485,15 +485,15 @@ def test_a_damaged_progress_begins_afresh_and_says_so_once(say: Say, work: Path,
     work.mkdir()
     (work / "plugin.py").write_text("mine\n")
     (work / ".progress.json").write_text(text)
-    assert "begins afresh" in say(learner.status)
-    assert "begins afresh" not in say(learner.status)
+    assert "counted from zero" in say(learner.status)
+    assert "counted from zero" not in say(learner.status)
     assert (work / "plugin.py").read_text() == "mine\n"
 
 
 def test_bytes_that_are_no_text_are_a_damaged_progress(say: Say, work: Path) -> None:
     work.mkdir()
     (work / ".progress.json").write_bytes(b"\xff\xfe")
-    assert "begins afresh" in say(learner.status)
+    assert "counted from zero" in say(learner.status)
 
 
 def test_progress_is_kept_in_one_file(work: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page of `trace --web`: for whoever has its address, and for nobody else on this machine."""
+"""The page of `trace --web`: for everyone who has its address, and for nobody else on this machine."""
 
 from __future__ import annotations
 

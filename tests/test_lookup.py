@@ -1,4 +1,4 @@
-"""The checks of discovery: what they accept, what is no fault of the learner, and what they need."""
+"""The checks of discovery: what they accept, what is not the learner's fault, and what they need."""
 
 from __future__ import annotations
 

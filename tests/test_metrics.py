@@ -231,7 +231,7 @@ def test_numbers_that_cannot_be_written_are_no_fault_of_the_plugin(ddd: Plugin) 
         done = subprocess.run(
             command, env=ddd.environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
         )
-    assert (done.returncode, done.stderr) == (1, "The numbers cannot be written: No space left on device.\n")
+    assert (done.returncode, done.stderr) == (1, "The metrics cannot be written: No space left on device.\n")
 
 
 @needs_root

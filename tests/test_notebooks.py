@@ -1,6 +1,6 @@
 """The notebooks: their stored outputs are what a new run gives, and each exercise can be solved.
 
-`./workshop check --accept` stores the outputs anew, and shows the difference.
+`./workshop check --accept` stores the outputs again, and shows the difference.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from typing import Any
 import pytest
 from test_site import fetched
 
-from workshop.course.notebooks import jupyter
+from workshop.course.notebooks import jupyter, lab
 from workshop.plugins.process import accepts
+from workshop.repository import Lacking
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -34,15 +35,12 @@ needs_jupyter = pytest.mark.skipif(
 
 SOLUTIONS = {
     "part1": {
-        "exercise-1": 'plugin = lab.start("part1")\nstatus = 404',
-        "exercise-2": 'plugin = lab.start("part1")\nplugin.kill()',
-        "exercise-3": 'mine = lab.start("part1", "Hello! I am ddd, a Docker plugin.", "Good morning!")',
+        "exercise-1": 'plugin = lab.start("part1")\nplugin.kill()',
+        "exercise-2": 'mine = lab.start("part1", "Hello! I am ddd, a Docker plugin.", "Good morning!")',
     },
     "part2": {
-        "exercise-1": 'plugin = lab.start("part2")\n'
-        'answer = plugin.post("/Plugin.Activate", {}, content_type="application/x-www-form-urlencoded")',
-        "exercise-2": 'plugin = lab.start("part2")\n(plugin.folder / "fig.spec").write_text("tcp://127.0.0.1:9999")',
-        "exercise-3": 'broken = lab.start("part2", "reason}, error.code", "reason}")',
+        "exercise-1": 'plugin = lab.start("part2")\n(plugin.folder / "fig.spec").write_text("tcp://127.0.0.1:9999")',
+        "exercise-2": 'broken = lab.start("part2", "reason}, error.code", "reason}")',
     },
     "part3": {
         "exercise-1": 'plugin = lab.start("part3")\n'
@@ -50,14 +48,12 @@ SOLUTIONS = {
         'there = plugin.post("/VolumeDriver.Mount", {"Name": "plum", "ID": first}).json["Mountpoint"]\n'
         'Path(there, "stone").write_text("one")\n'
         'plugin.post("/VolumeDriver.Unmount", {"Name": "plum", "ID": first})',
-        "exercise-2": 'plugin = lab.start("part3")\n'
-        'answer = plugin.post("/VolumeDriver.Create", {"Name": "kiwi", "Opts": {"size": "10G"}})',
-        "exercise-3": 'plugin.post("/VolumeDriver.Unmount", {"Name": "lime", "ID": first})\n'
+        "exercise-2": 'plugin.post("/VolumeDriver.Unmount", {"Name": "lime", "ID": first})\n'
         'plugin.post("/VolumeDriver.Unmount", {"Name": "lime", "ID": first})\n'
         'plugin.post("/VolumeDriver.Remove", {"Name": "lime"})',
     },
 }
-"""What a learner may write, by notebook and cell. In part 3 the third one begins where the cell itself ends."""
+"""What a learner may write, by notebook and cell. In part 3 the second one begins where the cell itself ends."""
 
 
 def notebook(path: Path) -> Any:
@@ -65,13 +61,18 @@ def notebook(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def executed(stored: Any) -> Any:
-    """Return a notebook after a run of all its cells in a new kernel."""
+def executed(stored: Any, settings: Path | None = None) -> Any:
+    """Return a notebook after a run of all its cells in a new kernel.
+
+    With a folder for IPython's settings it is a kernel of `./workshop lab`, and goes on after an error.
+    """
     import nbclient
     import nbformat
 
     book = nbformat.reads(json.dumps(stored), as_version=4)
-    nbclient.NotebookClient(book, timeout=120, startup_timeout=120, kernel_name="python3").execute()
+    kernel = {"timeout": 120, "startup_timeout": 120, "kernel_name": "python3", "allow_errors": bool(settings)}
+    around = {"env": os.environ | {"IPYTHONDIR": str(jupyter.profile(settings))}} if settings else {}
+    nbclient.NotebookClient(book, **kernel).execute(**around)
     return book
 
 
@@ -127,11 +128,29 @@ def test_every_exercise_can_be_solved(path: Path) -> None:
     book = notebook(path)
     for name, solution in SOLUTIONS[path.stem].items():
         cell = code(book)[name]
-        begins_there = path.stem == "part3" and name == "exercise-3"
+        begins_there = path.stem == "part3" and name == "exercise-2"
         cell["source"] = "".join(cell["source"]) + "\n" + solution if begins_there else solution
     run = code(executed(book))
     said = {name: outputs(cell)[0]["data"]["text/plain"] for name, cell in run.items() if name.startswith("check-")}
     assert set(said.values()) == {"Solved."}, said
+
+
+@pytest.mark.slow
+@needs_jupyter
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_in_any_order_a_cell_answers_with_the_cell_to_run(path: Path, tmp_path: Path) -> None:
+    book = notebook(path)
+    cells = list(code(book).values())
+    from_the_end, twice, after_close = cells[::-1], [cell for cell in cells for _ in range(2)], cells[1:]
+    order = [*from_the_end, *twice, *after_close]
+    book["cells"] = [dict(cell, id=f"cell-{number}") for number, cell in enumerate(order)]
+    run = list(code(executed(book, tmp_path)).values())
+    begins = {"".join(cell["source"]).splitlines()[0] for cell in cells}
+    errors = [[output for output in cell["outputs"] if output["output_type"] == "error"] for cell in run]
+    for (error,) in filter(None, errors):
+        (sentence,) = error["traceback"]
+        assert "Traceback" not in sentence and sentence.partition("   ")[2] in begins, sentence
+    assert any(errors[: len(cells)]) and any(errors[-len(after_close) :])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -149,10 +168,12 @@ def test_each_part_has_its_notebook() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_starts_its_own_part_and_ends_it(path: Path) -> None:
+def test_a_notebook_starts_its_own_part_and_ends_with_two_tasks(path: Path) -> None:
     cells = ["".join(cell["source"]) for cell in code(notebook(path)).values()]
     assert f'plugin = lab.start("{path.stem}")' in cells[0]
     assert cells[-1] == "lab.close()"
+    names = [cell["id"] for cell in notebook(path)["cells"]]
+    assert names[-7:] == ["exercise-1", "check-1", "exercise-2-text", "exercise-2", "check-2", "end", "close"]
 
 
 @pytest.mark.slow
@@ -192,6 +213,21 @@ def test_a_learners_copy_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.Monk
     assert (folder / "part2.ipynb").read_bytes() == (ROOT / "notebooks" / "part2.ipynb").read_bytes()
 
 
+def test_mine_needs_a_plugin_and_tells_the_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path))
+    with pytest.raises(Lacking, match=r"There is no work/plugin\.py yet\. Begin one:   \./workshop start"):
+        jupyter.serve(1, mine=True)
+    (tmp_path / "plugin.py").write_text("")
+    told: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda _, __, environment: told.append(environment))
+    jupyter.serve(1, mine=True)
+    monkeypatch.setenv(lab.MINE, "1")  # as in a terminal of that JupyterLab
+    jupyter.serve(1, mine=False)
+    assert [each.get(lab.MINE) for each in told] == ["1", None]
+    settings = Path(told[0]["IPYTHONDIR"]) / "profile_default" / "ipython_kernel_config.py"
+    assert "workshop.course.notebooks.sentences" in settings.read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="No jupyterlab: ./workshop test --require slow")
 def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> None:
@@ -213,6 +249,8 @@ def test_the_laboratory_is_served_where_it_says_until_ctrl_c(tmp_path: Path) -> 
             listed = json.loads(fetched(f"{address[1]}/api/contents{address[2]}", 60))
             assert {each["name"] for each in listed["content"]} == {path.name for path in NOTEBOOKS}
             assert "<title>JupyterLab</title>" in fetched(address[0], 60)
+            for script in ("notebook.js", "conversation.js"):
+                assert "plugin-conversation" in fetched(f"{address[1]}/static/{script}{address[2]}", 60)
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 urllib.request.urlopen(f"{address[1]}/api/contents", timeout=20)
             elsewhere = urllib.request.Request(

@@ -67,6 +67,26 @@ def test_a_create_that_wants_options_is_one_failure(tmp_path: Path) -> None:
     assert found["activate.names-volume-driver"].outcome == "ok" and found["mount.unknown"].outcome == "ok"
 
 
+SHARED = """        raise Refused("place is required")
+    open(folder(asked["Name"]) + "-place", "w").write(told["place"])
+"""
+
+
+def test_options_that_give_one_folder_to_all_volumes_are_advised_against(tmp_path: Path) -> None:
+    text = needy().replace('        raise Refused("place is required")\n', SHARED)
+    text = text.replace("    open(folder", "    os.makedirs(root, exist_ok=True)\n    open(folder")
+    text = text.replace('os.path.join(known(asked), "data")}', 'open(known(asked) + "-place").read()}')
+    text = text.replace("for each in os.listdir(root)]", 'for each in os.listdir(root) if "-" not in each]')
+    one, each = f"place={tmp_path}/one", "place={root}-places/{name}"
+    found, advice = chosen(target(tmp_path, text, options=options_of([one])), "mount.not-shared")
+    assert found["mount.not-shared"].outcome == "FAIL"
+    assert any(line.endswith("   --opt 'place={root}/{name}'") for line in advice), advice
+    results = Run(target(tmp_path, text, options=options_of([one])), cases_of_part(3)[8:9], True, PluginUnderTest)
+    assert any(line.endswith("   --opt 'place={root}/{name}'") for line in results.execute().advice)
+    found, advice = chosen(target(tmp_path, text, options=options_of([each])), "mount.not-shared")
+    assert found["mount.not-shared"].outcome == "ok" and not any("--opt" in line for line in advice), advice
+
+
 def test_it_is_one_failure_of_the_steps_too(tmp_path: Path) -> None:
     results = Run(target(tmp_path, needy()), cases_of_part(3), True, PluginUnderTest).execute().results
     assert [each.step for each in results if each.outcome == "FAIL"] == ["3.1"]

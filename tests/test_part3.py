@@ -187,7 +187,7 @@ def takes_the_files_away(plugin: PluginUnderTest) -> None:
         has_files = bool(plugin.fill(folder))
     with container(plugin, name) as folder:
         if note := plugin.fill(folder):
-            note.with_name("link").symlink_to(canary.parent)
+            plugin.put_link(note.with_name("link"), canary.parent)
             twin = plugin.second_link(note)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
     assert canary.exists(), f"wanted {canary} to stay: a link in the volume leads to it"

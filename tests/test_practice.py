@@ -185,7 +185,7 @@ def test_what_it_does_not_know_it_says(docker: Docker, words: list[str]) -> None
 def test_what_one_container_writes_the_next_one_reads(docker: Docker, plugin: Plugin) -> None:
     status, output, errors = docker("run", "--rm", "-v", "mango:/data", "--volume-driver=ddd", "busybox", *HELLO)
     assert (status, output) == (0, "")
-    assert errors == "This is no container: the command runs here, with the volumes in place.\n"
+    assert errors == "This is not a container: the command runs here, with the volumes in place.\n"
     assert docker("run", "--rm", "-it", "-v", "mango:/data", "busybox", "cat", "/data/note")[:2] == (0, "hello\n")
     mount = "--mount=type=volume,src=mango,dst=/data,readonly"
     assert docker("run", "--rm", mount, "busybox", "sh", "-c", "echo x > /data/note")[0] != 0
@@ -278,7 +278,7 @@ def test_a_pid_that_came_back_is_not_the_containers(
     docker: Docker, folder: Path, stranger: subprocess.Popen[bytes], changed: str, verb: list[str]
 ) -> None:
     start, boot = machine.start_time(stranger.pid).split()
-    # a record without a start is one of before the practice daemon kept it
+    # a record without a start was made before the practice daemon kept it
     known = {"start": {"started": f"1 {boot}"}, "boot": {"started": f"{start} another"}, "both": {}}[changed]
     container = {"id": "1" * 64, "name": "box", "status": "running", "pid": stranger.pid, **known}
     (folder / "record.json").write_text(json.dumps({"containers": {"1" * 64: {**container, "points": []}}}))

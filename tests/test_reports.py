@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,15 @@ def test_a_line_of_json_has_every_exchange() -> None:
     assert rows[-1] == {"name": "mine", "interrupted": "socket.there", "reason": "A signal"}
     assert rows[1]["follows"] == "create.makes-a-volume" and rows[0]["level"] == "must"
     assert all(row["exchanges"][0]["request"].startswith("POST /VolumeDriver.Get") for row in rows[:-1])
+
+
+def test_json_has_the_redirects_on_the_way_to_an_answer() -> None:
+    away = Exchange("VolumeDriver.Get", b"", 308, headers={"location": "/x"}, body=b"moved", url="http://plugin/a")
+    told = replace(RESULTS[0], exchanges=[replace(CALL, redirects=(away,))])
+    lines = export.as_json_lines([told], "mine"), export.as_json([told], "mine")
+    (line, whole) = json.loads(lines[0])["exchanges"], json.loads(lines[1])["steps"][0]["exchanges"]
+    moved = {"url": "http://plugin/a", "status": 308, "headers": {"location": "/x"}, "body": "moved"}
+    assert [each["redirects"] for each in (*line, *whole)] == [[moved], [moved]]
 
 
 def test_the_summary_says_what_is_wrong_and_is_markdown() -> None:

@@ -56,7 +56,7 @@ def test_code_that_is_gone_fails_the_build(slides: Path, make: object) -> None:
     assert callable(make)
     assert make(slides)
     add(slides, "!CODE part1/plugin.py:gone\n")
-    with pytest.raises(CourseError, match="there is no function gone here: mend the line !CODE"):
+    with pytest.raises(CourseError, match="there is no function gone here: fix the line !CODE"):
         make(slides)
 
 

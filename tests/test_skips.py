@@ -33,6 +33,10 @@ def test_fixture(number, strace): pass
 @pytest.mark.slow
 def test_slow(): pytest.skip("no strace")
 """
+PEERS = """
+@pytest.mark.peers
+def test_peer(): pytest.skip("no rclone")
+"""
 LEFT_OUT = ["skipped", "skipif", "xfail", "not_run", "of_nothing", "fixture", "slow"]
 WHOLE_FILES = ['pytest.skip("no strace", allow_module_level=True)', 'pytest.importorskip("strace")']
 
@@ -109,8 +113,21 @@ def test_a_row_that_a_complete_run_does_not_need_is_a_failure(suite: pytest.Pyte
     done.stdout.fnmatch_lines(
         ["tests/test_gone.py::test_it is in ddd_skips*Remove its row.", "tests/test_it.py::test_run is*"]
     )
-    for part in ([*ALL, "-k", "more"], [*ALL, "tests/test_it.py"], ALL[:-2]):
+    for part in ([*ALL, "-k", "more"], [*ALL, "tests/test_it.py"], ALL[:-2], [*ALL, "-m", "not slow"]):
         assert run(suite, *part).ret == 0
+
+
+def test_a_run_without_what_is_for_the_night_is_complete(suite: pytest.Pytester) -> None:
+    """`.ci/run` leaves two marks out: ./workshop test types -m "not peers and not thorough"."""
+    allow(suite, "tests/test_gone.py::test_it: no strace")
+    (suite.path / "tests" / "test_it.py").write_text(f"{SOURCE.partition('def test_skipped')[0]}{PEERS}")
+    done = run(suite, *ALL, "-m", "not peers and not thorough")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["tests/test_gone.py::test_it is in ddd_skips*Remove its row."])
+    allow(suite)
+    for words in ("not peers and not thorough", "not peers"):
+        assert run(suite, *ALL, "-m", words).ret == 0
+    assert run(suite, "--ddd-require", "peers").ret == 1
 
 
 def test_a_row_without_a_reason_is_wrong_usage(suite: pytest.Pytester) -> None:

@@ -11,17 +11,16 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from engine.engine import wait_for
 from test_ddd import SERVERS, create, plugin_of
 
-from ddd import locks, log, server
+from ddd import locks, log
 from workshop.plugins.folders import private_folder
+from workshop.plugins.kernel import session_processes
 from workshop.plugins.process import Plugin
 from workshop.protocol.exchange import MEDIA_TYPE, Exchange, read_answer, request
 
@@ -249,7 +248,7 @@ def test_a_stranger_s_lock_is_told_and_stops_nothing(folder: Path, ddd: Plugin, 
         told = re.search(r"Process (\d+) of user (.*) has locked (.*)\. Any user", ddd.output())
         assert told and told[3] == str(root), ddd.output()
         known = Path(f"/proc/{told[1]}").exists()
-        assert (told[1], told[2]) == (pid, "65534") if known else told[2] == "unknown, which has ended,"
+        assert (told[1], told[2]) == (pid, "65534") if known else told[2] == "unknown, which has exited,"
     lock = root / "lock"
     assert f"{stat.S_IMODE(lock.stat().st_mode):o}" == "600"
     done = subprocess.run([*NOBODY, "flock", "--nonblock", str(lock), "true"], capture_output=True, text=True)
@@ -317,14 +316,26 @@ def test_where_rm_cannot_be_run_the_calls_are_answered_and_the_log_says_what_sta
         plugin.close()
 
 
-@pytest.mark.parametrize("others", [{}, {4711: "a worker that still ends its calls"}])
-def test_but_not_while_another_worker_works(others: dict[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    worker, looked = SimpleNamespace(), threading.Event()
-    monkeypatch.setattr("ddd.server.volumes.left_aside", looked.set)
-    monkeypatch.setattr("ddd.server.volumes.clear", lambda left: None)
-    server.note_others(SimpleNamespace(WORKERS=others), worker)
-    server.clear(worker)
-    assert looked.is_set() == (not others)
+def test_after_a_sighup_it_goes_when_the_worker_of_before_has_ended(ddd: Plugin) -> None:
+    create(ddd.start())
+    assert ddd.root and ddd.process
+    before, volume = worker(ddd), os.open(ddd.root / "volumes" / "mango", os.O_RDONLY)
+    fcntl.flock(volume, fcntl.LOCK_EX)
+    with ddd.address().connect(20) as waiting:
+        waiting.sendall(request("VolumeDriver.Get", {"Name": "mango"}))  # which keeps the worker
+        wait_for(lambda: waits_for_a_lock(before), "a call that waits for its volume")
+        left = leave(ddd)
+        ddd.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(session_processes(ddd.process.pid)) == 3, "the next worker")  # type: ignore[union-attr]
+        assert all(create(ddd, f"pear{number}").ok for number in range(20)) and left.exists()
+        os.close(volume)
+        assert waiting.recv(1000).startswith(b"HTTP/1.1 200 ")
+    wait_for(lambda: not left.exists(), "what was left to go")
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    """Tell whether a thread of a process waits for a lock on a file. Source: proc_locks(5)."""
+    return any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_a_worker_whose_master_is_killed_leaves_the_root_to_the_next(ddd: Plugin) -> None:
@@ -367,7 +378,7 @@ def test_half_a_call_has_ten_seconds_and_no_call_at_all_has_a_week(ddd: Plugin) 
         assert [connection.recv(100) for connection in half] == [b""] * len(HALVES)
         idle.sendall(request("VolumeDriver.List", {}))
         assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
-    assert "A call was not there whole after 10 seconds" in ddd.output()
+    assert "A call had not arrived whole after 10 seconds" in ddd.output()
 
 
 def test_a_thousand_connections_without_a_call_stop_nobody(folder: Path) -> None:

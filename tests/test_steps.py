@@ -110,7 +110,7 @@ def test_the_plugin_fails_the_step_before_the_edit_and_passes_after_it(step: Ste
         pytest.skip("mounts something: sudo ./workshop test")
     result = report_of(plugin_of(step.before, tmp_path), step)
     assert result.outcome == "FAIL", "the step asks for nothing"
-    assert result.diagnosis and result.diagnosis.key, "whoever begins this step is not told why it fails"
+    assert result.diagnosis and result.diagnosis.key, "a learner who begins this step is not told why it fails"
     assert first_failure(plugin_of(step.after, tmp_path), up_to(step), may_skip=FOR_ROOT) == ""
 
 

@@ -12,9 +12,11 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    "command", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy", "--strict"]], ids=" ".join
+    "command",
+    [["ruff", "check"], ["ruff", "format", "--check"], ["mypy", "--strict"], ["codespell_lib"]],
+    ids=" ".join,
 )
-def test_the_code_is_clean(command: list[str]) -> None:
+def test_the_code_and_the_texts_are_clean(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -14,10 +14,10 @@ from workshop.course import course
 ROOT = Path(__file__).parent.parent
 
 
-def tour(work: Path) -> str:
+def tour(work: Path, *options: str) -> str:
     """Return what the tour prints for somebody whose work is in this folder."""
     environment = os.environ | {"WORKSHOP_WORK": str(work)}
-    command = [sys.executable, "-m", "workshop", "tour"]
+    command = [sys.executable, "-m", "workshop", "tour", *options]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -25,7 +25,36 @@ def tour(work: Path) -> str:
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tour(tmp_path_factory.mktemp("work"), "--all")
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> str:
     return tour(tmp_path_factory.mktemp("work"))
+
+
+def asked(text: str) -> list[str]:
+    """Return what Docker asks in a tour."""
+    return [line.split()[2].removeprefix("/") for line in text.splitlines() if line.startswith("  [docker]  POST")]
+
+
+def test_the_tour_is_one_conversation_of_one_screen(short: str) -> None:
+    begin = ["Plugin.Activate", "VolumeDriver.Capabilities", "VolumeDriver.Get", "VolumeDriver.Create"]
+    use = ["VolumeDriver.Get", "VolumeDriver.Mount", "VolumeDriver.Get", "VolumeDriver.Unmount"]
+    assert asked(short) == [*begin, *use]
+    assert "\nhello\n" in short and short.count("\n$ ") == 1
+    assert len(short.splitlines()) <= 28
+    assert max(map(len, short.splitlines())) <= 80
+
+
+def test_it_names_the_rest_and_then_what_to_type(short: str) -> None:
+    assert short.endswith("./workshop tour --all\nNow write it yourself:   ./workshop start\n")
+
+
+def test_what_nobody_reads_is_short(short: str, text: str) -> None:
+    for shown in (short, text):
+        assert not re.search("[0-9a-f]{13}", shown)
+        assert '"Mountpoint":"…/mango/data"' in shown and not re.search('Mountpoint":"/', shown)
 
 
 def test_each_part_ends_with_an_achievement_and_what_is_to_be_written(text: str) -> None:
@@ -40,15 +69,14 @@ def test_it_names_no_solution_before_the_learner_has_passed_it(text: str, tmp_pa
     assert not solutions.search(text)
     passed = [step.id for step in course.part(1).steps]
     (tmp_path / ".progress.json").write_text(json.dumps({"part": 2, "passed": passed, "course": course.version()}))
-    assert solutions.findall(tour(tmp_path)) == ["part1/", "plugin.py"]
+    assert solutions.findall(tour(tmp_path, "--all")) == ["part1/", "plugin.py"]
 
 
 def test_it_shows_what_docker_says_in_its_order(text: str) -> None:
-    asked = [line.split()[2].removeprefix("/") for line in text.splitlines() if line.startswith("  [docker]  POST")]
     create = ["Plugin.Activate", "VolumeDriver.Capabilities", "VolumeDriver.Get", "VolumeDriver.Create"]
     run = ["VolumeDriver.Get", "VolumeDriver.Get", "VolumeDriver.Mount", "VolumeDriver.Get", "VolumeDriver.Unmount"]
     remove = ["VolumeDriver.Get", "VolumeDriver.Get", "VolumeDriver.Remove"]
-    assert asked == [*create, *create, "VolumeDriver.Get", *run, *run, *remove]
+    assert asked(text) == [*create, *create, "VolumeDriver.Get", *run, *run, *remove]
 
 
 def test_the_second_container_reads_what_the_first_wrote(text: str) -> None:

@@ -556,7 +556,7 @@ def test_it_is_started_again_when_its_file_changes(tracing: Callable[..., Tracin
     file.write_text("print('no idea')\nraise SystemExit(3)\n")
     traced.says("The plugin ended with status 3 before it listened. Its last lines: no idea")
     assert os.path.samestat(before, traced.socket.stat())
-    # a call that comes now is held, until the file is mended
+    # a call that comes now is held, until the file is fixed
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         held = pool.submit(traced.call, "Plugin.Activate")
         shutil.copy(ROOT / "part2" / "plugin.py", file)
@@ -729,7 +729,7 @@ def test_two_traces_of_one_socket_and_two_plugins_at_one(tracing: Callable[..., 
     traced = tracing(socket=str(running.socket))
     traced.says("Ctrl-C ends")
     with (
-        pytest.raises(Refused, match=r"runs already\. End it with Ctrl-C"),
+        pytest.raises(Refused, match=r"is running already\. End it with Ctrl-C"),
         place.in_place_of(running.socket, print),
     ):
         pass
@@ -764,8 +764,8 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(folder: Path) -> None:
         (folder / "link.sock").symlink_to("true.sock")
         for name, sentence in {
             "none.sock": "There is no socket at",
-            "file": "is no socket",
-            "stale.sock": "Nobody listens at",
+            "file": "is not a socket",
+            "stale.sock": "Nothing listens at",
             "link.sock": f"Name the socket itself:   ./workshop trace --socket {folder}/true.sock",
             "x" * 100: "is too long for a socket",
         }.items():

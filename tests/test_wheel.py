@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from programs import needy
 
+from workshop import __version__
 from workshop.course import course
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin
@@ -126,10 +128,30 @@ def test_part_2_and_its_certificates_need_no_clone(learner: Learner) -> None:
     assert "5 of 5 steps pass." in said and "skip" not in said
 
 
+def test_the_command_says_its_version(learner: Learner) -> None:
+    assert learner("--version") == f"docker-plugin-workshop {__version__}\n"
+
+
 def test_the_tour_needs_no_clone(learner: Learner) -> None:
-    said = learner("tour")
+    said = learner("tour", "--all")
     assert said.count("Achievement unlocked!") == 3 and said.rstrip().endswith("workshop start")
+    assert "tour --all" in learner("tour")
     assert os.listdir(learner.folder) == []
+
+
+def test_the_first_lines_of_the_authors_page_lead_to_a_true_report(learner: Learner) -> None:
+    """Somebody has the wheel, the page, and a plugin that refuses a Create without options."""
+    mine = learner.folder / "mine"
+    mine.write_text(f"#!{sys.executable}\n{needy()}")
+    mine.chmod(0o755)
+    _, _, page = (ROOT / "docs" / "authors.md").read_text().partition("```console")
+    install, *checks = re.findall(r"^\$ (.*)$", page.partition("```")[0], re.MULTILINE)
+    assert install == "pip install docker-plugin-workshop" and len(checks) == 2
+    for line in checks:
+        said = " ".join(learner(*line.split()[1:], status=1).split())
+        assert "'place is required'" in said and "--opt KEY=VALUE" in said and said.count(" FAIL ") == 1
+    with_options = [*checks[1].split()[1:], "--opt", "place={root}-places/{name}"]
+    assert "  broken " not in learner(*with_options, "--only", "create", "--only", "mount")
 
 
 def test_the_conformance_suite_is_in_it(workshop: Path, part3: Plugin) -> None:

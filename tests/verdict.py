@@ -27,8 +27,8 @@ LACKS = [
     ),
     Lack(
         "A retry has an empty body",
-        "When a connection breaks, Docker sends Get again without its body. Part 3 answers an error, and Docker takes the "
-        "volume to be gone. ddd gives no answer to it.",
+        "When a connection breaks, Docker sends Get again without its body. Part 3 answers an error, and Docker believes that "
+        "the volume is gone. ddd gives no answer to it.",
         "get.without-body-is-no-no",
         "app.py:get",
     ),
@@ -47,8 +47,8 @@ LACKS = [
     ),
     Lack(
         "A container has the volume, and no record says so",
-        "Part 3 trusts its records, and what is mounted in its own namespace. ddd asks the kernel which processes have the "
-        "volume mounted, or have chrooted into it, those of other containers too. In a container it needs `--pid host` and "
+        "Part 3 trusts its records, and the mounts in its own namespace. ddd asks the kernel which processes have the "
+        "volume mounted, or have chrooted into it, also processes of other containers. In a container it needs `--pid host` and "
         "`--cap-add SYS_PTRACE` for that.",
         "test_remove_is_refused_while_a_process_uses_the_volume",
         "holders.py:user_of_folder",
@@ -100,14 +100,14 @@ LACKS = [
         "listener.py:turn",
     ),
     Lack(
-        "A place that cannot be",
+        "A path that cannot be used",
         "A path of over 107 bytes, or a folder without rights, ends the parts with a traceback. ddd says what to do.",
         "test_a_place_that_cannot_be_gets_a_sentence",
         "listener.py:listen",
     ),
     Lack(
         "A full disk",
-        "Part 3 answers status 500 and a sentence that says nothing. ddd says which fault it is, in Err and in its log.",
+        "Part 3 answers status 500 and a sentence that does not help. ddd says which fault it is, in Err and in its log.",
         "test_a_full_disk",
         "app.py:trouble",
     ),

@@ -755,7 +755,7 @@ func makeRoom() {
 		return
 	}
 	if err != nil || info.Mode()&os.ModeSocket == 0 {
-		log.Fatalf("%s is there and is no socket", socket)
+		log.Fatalf("%s exists and is not a socket", socket)
 	}
 	caller, err := net.DialTimeout("unix", socket, time.Second)
 	if err == nil {
@@ -763,7 +763,7 @@ func makeRoom() {
 		log.Fatalf("somebody listens at %s already", socket)
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		log.Fatalf("%s is there and cannot be tried: %v", socket, err)
+		log.Fatalf("%s exists, but cannot be tried: %v", socket, err)
 	}
 	if err := os.Remove(socket); err != nil {
 		log.Fatal(err)

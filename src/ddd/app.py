@@ -43,7 +43,7 @@ def capabilities() -> Response:
 
 @app.post("/VolumeDriver.Create")
 def create() -> Response:
-    """Make a volume. One that is there already stays as it is."""
+    """Make a volume. One that exists already stays as it is."""
     name, sent = asked("Name"), body().get("Opts")
     if not isinstance(sent, dict | None):
         abort(400, "Opts is not an object: send {} or null.")
@@ -59,7 +59,7 @@ def create() -> Response:
 def get() -> Response:
     """Say whether there is such a volume, where, and since when."""
     if not request.get_data():
-        # Docker sends a call that broke again, but without its body: still no answer
+        # Docker sends a call that broke again, but with an empty body: still no answer
         return hang_up()
     name = asked("Name")
     created_at = volumes.created(name).isoformat(timespec="seconds")
@@ -78,7 +78,7 @@ def list_volumes() -> Response:
 
 @app.post("/VolumeDriver.Path")
 def path() -> Response:
-    """Say where the volume is. Docker has stopped asking; Podman asks."""
+    """Say where the volume is. Docker no longer sends Path; by its source, Podman can."""
     name = asked("Name")
     with volumes.open_one(name):
         return answer({"Mountpoint": mountpoint(name), "Err": ""})
@@ -102,9 +102,9 @@ def unmount() -> Response:
 
 @app.post("/VolumeDriver.Remove")
 def remove() -> Response:
-    """Take the volume away with all that is in it, unless somebody may have it."""
+    """Remove the volume with all that is in it, unless somebody may use it."""
     gone = volumes.remove(asked("Name"))
-    # Docker waits a minute for an answer, Podman 5 seconds: the files go after it
+    # Docker waits a minute for an answer, Podman 5 seconds: the files are deleted after the answer
     done = answer({"Err": ""})
     done.call_on_close(threading.Thread(target=volumes.delete, args=[gone], daemon=True).start)
     return done
@@ -117,11 +117,11 @@ def remove() -> Response:
 def refuse_chunks() -> None:
     """Refuse a body that does not say beforehand how long it is. Docker and Podman send no such body."""
     if "HTTP_TRANSFER_ENCODING" in request.environ:
-        abort(400, "ddd reads no body in chunks: send its Content-Length.")
+        abort(400, "ddd does not read a chunked body: send a Content-Length.")
 
 
 def body() -> dict[str, Any]:
-    """Return the JSON object of this call. Docker names no Content-Type, so Flask is told not to look for one."""
+    """Return the JSON object of this call. Docker sends no Content-Type, so `force` tells Flask not to look for one."""
     try:
         sent = request.get_json(force=True, silent=True)
     except RecursionError:
@@ -132,7 +132,7 @@ def body() -> dict[str, Any]:
 
 
 def asked(key: str) -> str:
-    """Return the name that is sent under key. Docker checks no name: what could leave the root is refused here."""
+    """Return the name that is sent under key. Docker checks no name: refuse one that could lead out of the root."""
     name = body().get(key)
     if key == "Name":
         g.volume = name  # for the log, whatever it is
@@ -153,13 +153,13 @@ def connection() -> socket.socket:
 
 
 def answer(body: dict[str, object] | str, status: int = 200) -> Response:
-    """Return an object, or the text of one in JSON, in the form that Docker reads: JSON of the plugin media type."""
+    """Return an answer as Docker reads it: an object, or its JSON, with the media type of plugins."""
     text = body if isinstance(body, str) else json.dumps(body)
     return app.response_class(text + "\n", status, mimetype=MEDIA_TYPE)
 
 
 def hang_up() -> Response:
-    """End the call without an answer: Docker takes the plugin to be in trouble, and asks again.
+    """End the call without an answer: Docker takes this for trouble with the plugin, and asks again.
 
     Any error that Get answers means "no such volume" to Docker, and makes it forget the volume's labels.
     """
@@ -169,7 +169,7 @@ def hang_up() -> Response:
 
 @app.errorhandler(HTTPException)
 def refuse(error: HTTPException) -> Response:
-    """Answer an error the way Docker can print it: a status that is not 200, and a sentence in Err."""
+    """Answer an error in the form that Docker can print: a status that is not 200, and a sentence in Err."""
     if error.code == 413 or "HTTP_TRANSFER_ENCODING" in request.environ:
         # the server would wait for what it does not read
         connection().shutdown(socket.SHUT_RD)
@@ -179,22 +179,22 @@ def refuse(error: HTTPException) -> Response:
 
 @app.errorhandler(NoSuchVolume)
 def missing(error: NoSuchVolume) -> Response:
-    """Say that there is no such volume. To Docker, only this is a no."""
+    """Say that there is no such volume. Docker may believe this: no other error of Get gets an answer."""
     return answer({"Err": str(error)}, 404)
 
 
 @app.errorhandler(InUse)
 @app.errorhandler(options.OtherOptions)
 def conflict(error: Exception) -> Response:
-    """Say who may use the volume that was to be removed, or what the one has that was to be made."""
+    """Say who may use the volume, so that it is not removed; or what an existing volume has, so that none is made."""
     return answer({"Err": str(error)}, 409)
 
 
 @app.errorhandler(Exception)
 def trouble(error: Exception) -> Response:
-    """Answer a fault that may pass, such as a full disk, with what it is; Get is left without an answer."""
+    """Answer a fault that can pass, such as a full disk, with what it is; but give no answer to Get."""
     known = isinstance(error, OSError)  # its text names the file, its repr does not
     app.logger.error("%s: %s", request.path, error if known else repr(error), exc_info=not known)
     if request.path == "/VolumeDriver.Get":
         return hang_up()
-    return answer({"Err": f"ddd is in trouble: {error}. Mend that, and try again."}, 500)
+    return answer({"Err": f"ddd is in trouble: {error}. Fix that, and try again."}, 500)

@@ -1,4 +1,4 @@
-"""What an operator looks at, and mends, beside a running plugin or without one: `doctor` and `release`.
+"""What an operator looks at, and fixes, beside a running plugin or without one: `doctor` and `release`.
 
 doctor changes nothing. release deletes records, under the lock that the plugin takes. Each returns an exit status.
 """
@@ -22,7 +22,7 @@ NOBODY = "No process uses it, as far as the kernel shows."
 
 
 class Refused(Exception):
-    """What was asked for is not done, with this exit status; the text says why, and what to do."""
+    """ddd does not do what was asked for, and exits with this status; the text says why, and what to do."""
 
     def __init__(self, sentence: str, status: int) -> None:
         super().__init__(sentence)
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 def doctor() -> int:
-    """Print who uses which volume, and what is to be mended; return 1 when something is. Raises Refused."""
+    """Print who uses which volume, and what needs fixing; return 1 when something does. Raises Refused."""
     attach()
     names = volumes.names()
     print(f"{volumes.root} has {count(len(names), 'volume')}.", *kernel.limits(), sep="\n")
@@ -57,7 +57,7 @@ def doctor() -> int:
         faults.append(f"{volumes.aside} is missing: {cannot} To make it, restart ddd.")
     except OSError as error:
         faults.append(f"ddd can answer only List and Get: {error}. The kernel's log says why: dmesg")
-    print("", *(faults or ["Nothing is to be mended."]), sep="\n")
+    print("", *(faults or ["Nothing needs fixing."]), sep="\n")
     return 1 if faults else 0
 
 
@@ -73,7 +73,7 @@ def release(name: str, yes: bool) -> int:
         print("Nothing is changed.")
         return 1
     with unused(name) as mounts:
-        for record in records:  # those of a Mount that came in the meantime stay
+        for record in records:  # a record of a Mount that came meanwhile stays
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(record.file, dir_fd=mounts)
         os.fsync(mounts)
@@ -96,7 +96,7 @@ def attach() -> None:
 def unused(name: str) -> Iterator[int]:
     """Lock a volume that no process uses, and open the folder of its records. Raises Refused."""
     if not NAME.fullmatch(name):
-        raise Refused(f"{name!r} is no name of a volume. To see them, type: {command()} doctor", 2)
+        raise Refused(f"{name!r} is not a name for a volume. To see all volumes, type: {command()} doctor", 2)
     try:
         with volumes.open_one(name) as volume, users.opened_mounts(volume) as mounts:
             if unseen(callers_of(users.records(mounts))):
@@ -116,12 +116,12 @@ def callers_of(records: list[users.Record]) -> list[str]:
 
 
 def unseen(callers: list[str]) -> bool:
-    """Tell whether one of them is outside of this container: then the containers of that daemon are, too."""
+    """Tell whether one of these processes is outside of this container: then so are the containers of that daemon."""
     return kernel.sees_only_itself() and any(map(users.is_hidden, callers))
 
 
 def about_to_start(mounts: int) -> str:
-    """Say which Mount is so new that the kernel may not show its container yet; "" where none is."""
+    """Say which Mount is so new that the kernel may not show its container yet; "" if there is none."""
     for record in users.records(mounts):
         age = time.time() - os.stat(record.file, dir_fd=mounts).st_mtime
         if 0 <= age < STARTING and any(map(users.counts, record.callers)):
@@ -130,8 +130,8 @@ def about_to_start(mounts: int) -> str:
 
 
 def agreed() -> bool:
-    """Ask for a yes. Raises Refused where nobody can answer."""
-    if not (sys.stdin and sys.stdin.isatty()):  # there is none where it is closed
+    """Ask for a yes. Raises Refused if nobody can answer."""
+    if not (sys.stdin and sys.stdin.isatty()):  # Python has no sys.stdin if it is closed
         raise Refused("Nobody can be asked here. To delete these records, add --yes.", 2)
     return input("Delete these records? [y/N] ").strip().lower() in ("y", "yes")
 
@@ -139,14 +139,14 @@ def agreed() -> bool:
 def records_of(name: str) -> list[users.Record]:
     """Return the records of a volume. Raises NoSuchVolume, OSError."""
     with volumes.open_one(name) as volume:
-        if found_at("mounts", volume) == "nothing":  # made anew by the next Mount or Remove
+        if found_at("mounts", volume) == "nothing":  # the next Mount or Remove makes it
             return []
         with users.opened_mounts(volume) as mounts:
             return users.records(mounts)
 
 
 def users_by_kernel(names: list[str]) -> dict[str, list[str]]:
-    """Return who uses these volumes, in words, by the kernel; nothing for those that nobody uses."""
+    """Return who uses these volumes, in words, as the kernel shows it; no entry for a volume that nobody uses."""
     wanted: holders.Wanted = {}
     with volumes.open_all() as folder:
         device, path = holders.place_of(folder)
@@ -168,8 +168,8 @@ def summary(records: list[users.Record]) -> str:
 
 
 PROCESSES = {
-    "live": "a process that lives",
-    "dead": "a process that has ended, which does not count",
+    "live": "a running process",
+    "dead": "a process that has exited, which does not count",
     "unknown": "a process that cannot be known",
 }
 

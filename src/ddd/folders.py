@@ -1,4 +1,4 @@
-"""Folders of ddd on the disk: opened, never through a link, or what is in their place; and what to type about ddd."""
+"""Folders of ddd on the disk: opened without following a link, or what is in their place; and what to type for ddd."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ from typing import Self
 class Damaged(OSError):
     """A volume is there, but not as ddd has made it; the text says what is wrong, and what to do.
 
-    Docker must not take it for a missing one: it would forget the labels.
+    Docker must not think that the volume is missing: it would forget the labels.
     """
 
     @classmethod
@@ -24,7 +24,7 @@ class Damaged(OSError):
 
 @contextlib.contextmanager
 def opened(folder: str, inside: int | None = None) -> Iterator[int]:
-    """Open a folder, never through a link. Its descriptor stands for this folder, wherever that is moved."""
+    """Open a folder without following a link. The descriptor stays with this folder, even if that is moved."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inside)
     try:
         yield descriptor
@@ -42,7 +42,7 @@ def require_writable(folder: int, path: str) -> None:
 
 
 def found_at(name: str, inside: int) -> str:
-    """Say what has this name in an open folder, itself and not what a link leads to."""
+    """Say what has this name in an open folder. A link is "a link", whatever it leads to."""
     try:
         mode = os.lstat(name, dir_fd=inside).st_mode
     except FileNotFoundError:
@@ -51,7 +51,7 @@ def found_at(name: str, inside: int) -> str:
 
 
 def quoted(path: str) -> str:
-    """Return a path as bash reads it, on one line whatever is in it: containers choose the names of their files."""
+    """Return a path as bash reads it, always on one line: containers choose the names of their files."""
     if path.isprintable():
         return shlex.quote(path)
     plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(path))

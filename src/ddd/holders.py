@@ -1,12 +1,12 @@
-"""Who uses a folder, by what the kernel shows of every thread. Two looks are needed:
+"""Who uses a folder, by what the kernel shows of every thread. It takes two looks:
 
 - /proc/PID/task/TID/mountinfo shows what a thread has mounted, as far as it can reach that from its root;
 - the folders above its root and its current folder show a thread that has chrooted into a folder of a mount, or whose
   mount was detached (umount --lazy). The kernel shows them to a process with CAP_SYS_PTRACE; see kernel.limits().
 
-No look shows an open file, a mount namespace that only an open file holds, the lower layer of an overlay file system,
-or a loop device over a file. Nor a folder of the volume that is mounted by itself, once it is detached, or once all
-its processes have chrooted below it.
+Neither look shows an open file, a mount namespace that only an open file holds, the lower layer of an overlay file
+system, or a loop device over a file. Neither shows a folder of the volume that is mounted by itself, once it is
+detached, or once all its processes have chrooted below it.
 """
 
 import itertools
@@ -21,7 +21,7 @@ Place = tuple[str, str]
 """A device, and a path on it."""
 
 Wanted = dict[Place | kernel.Identity, str]
-"""By what the kernel knows folders, and what these folders are called."""
+"""For each key by which the kernel knows a folder, the name of that folder."""
 
 View = tuple[object, ...]
 
@@ -29,13 +29,13 @@ View = tuple[object, ...]
 def user_of_folder(folder: int) -> str | None:
     """Say which process has this folder, or one in it, mounted, or as its root or current folder.
 
-    Or what is mounted in it. A container is seen by its processes, whichever daemon was killed in the meantime.
+    Or say what is mounted in the folder. A container is found by its processes, even if its daemon was killed.
     """
     return next((user for _, user in users_of(wanted(folder, place_of(folder)))), None)
 
 
 def wanted(folder: int, place: Place, name: str = "") -> Wanted:
-    """Return by what a folder is known: its place, itself, and the folders in it, one of which a container is given."""
+    """Return the keys of a folder: its place, itself, and the folders in it. A container gets one of these."""
     with os.scandir(folder) as entries:
         inside = [entry.stat(follow_symlinks=False) for entry in entries if entry.is_dir(follow_symlinks=False)]
     return {place: name} | dict.fromkeys(map(kernel.identity, (os.stat(folder), *inside)), name)
@@ -62,7 +62,7 @@ def users_of(folders: Wanted) -> Iterator[tuple[str, str]]:
                 yield from users_above(thread, pid, folders)
                 if not view or view[:-1] not in views:
                     yield from users_by_mounts(kernel.mount_table(thread, about), pid, folders)
-                # one that has ended in the meantime, or changed its view, says nothing about another
+                # a thread that has exited meanwhile, or changed its view, says nothing about another
                 if view and view == view_of(thread):
                     views |= {view, view[:-1]}
         except PermissionError:
@@ -91,9 +91,9 @@ def users_by_mounts(table: kernel.Table, pid: str, folders: Wanted) -> Iterator[
 
 
 def view_of(thread: str) -> View | None:
-    """Return what threads have in common that are in the same place, and all but the last of it for the same mounts.
+    """Return the mount namespace, the root and the current folder of a thread; None if they cannot be known.
 
-    That is the mount namespace, the root, and the current folder. None where it cannot be known.
+    Threads with the same view are in the same place. If only the current folder differs, they have the same mounts.
     """
     try:
         root, current = kernel.identity(os.stat(f"{thread}/root")), kernel.identity(os.stat(f"{thread}/cwd"))

@@ -49,7 +49,7 @@ def exists(pid: int) -> bool:
 
 
 def start_time(pid: int | str) -> str:
-    """Return when a process started, in ticks of the kernel's clock; "0" for one that has ended.
+    """Return when a process started, in ticks of the kernel's clock; "0" for one that has exited.
 
     The kernel uses a pid again: pid and start time together name one process. Source: proc_pid_stat(5), field 22.
     """
@@ -62,7 +62,7 @@ def start_time(pid: int | str) -> str:
 
 
 def boot() -> str:
-    """Return the kernel's name for the time since the machine started."""
+    """Return the kernel's name for this boot: it changes when the machine boots again."""
     with open("/proc/sys/kernel/random/boot_id") as file:
         return file.read().strip()
 
@@ -89,8 +89,8 @@ def limits() -> list[str]:
     if not closed:
         return []
     count = f"{len(closed)} of {len(pids)} processes (such as process {closed[0]})"
-    how = "run it with CAP_SYS_PTRACE: docker run --cap-add SYS_PTRACE --security-opt apparmor=unconfined"
-    return [f"ddd may not look at the root of {count}. One that has chrooted into a volume is not seen: {how}"]
+    how = "run ddd with CAP_SYS_PTRACE: docker run --cap-add SYS_PTRACE --security-opt apparmor=unconfined"
+    return [f"ddd may not look at the root of {count}, so it cannot see one that has chrooted into a volume: {how}"]
 
 
 def may_look(pid: str) -> bool:
@@ -103,7 +103,7 @@ def may_look(pid: str) -> bool:
 
 
 def processes() -> Iterator[str]:
-    """Yield the pid of every process, also of those that start in the meantime: one may end, and go on as its child."""
+    """Yield the pid of every process, also of those that start meanwhile: one may exit, and its child continue."""
     seen: set[str] = set()
     for _ in range(100):
         new = [pid for pid in os.listdir("/proc") if pid.isdecimal() and pid not in seen]
@@ -115,7 +115,7 @@ def processes() -> Iterator[str]:
 
 
 def threads(pid: str) -> Iterator[str]:
-    """Yield /proc/PID/task/TID of every thread. While one has ended before it was looked at, look at the new ones."""
+    """Yield /proc/PID/task/TID of every thread. If one has exited meanwhile, look again: it may have started one."""
     folder, seen, listed = f"/proc/{pid}/task", set[str](), set[str]()
     for _ in range(100):
         before = listed
@@ -131,7 +131,7 @@ def threads(pid: str) -> Iterator[str]:
 
 
 def folders_above(path: str) -> Iterator[Identity]:
-    """Yield the folder that a link of /proc leads to, and those above it; none that the kernel does not show."""
+    """Yield the folder that a link of /proc leads to, and those above it, as far as the kernel shows them."""
     try:
         folder = os.open(path, os.O_PATH)
         try:
@@ -144,7 +144,7 @@ def folders_above(path: str) -> Iterator[Identity]:
         finally:
             os.close(folder)
     except OSError as error:
-        # what this process lacks says nothing about the other
+        # other errors are about that process; a shortage here says nothing about it
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
             raise
 
@@ -155,7 +155,7 @@ def identity(found: os.stat_result) -> Identity:
 
 
 def mount_table(of: str, about: str = "") -> Table:
-    """Return what a thread has mounted: nothing when it has ended, or no mount of it names a file called about."""
+    """Return what a thread has mounted: nothing if it has exited, or if none of its mounts names a file `about`."""
     try:
         # the kernel ends a row with LF, and writes a CR in a path as it is
         with open(f"{of}/mountinfo", errors="surrogateescape", newline="\n") as file:
@@ -171,5 +171,5 @@ def mount_table(of: str, about: str = "") -> Table:
 
 
 def unescape(field: str) -> str:
-    """Return what the kernel means: it writes a space in a path as \\040."""
+    """Return a path as it is: the kernel writes a space in it as \\040."""
     return re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), field)

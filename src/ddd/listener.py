@@ -20,7 +20,7 @@ def from_systemd() -> bool:
 
 
 def listen(path: str) -> socket.socket:
-    """Return a socket that listens at path. Where none can be made, exit with a sentence."""
+    """Return a socket that listens at path. If none can be made, exit with a sentence."""
     if len(os.fsencode(path)) > LONGEST:
         sys.exit(f"{path} is too long for a socket: choose a path of at most {LONGEST} bytes with DDD_SOCKET=…")
     try:
@@ -28,7 +28,7 @@ def listen(path: str) -> socket.socket:
         with turn(f"{path}.lock"):
             remove_stale(path)
             listener = socket.socket(socket.AF_UNIX)
-            # who can write to the socket can connect, and get every volume: here only its owner, whatever the umask was
+            # anyone who can write to the socket can get every volume: let only the owner write, whatever the umask was
             umask = os.umask(0o177)
             listener.bind(path)
             os.umask(umask)
@@ -46,7 +46,7 @@ class Made:
         self.file = self.look()
 
     def look(self) -> tuple[int, int, int]:
-        """Return what tells the file from one that has its place later, and perhaps its number. Raises OSError."""
+        """Return what identifies the file: a later one at its path may get the same inode. Raises OSError."""
         now = os.lstat(self.path)
         return now.st_dev, now.st_ino, now.st_mtime_ns
 
@@ -60,15 +60,15 @@ class Made:
 
 @contextlib.contextmanager
 def turn(path: str) -> Iterator[None]:
-    """Hold a lock, which is a file that is there only meanwhile.
+    """Hold a lock: a file that exists only while it is held.
 
     Two plugins that start at once take turns: the second one finds the first one listening. Only root can open this
-    file. A lock on the socket's folder, which every user may open, would let any of them stop the plugin from starting.
+    file. Every user may open the socket's folder: with a lock on it, any user could stop the plugin from starting.
     """
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # who held it before has removed the file, and a third one may have made another
+        # the process that held it before has removed the file, and a third process may have made another
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock), os.stat(path)):
                 break
@@ -85,7 +85,7 @@ def remove_stale(path: str) -> None:
     if not os.path.lexists(path):
         return
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        sys.exit(f"{path} is there and is no socket. Look what it is, and move it away.")
+        sys.exit(f"{path} exists and is not a socket. Look at it, and move it away: ls -l {path}")
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(1)
         try:
@@ -93,6 +93,6 @@ def remove_stale(path: str) -> None:
         except ConnectionRefusedError:
             os.unlink(path)
         except OSError as error:
-            sys.exit(f"{path} is there and cannot be tried: {error}. Look what it is, and move it away.")
+            sys.exit(f"{path} exists, but cannot be tried: {error}. Look at it, and move it away: ls -l {path}")
         else:
             sys.exit(f"A plugin listens at {path} already. End it, or choose another place with DDD_SOCKET=…")

@@ -17,22 +17,22 @@ from flask import Flask, Response, g, has_request_context, request
 
 
 class Stderr(io.TextIOBase):
-    """stderr, on which a write never waits: a line without room for it is dropped, and counted.
+    """stderr, on which a write never waits: a line for which there is no room is dropped, and counted.
 
-    Whoever reads the log may stop for a while. A Docker daemon with live-restore asks a plugin for every volume before
+    The reader of the log may stop for a while. A Docker daemon with live-restore asks a plugin for every volume before
     it reads the logs of its containers again.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.send = sender(descriptor)
         self.lock = threading.Lock()
-        self.begun = ""  # of a line whose end is not written yet
-        self.rest = b""  # of a line for which there was room in part
+        self.begun = ""  # the beginning of a line whose end is not written yet
+        self.rest = b""  # the rest of a line of which only a part had room
         self.dropped = 0
         self.told = 0
 
     def write(self, text: str) -> int:
-        """Send lines that are whole; keep what comes before the end of one. It raises nothing when stderr fails."""
+        """Send complete lines; keep the beginning of an incomplete one. Raises nothing if stderr fails."""
         with self.lock:
             if self.begun or text[-1:] != "\n":
                 self.begun += text
@@ -43,7 +43,7 @@ class Stderr(io.TextIOBase):
         return len(text)
 
     def put(self, lines: str) -> None:
-        """Send lines, or drop them. The first ones that have room again tell how many were dropped."""
+        """Send lines, or drop them. When there is room again, the first line says how many were dropped."""
         if untold := self.dropped - self.told:
             lines = f"{untold} of the lines before this one had no room in the log, and were dropped.\n{lines}"
         data = self.rest + lines.encode(errors="backslashreplace")
@@ -67,9 +67,9 @@ class Stderr(io.TextIOBase):
 
 
 def sender(descriptor: int) -> Callable[[bytes], int]:
-    """Return what sends bytes to a descriptor without waiting for a reader, and returns how many it has taken.
+    """Return a function that sends bytes to a descriptor without waiting, and returns how many were taken.
 
-    Never by O_NONBLOCK on the descriptor itself: that would hold for each process that shares it, such as a shell.
+    Never set O_NONBLOCK on the descriptor itself: every process that shares it, such as a shell, would have it, too.
     """
     kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
     if kind == stat.S_IFSOCK:  # of systemd's journal
@@ -77,7 +77,7 @@ def sender(descriptor: int) -> Callable[[bytes], int]:
         return lambda data: journal.send(data, socket.MSG_DONTWAIT)
     if kind == stat.S_IFREG:
         return partial(os.write, descriptor)
-    try:  # a pipe or a terminal that is opened again has settings of its own
+    try:  # a pipe or a terminal that is opened again has its own settings
         return partial(os.write, os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
     except OSError:  # it belongs to another user
         room = select.poll()
@@ -89,8 +89,8 @@ stderr = Stderr(2)
 
 
 def install(app: Flask) -> None:
-    """Have a line logged for each call that the app answers, and each call named in what else is logged."""
-    # before what the app itself does first: that may refuse the call
+    """Log a line for each call that the app answers, and name the call in the plugin's other lines."""
+    # before the app's own functions: they may refuse the call
     app.before_request_funcs.setdefault(None, []).insert(0, begin)
     app.after_request(write)
     app.logger.addFilter(name_call)
@@ -102,24 +102,24 @@ def begin() -> None:
 
 
 def write(response: Response) -> Response:
-    """Write a call into the log, in one line. Times are in milliseconds."""
+    """Write a line for a call into the log. Times are in milliseconds."""
     took = (time.perf_counter() - g.begun) * 1000
-    # only an error is read again: List may have named 100 000 volumes
+    # parse the answer only if it is an error: List may have named 100 000 volumes
     sent: object = response.json if response.status_code not in (200, 503) else None
     err = sent["Err"] if isinstance(sent, dict) else ""
     asked = f"call={g.call} endpoint={quoted(request.path[1:])} volume={quoted(str(g.get('volume', '')))}"
-    # not by Python's logging, which costs three times as much
+    # without Python's logging, which takes three times as long
     stderr.write(f"{asked} ms={took:.1f} outcome={outcome(response)} err={quoted(err)}\n")
     return response
 
 
 def outcome(response: Response) -> str:
-    """Return what came of a call: a status, or that no answer was given."""
+    """Return the outcome of a call: a status, or "hung-up" if no answer was given."""
     return "hung-up" if response.status_code == 503 else str(response.status_code)
 
 
 def quoted(text: str) -> str:
-    """Return a text short, and on one line whatever is in it: a volume's name is anything that was sent."""
+    """Return a short text, always on one line: a volume's name can be anything that was sent."""
     return json.dumps(text[:100])
 
 

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: the calls, what is on the disk, and the log. They have sockets of their own."""
+"""Metrics for Prometheus: the calls, what is on the disk, and the log. They have their own sockets."""
 # mypy: allow-subclassing-any, allow-untyped-calls
 
 import contextlib
@@ -32,12 +32,12 @@ seconds = Histogram("ddd_call_duration_seconds", "Time of a call", ["endpoint"],
 
 @functools.cache
 def numbers_of(endpoint: str, outcome: str) -> tuple[Counter, Histogram]:
-    """Return what counts such a call, and what takes its time: looking them up takes longer than counting."""
+    """Return the counter and the histogram for such a call: looking them up takes longer than counting."""
     return calls.labels(endpoint, outcome), seconds.labels(endpoint)
 
 
 def count(response: Response) -> Response:
-    """Count a call. One that no endpoint answers is "other": whatever is sent, there are only so many names."""
+    """Count a call. One that no endpoint answers is "other": callers cannot add names to the metrics."""
     endpoint = (request.url_rule.rule[1:] if request.url_rule else "") or "other"
     number, duration = numbers_of(endpoint, log.outcome(response))
     number.inc()
@@ -46,13 +46,13 @@ def count(response: Response) -> Response:
 
 
 class OnDisk(Collector):
-    """What is on the disk, and what the log has dropped: looked up at each scrape, one scrape at a time."""
+    """What is on the disk, and what the log has dropped: read at each scrape, one scrape at a time."""
 
     def __init__(self) -> None:
         self.turn = threading.Lock()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the numbers; without those of the disk while that is away."""
+        """Yield the metrics; without those of the disk while the disk is away."""
         yield CounterMetricFamily("ddd_log_lines_dropped", "Lines without room in the log", log.stderr.dropped)
         with self.turn, contextlib.suppress(OSError):
             with volumes.open_all() as folder:
@@ -65,7 +65,7 @@ class OnDisk(Collector):
 
 
 def count_files(name: str, folder: int) -> int:
-    """Return how many Mounts are recorded of a volume; none of one that has gone."""
+    """Return how many Mounts of a volume are recorded; 0 if the volume is gone."""
     with contextlib.suppress(OSError):
         mounts = os.open(f"{name}/mounts", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
         try:
@@ -79,7 +79,7 @@ registry.register(OnDisk())
 
 
 def install(app: Flask) -> None:
-    """Have each call counted that the app answers. The log notes when a call begins: install that, too."""
+    """Count each call that the app answers. The log notes when a call begins: install the log, too."""
     app.after_request(count)
 
 
@@ -90,10 +90,10 @@ class Handler(MetricsHandler):
     """Answers GET /metrics and GET /health, and nothing else: no endpoint of the plugin."""
 
     registry = registry
-    timeout = 10  # in seconds, for one who asks by half
+    timeout = 10  # in seconds, for a request that never comes to its end
 
     def do_GET(self) -> None:
-        """Answer with the numbers, or say whether the plugin can work."""
+        """Answer with the metrics, or say whether the plugin can work."""
         if self.path == "/metrics":
             super().do_GET()
             return
@@ -104,9 +104,9 @@ class Handler(MetricsHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves the numbers on a socket that listens already."""
+    """Serves the metrics on a socket that listens already."""
 
-    address_family = socket.AF_UNIX  # of the socket that is replaced: the service may make no other
+    address_family = socket.AF_UNIX  # of the first socket, which is replaced: the service may make no other kind
 
     def __init__(self, listening: socket.socket) -> None:
         super().__init__(("", 0), Handler, bind_and_activate=False)
@@ -114,11 +114,11 @@ class Server(ThreadingHTTPServer):
         self.socket = listening
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing about one who has hung up."""
+        """Say nothing about a caller that has hung up."""
 
 
 def trouble() -> str:
-    """Say in a sentence why the plugin cannot work; nothing when it can."""
+    """Say in a sentence why the plugin cannot work; "" if it can."""
     try:
         volumes.check()
         return ""
@@ -127,9 +127,9 @@ def trouble() -> str:
 
 
 def listen() -> list[socket.socket]:
-    """Return the sockets for the numbers: in the root, for `python -m ddd metrics`, and at DDD_METRICS if that is set.
+    """Return the sockets for the metrics: in the root, for `python -m ddd metrics`, and at DDD_METRICS if that is set.
 
-    Where DDD_METRICS cannot be had, exit with a sentence. Without the one in the root the plugin starts all the same.
+    If ddd cannot listen at DDD_METRICS, exit with a sentence. The plugin starts even without the socket in the root.
     """
     listening = [listen_at(asked)] if (asked := os.environ.get("DDD_METRICS")) else []
     try:
@@ -140,7 +140,7 @@ def listen() -> list[socket.socket]:
 
 
 def listen_in_root() -> socket.socket:
-    """Return the socket in the root. On what is there already nobody listens: the root is locked. Raises OSError."""
+    """Return the socket in the root. Nothing listens on an older one: the root is locked. Raises OSError."""
     listening = socket.socket(socket.AF_UNIX)
     with path_in_root() as path:
         with contextlib.suppress(FileNotFoundError):
@@ -157,7 +157,7 @@ def listen_in_root() -> socket.socket:
 
 @contextlib.contextmanager
 def path_in_root() -> Iterator[str]:
-    """Give a path of the socket that is short enough, however long that of the root is. Source: unix(7)."""
+    """Give a path of the socket that is short enough, even if the root has a long path. Source: unix(7)."""
     root = os.open(volumes.root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{root}/{SOCKET}"
@@ -166,7 +166,7 @@ def path_in_root() -> Iterator[str]:
 
 
 def listen_at(address: str) -> socket.socket:
-    """Return a socket at an address and port, such as 127.0.0.1:9323 or [::1]:9323. Else exit with a sentence."""
+    """Return a socket at an address and port, such as 127.0.0.1:9323 or [::1]:9323, or exit with a sentence."""
     host, _, port = address.rpartition(":")
     try:
         if not (host and port.isdecimal() and 0 < int(port) < 65536):
@@ -178,13 +178,13 @@ def listen_at(address: str) -> socket.socket:
 
 
 def serve(sockets: list[socket.socket]) -> None:
-    """Serve the numbers beside the calls, until the process ends."""
+    """Serve the metrics beside the calls, until the process exits."""
     for listening in sockets:
         threading.Thread(target=Server(listening).serve_forever, args=[3600], daemon=True).start()
 
 
 def ask() -> str:
-    """Return the numbers of the ddd that works in the root. Exit with a sentence where none answers."""
+    """Return the metrics of the ddd that works in the root. Exit with a sentence if none answers."""
     asking = http.client.HTTPConnection("ddd")
     asking.sock = socket.socket(socket.AF_UNIX)
     asking.sock.settimeout(60)

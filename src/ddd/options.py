@@ -8,18 +8,18 @@ LAST_ID = 2**32 - 2  # the kernel takes the number after it for "leave the owner
 LAST_MODE = 0o1777  # setuid means nothing on a folder. setgid would take another capability: a container can set it
 
 Options = dict[str, int]
-"""`uid`, `gid` and `mode`, as far as Create asks for them."""
+"""`uid`, `gid` and `mode`: those that Create asks for."""
 
 
 class OtherOptions(Exception):
-    """The volume exists with another owner or mode than Create asks for; the text says in a sentence which."""
+    """The volume exists with another owner or mode than Create asks for; the text says which, in a sentence."""
 
 
 def read(sent: dict[str, object]) -> Options:
     """Return the options that a Create sends, as numbers. Raises ValueError with a sentence that has no value in it.
 
-    Docker passes on what was typed, unchecked. An option that is ignored would leave a volume without what its user
-    asked for, and a value may be a password.
+    Docker passes on what was typed, unchecked. If ddd ignored an option, the volume would lack what its user asked for.
+    No value is repeated, because it may be a password.
     """
     unknown = sorted(set(sent) - {"uid", "gid", "mode"})
     if unknown:
@@ -39,10 +39,10 @@ def number(option: str, value: object) -> int:
 
 
 def apply(folder: int, options: Options) -> None:
-    """Give an open folder the owner and the mode that are asked for. Raises OSError with what ddd needs for that."""
+    """Give an open folder the owner and the mode that were asked for. Raises OSError, which says what that needs."""
     if "mode" in options:
         os.fchmod(folder, options["mode"])
-    # not without need: an older systemd unit of ddd forbids this call
+    # only if asked for: an older systemd unit of ddd forbids this call
     if "uid" in options or "gid" in options:
         try:
             os.fchown(folder, options.get("uid", -1), options.get("gid", -1))
@@ -52,7 +52,7 @@ def apply(folder: int, options: Options) -> None:
 
 
 def differences(now: os.stat_result, options: Options) -> str:
-    """Say what a folder has instead of what is asked for: "uid=0, mode=0755". Empty where nothing differs."""
+    """Say what a folder has instead of what is asked for: "uid=0, mode=0755". Empty if nothing differs."""
     has = {"uid": now.st_uid, "gid": now.st_gid, "mode": stat.S_IMODE(now.st_mode)}
     typed = {"uid": f"{now.st_uid}", "gid": f"{now.st_gid}", "mode": f"{has['mode']:04o}"}
     return ", ".join(f"{option}={typed[option]}" for option in has if options.get(option, has[option]) != has[option])

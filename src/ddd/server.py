@@ -4,6 +4,7 @@
 import contextlib
 import os
 import resource
+import select
 import signal
 import sys
 import threading
@@ -20,43 +21,53 @@ from ddd.worker import ENDING, OneThreadEach
 
 try:
     from ddd import metrics
-except ModuleNotFoundError:  # prometheus_client: an earlier version was installed without
+except ModuleNotFoundError:  # prometheus_client: an earlier version was installed without it
     metrics = None  # type: ignore[assignment]
 
-OPEN_FILES = 16384  # as many connections, and what 64 calls open besides
+OPEN_FILES = 16384  # enough for thousands of connections, and for what 64 calls open
 
 
 def note_others(arbiter: Any, worker: Any) -> None:
-    """Note for a worker that is about to be made whether there is another one."""
-    worker.alone = not arbiter.WORKERS
+    """Note for a worker that is about to be made which ones are there, by their pids."""
+    worker.others = list(arbiter.WORKERS)
 
 
 def clear(worker: Any) -> None:
-    """Delete in the background what a plugin or a worker left aside that was killed, once one is there that answers."""
-    # not after a SIGHUP: the worker before this one may still be making a volume there
-    if worker.alone:
-        threading.Thread(target=volumes.clear, args=[volumes.left_aside()], daemon=True).start()
+    """Delete in the background what a plugin or a worker left aside, once a worker is there that answers."""
+    threading.Thread(target=clear_after, args=[worker.others, volumes.left_aside()], daemon=True).start()
+
+
+def clear_after(others: list[int], left: list[str]) -> None:
+    """Delete what was left aside when the workers have ended that were there before a SIGHUP: one may work on it."""
+    for pid in others:
+        with contextlib.suppress(ProcessLookupError):
+            process = os.pidfd_open(pid)
+            ended = select.poll()
+            ended.register(process)
+            ended.poll()
+            os.close(process)
+    volumes.clear(left)
 
 
 def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer a call that gunicorn has read. A body that is shorter than it was said to be is refused.
+    """Answer a call that gunicorn has read. A body that is shorter than its Content-Length is refused.
 
-    gunicorn says that a body ends by itself, so that Flask takes one that broke off for whole.
+    gunicorn marks the end of every body, so that Flask would take one that broke off for complete.
     """
     del environ["wsgi.input_terminated"]
     return app(environ, start_response)
 
 
 SETTINGS = {
-    # one process, so that nothing has to be told to another; threads, because Docker calls on several connections at
-    # once, and so many, because a call keeps one while it waits for its volume or its disk
+    # one process, so that there is no state to share; threads, because Docker calls on several connections at once;
+    # and so many, because a call keeps its thread while it waits for its volume or its disk
     "workers": 1,
     "worker_class": OneThreadEach,
     "threads": 64,
-    # Docker keeps its connections open. A call on one that was closed comes back without its body: never close first
+    # Docker keeps its connections open. A call on one that was closed comes again with an empty body: never close first
     "keepalive": 7 * 24 * 3600,
     "control_socket_disable": True,
-    # there is no proxy whose word on the path would count
+    # there is no proxy whose headers would count
     "forwarder_headers": "",
     "pre_fork": note_others,
     "post_worker_init": clear,
@@ -64,9 +75,9 @@ SETTINGS = {
 
 
 class Master(Arbiter):
-    """gunicorn's master, but a signal waits while a worker starts: that one has the master's handlers at first.
+    """gunicorn's master, but a signal waits while a worker starts: at first the worker has the master's handlers.
 
-    A SIGTERM would be lost on it, and the master wait for its end for half a minute.
+    A SIGTERM would be lost then, and the master would wait half a minute for the worker to exit.
     """
 
     def spawn_worker(self) -> int:
@@ -79,12 +90,12 @@ class Master(Arbiter):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def stop(self, graceful: bool = True) -> None:
-        """End the workers, and remove the socket that was made. What has taken its place is another plugin's.
+        """Stop the workers, and remove the socket that was made. A file that has replaced it is another plugin's.
 
-        gunicorn would remove that, and end with an error where somebody has deleted the file.
+        gunicorn would remove that file, too; and if somebody has deleted the file, it would exit with an error.
         """
         if self.app.made and not self.app.made.is_there():
-            self.systemd = True  # to gunicorn: the file is not its own
+            self.systemd = True  # tells gunicorn not to remove the file
         super().stop(graceful)
 
 
@@ -101,7 +112,7 @@ class Server(BaseApplication):
         for name, value in SETTINGS.items():
             self.cfg.set(name, value)
         self.cfg.set("bind", self.bind)
-        # beyond so many connections the next ones wait in the socket: the calls of the others need open files, too
+        # more connections than this wait in the socket: the calls of the others need open files, too
         self.cfg.set("worker_connections", max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 512, 256))
 
     def load(self) -> Any:
@@ -114,7 +125,7 @@ class Server(BaseApplication):
 
 
 def run() -> None:
-    """Serve Docker's calls until SIGTERM. Where the root or the socket cannot be had, exit with a sentence."""
+    """Serve Docker's calls until SIGTERM. If ddd cannot have the root or the socket, exit with a sentence."""
     sys.stderr = log.stderr
     allow_open_files()
     os.environ.pop("SCRIPT_NAME", None)  # gunicorn would take it for the beginning of every path
@@ -126,7 +137,7 @@ def run() -> None:
         SETTINGS["post_fork"] = lambda arbiter, worker: metrics.serve(sockets)
     elif os.environ.get("DDD_METRICS"):
         sys.exit(f"DDD_METRICS needs prometheus_client. {to_install()}")
-    # gunicorn's own way of making a socket lets everybody in; the file of systemd's socket it leaves alone at the end
+    # gunicorn's own sockets are open to everybody. At its end, gunicorn does not remove the file of systemd's socket
     bind, made = [], None
     if not listener.from_systemd():
         bind = [f"fd://{listener.listen(listener.SOCKET).detach()}"]
@@ -137,7 +148,7 @@ def run() -> None:
 
 
 def allow_open_files() -> None:
-    """Raise the number of files that may be open, as far as this process may do so: each connection is one."""
+    """Raise the limit of open files, as far as this process may: each connection is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""What was put aside is deleted; where it stays, why it does, and what to type."""
+"""Delete what was moved aside; or say why it stays, and what to type."""
 
 import contextlib
 import fcntl
@@ -18,50 +18,50 @@ PROTECTED = 0x10 | 0x20
 SUBVOLUME = 256
 """The inode of the top folder of a btrfs subvolume. It has a device of its own."""
 SEARCHED = 10_000
-"""How many files are searched for a reason. After an rm, only those that it cannot delete are there."""
+"""How many files are searched for a reason. After an rm, only the files that it cannot delete are left."""
 
 
 def delete(path: str) -> str:
     """Delete a file, or a folder with all that is in it, but never what somebody uses.
 
-    Return why it stays, and what to type; "" where it is gone.
+    Return why it stays, and what to type; "" if it is gone.
     """
     try:
         return remove(path)
-    except OSError as error:  # rm cannot be started, or /proc cannot be read: that fails no call
-        return f"{error}. Mend that, then type: {again(path)}"
+    except OSError as error:  # rm cannot be started, or /proc cannot be read: the call has its answer already
+        return f"{error}. Fix that, then type: {again(path)}"
 
 
 def remove(path: str) -> str:
-    """Do so. Raises OSError where rm cannot be started, or /proc cannot be read."""
+    """Delete it, as delete() does. Raises OSError if rm cannot be started, or /proc cannot be read."""
     if reason := user_of(path):
         return reason
-    # rm follows no link, stays on this disk, and copes with folders nested 100 000 deep
+    # rm follows no link, stays on this disk, and can delete folders nested 100 000 deep
     command = ["rm", "-rf", "--one-file-system", "--", path]
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as rm:
         assert rm.stderr
         said = rm.stderr.readline().rstrip()
-        for _ in rm.stderr:  # a line for each file that stays: the first is enough
+        for _ in rm.stderr:  # one line for each file that stays: the first one is enough
             pass
-    return f"{said}. {why(path) or f'Mend that, then type: {again(path)}'}" if rm.returncode else ""
+    return f"{said}. {why(path) or f'Fix that, then type: {again(path)}'}" if rm.returncode else ""
 
 
 def why(path: str) -> str:
-    """Return why a path put aside stays, and what to type; "" where no reason is found."""
+    """Return why a path that was moved aside stays, and what to type; "" if no reason is found."""
     if reason := user_of(path):
         return reason
     for found, status, outer in below(path):
         if status.st_ino == SUBVOLUME and status.st_dev != outer and stat.S_ISDIR(status.st_mode):
-            mend = f"btrfs subvolume delete {quoted(found)} && {again(path)}"
-            return f"{quoted(found)} is a btrfs subvolume, which rm does not delete. Type: {mend}"
+            remedy = f"btrfs subvolume delete {quoted(found)} && {again(path)}"
+            return f"{quoted(found)} is a btrfs subvolume, which rm does not delete. Type: {remedy}"
         if attributes(found, status) & PROTECTED:
-            mend = f"chattr -R -ia {quoted(path)} && {again(path)}"
-            return f"{quoted(found)} is immutable or append-only. Type: {mend}"
+            remedy = f"chattr -R -ia {quoted(path)} && {again(path)}"
+            return f"{quoted(found)} is immutable or append-only. Type: {remedy}"
     return ""
 
 
 def user_of(path: str) -> str:
-    """Say who uses a folder put aside, and what to type; "" when nobody does."""
+    """Say who uses a folder that was moved aside, and what to type; "" if nobody does."""
     user = None
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), opened(path) as folder:
         user = holders.user_of_folder(folder)
@@ -74,7 +74,7 @@ def again(path: str) -> str:
 
 
 def below(path: str) -> Iterator[tuple[str, os.stat_result, int]]:
-    """Yield what is at a path and below it, never through a link: its path, its status, and the device around it."""
+    """Yield what is at a path and below it, following no link: its path, its status, and the device around it."""
     left = [(path, -1)]
     for _ in range(SEARCHED):
         if not left:
@@ -93,7 +93,7 @@ def below(path: str) -> Iterator[tuple[str, os.stat_result, int]]:
 
 
 def attributes(path: str, status: os.stat_result) -> int:
-    """Return the attributes of a file or folder that chattr sets; 0 where the file system has none."""
+    """Return the attributes of a file or folder that chattr sets; 0 if the file system has none."""
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return 0
     try:

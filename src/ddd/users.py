@@ -1,10 +1,10 @@
 """Who uses a volume: the records of its Mounts, judged by what the kernel says.
 
-A record is a file of the volume's folder `mounts`, one for each Mount, named ID.RANDOM. It names the process that
-asked: its pid and start time, the namespace in which that pid counts, and the boot. An empty record is a Mount whose
-process cannot be known. Before, a file ID had a line for each Mount: such files are read too.
+A record is a file in the volume's folder `mounts`, one for each Mount, named ID.RANDOM. It names the process that
+asked: its pid and start time, the PID namespace of that pid, and the boot. An empty record is a Mount whose process
+cannot be known. In earlier versions, a file ID had a line for each Mount: such files are read, too.
 
-mounts is a descriptor of that folder. The caller has locked the volume, so that nobody else works in it.
+mounts is a descriptor of that folder. The caller has locked the volume, so nobody else changes it.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from ddd.folders import Damaged, found_at, opened
 NAME = re.compile(r"(.+)\.[0-9a-f]{16}")
 LONGEST_ID = 255 - len(".") - 16  # so that ID.RANDOM is a name for a file: 255 bytes at most
 CALLER = re.compile(r"(?:pid=)?(\d+) (?:start=)?(\d+) (?:namespace=)?(\S+) (?:boot=)?(\S+)\n")
-OLD = re.compile(r"\d+ ")  # how a line in a file ID begins: a file that is named alike is told apart by that
+OLD = re.compile(r"\d+ ")  # how a line in a file ID begins, even if the ID itself looks like ID.RANDOM
 
 
 class Record(NamedTuple):
@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
 @contextlib.contextmanager
 def opened_mounts(volume: int) -> Iterator[int]:
-    """Open the folder `mounts` of an open volume. One that was restored from a backup has none: it is made anew."""
+    """Open the folder `mounts` of an open volume. A volume from a backup has none: then make it."""
     found = found_at("mounts", volume)
     if found == "nothing":
         before = os.stat(volume)
@@ -49,7 +49,7 @@ def opened_mounts(volume: int) -> Iterator[int]:
 
 
 def add(mounts: int, mount_id: str, pid: int, aside: str) -> None:
-    """Record that a process mounts the volume with this ID. The file is made at aside, a path that nothing has."""
+    """Record that a process mounts the volume with this ID. The file is made at the path aside, which is free."""
     start, namespace, boot = kernel.start_time(pid), kernel.pid_namespace(), kernel.boot()
     try:
         with open(aside, "x") as file:
@@ -65,10 +65,10 @@ def add(mounts: int, mount_id: str, pid: int, aside: str) -> None:
 
 
 def drop(mounts: int, mount_id: str) -> None:
-    """Delete one record of this ID. Nothing is written, so it works on a full disk.
+    """Delete one record of this ID. Nothing is written, so this works on a full disk.
 
-    Not all: `docker cp` mounts and unmounts with the ID of the running container. A record that counts goes first: one
-    that does not was left by a daemon that was killed, and means nothing to the daemon that asks now.
+    Only one: `docker cp` mounts and unmounts with the ID of the running container. Records that count come first. The
+    others were left by a daemon that was killed, and mean nothing to the daemon that asks now.
     """
     names = {mount_id, in_name(mount_id)}
     found = [record for record in records(mounts, names) if record.mount_id in names and record.callers]
@@ -86,7 +86,7 @@ def drop(mounts: int, mount_id: str) -> None:
 
 
 def records(mounts: int, names: set[str] | None = None) -> list[Record]:
-    """Return the records of all IDs, or those that may be of the IDs with these names."""
+    """Return the records of all IDs, or only those that may belong to the IDs with these names."""
     files = os.listdir(mounts)
     if names is not None:
         files = [file for file in files if file in names or file.rpartition(".")[0] in names]
@@ -94,14 +94,14 @@ def records(mounts: int, names: set[str] | None = None) -> list[Record]:
 
 
 def read(mounts: int, file: str) -> Record:
-    """Return what is in a file of `mounts`, never through a link."""
+    """Return what is in a file of `mounts`, without following a link."""
     try:
         with open(
             # latin-1 reads any byte as one character: a damaged record is one that cannot be known
             file,
             encoding="latin-1",
             newline="\n",
-            # O_NONBLOCK: whoever opens a pipe waits for a writer, and here all calls for the volume would wait, too
+            # O_NONBLOCK: to open a pipe is to wait for a writer, and all calls for the volume would wait, too
             opener=lambda path, flags: os.open(path, os.O_NONBLOCK | flags | os.O_NOFOLLOW, dir_fd=mounts),
         ) as record:
             callers = record.readlines()
@@ -117,17 +117,17 @@ def read(mounts: int, file: str) -> Record:
 
 
 def in_name(mount_id: str) -> str:
-    """Return what stands for an ID in a file's name. For one that is too long it is a hash: no ID begins with _."""
+    """Return an ID as a file's name has it. An ID that is too long becomes a hash after _: no ID begins with _."""
     return mount_id if len(mount_id) <= LONGEST_ID else f"_{hashlib.sha256(mount_id.encode()).hexdigest()}"
 
 
 def user_of(volume: int, mounts: int) -> str | None:
-    """Say who may use the volume: a process by its record, or by the kernel's word. None when nobody does."""
+    """Say who may use the volume, by the records and by what the kernel shows. None if nobody does."""
     return user_by_record(mounts) or holders.user_of_folder(volume)
 
 
 def user_by_record(mounts: int) -> str | None:
-    """Name a process that mounted the volume and may still have it."""
+    """Name a process that mounted the volume and may still use it."""
     for record in records(mounts):
         for caller in record.callers:
             if counts(caller):
@@ -144,7 +144,7 @@ def process(caller: str) -> str:
 def counts(caller: str) -> bool:
     """Tell whether the process of a record lives, or cannot be known.
 
-    Others do not count: a daemon that was killed never sends its Unmount.
+    Other records do not count: a daemon that was killed never sends its Unmount.
     """
     return state(caller) != "dead"
 
@@ -165,5 +165,5 @@ def state(caller: str) -> str:
         return "dead"
     if is_hidden(caller):
         return "unknown"
-    # a process that ended during its Mount is recorded with the start time of none
+    # a process that exited during its Mount is recorded with the start time "0"
     return "live" if start == kernel.start_time(pid) and kernel.exists(int(pid)) else "dead"

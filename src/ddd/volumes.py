@@ -32,17 +32,17 @@ class Volumes:
     """All volumes under one root.
 
     volumes/NAME is a volume: `data` has its files, `mounts` the records of its Mounts. `aside` has what is not yet a
-    volume or a record, or is none any more.
+    volume or a record, and what no longer is one.
     """
 
     def __init__(self, root: str) -> None:
-        self.root = os.path.realpath(root)  # a link to a data disk is followed once, here: Docker is told the true path
+        self.root = os.path.realpath(root)  # a link to a data disk is followed only here: Docker gets the real path
         self.folder = os.path.join(self.root, "volumes")
         self.aside = os.path.join(self.root, "aside")
         self.began_with: os.stat_result | None = None
 
     def prepare(self) -> None:
-        """Make the folders, and lock the root until this process exits. Where that fails, exit with a sentence."""
+        """Make the folders, and lock the root until this process exits. If that fails, exit with a sentence."""
         try:
             self.root.encode()
             os.makedirs(self.root, 0o700, exist_ok=True)
@@ -52,7 +52,7 @@ class Volumes:
                     os.chmod(descriptor, 0o700)
             locks.take(self.root)
         except UnicodeEncodeError:
-            sys.exit(f"Docker cannot be told of {self.root!r}: it is not UTF-8. Choose a folder with DDD_ROOT=…")
+            sys.exit(f"{self.root!r} is not UTF-8, as Docker needs it. Choose a folder with DDD_ROOT=…")
         except locks.Taken as error:
             sys.exit(str(error))
         except OSError as error:
@@ -61,7 +61,7 @@ class Volumes:
         self.attach()
 
     def attach(self) -> None:
-        """Work beside a plugin that has prepared the root: make nothing, and lock nothing. Raises OSError."""
+        """Work in a root that a plugin has prepared: make nothing, and lock nothing. Raises OSError."""
         self.began_with = os.stat(self.folder)
 
     def check(self) -> None:
@@ -70,11 +70,11 @@ class Volumes:
             require_writable(volumes, self.root)
 
     def mountpoint(self, name: str) -> str:
-        """Return the folder that a container is given."""
+        """Return the folder that a container gets."""
         return f"{self.folder}/{name}/data"
 
     def create(self, name: str, wanted: options.Options | None = None) -> None:
-        """Make a volume, aside first, so that it is never there in part. An existing one stays as it is.
+        """Make a volume: first aside, so that no call ever sees half of it. An existing one stays as it is.
 
         Raises OtherOptions if the existing one does not have what is wanted.
         """
@@ -103,7 +103,7 @@ class Volumes:
     def compare(self, name: str, wanted: options.Options) -> None:
         """Raise OtherOptions if the data folder of a volume does not have what is wanted. Raises NoSuchVolume, too.
 
-        What it has is what it was made with, unless a container has changed that since.
+        The folder has what it was made with, unless a container has changed that since.
         """
         with self.open_one(name) as volume:
             has = options.differences(os.lstat("data", dir_fd=volume), wanted)
@@ -112,7 +112,7 @@ class Volumes:
             raise options.OtherOptions(f"Volume {name} exists, and its data folder has {has}. {instead}")
 
     def names(self) -> list[str]:
-        """Return the names of all volumes, sorted, damaged ones too: Docker forgets what is not named."""
+        """Return the names of all volumes, sorted, damaged ones too: Docker forgets one that List does not name."""
         with self.open_all() as volumes:
             return sorted(filter(NAME.fullmatch, os.listdir(volumes)))
 
@@ -132,7 +132,7 @@ class Volumes:
             users.drop(mounts, mount_id)
 
     def remove(self, name: str) -> str:
-        """Put a volume aside and return where: what is to be deleted. Raises NoSuchVolume, InUse."""
+        """Move a volume aside, and return the path to delete. Raises NoSuchVolume, InUse."""
         with self.open_all() as volumes, self.open_one(name) as volume:
             with users.opened_mounts(volume) as mounts:
                 if user := users.user_of(volume, mounts):
@@ -142,7 +142,7 @@ class Volumes:
             try:
                 os.fsync(volumes)
             except OSError:
-                # Docker is told that the volume is still there, so it has to be
+                # the error tells Docker that the volume is still there, so it has to be
                 with contextlib.suppress(OSError):
                     os.rename(gone, name, dst_dir_fd=volumes)
                 if not os.path.lexists(gone):
@@ -150,13 +150,13 @@ class Volumes:
         return gone
 
     def delete(self, path: str) -> None:
-        """Delete what was put aside. The log says why it stays."""
+        """Delete what was moved aside. If it stays, the log says why."""
         if reason := trash.delete(path):
             logger.error("%s is not deleted: %s", path, reason)
 
     def left_aside(self) -> list[str]:
-        """Return the paths that an earlier run, killed at work, left aside: ask before the first call is answered."""
-        # a file of another name is somebody else's
+        """Return the paths that an earlier run left aside when it was killed. Call this before the first call comes."""
+        # a file with another name belongs to somebody else
         return [f"{self.aside}/{entry}" for entry in os.listdir(self.aside) if re.fullmatch("[0-9a-f]{32}", entry)]
 
     def clear(self, left: list[str]) -> None:
@@ -165,14 +165,14 @@ class Volumes:
             self.delete(path)
 
     def fresh(self) -> str:
-        """Return a path aside that nothing has."""
+        """Return a new path in `aside`."""
         return os.path.join(self.aside, secrets.token_hex(16))
 
     @contextlib.contextmanager
     def open_all(self) -> Iterator[int]:
-        """Open the folder of all volumes, provided it is the one that the plugin began with.
+        """Open the folder of all volumes, if it is the one that the plugin began with.
 
-        The empty folder of a disk that is not mounted must not look as if all volumes had been removed.
+        If the disk is not mounted, its empty folder must not look as if all volumes had been removed.
         """
         with opened(self.folder) as volumes:
             if self.began_with is None or not os.path.samestat(os.stat(volumes), self.began_with):
@@ -181,7 +181,7 @@ class Volumes:
 
     @contextlib.contextmanager
     def open_one(self, name: str) -> Iterator[int]:
-        """Open the folder of a volume, and make every other call for it wait. Raises NoSuchVolume, Damaged."""
+        """Open the folder of a volume, and make other calls for it wait. Raises NoSuchVolume, Damaged."""
         with self.open_all() as volumes, contextlib.ExitStack() as stack:
             try:
                 volume = stack.enter_context(opened(name, inside=volumes))

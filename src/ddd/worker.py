@@ -1,4 +1,4 @@
-"""gunicorn's worker: a call gets a thread when all of it is there, and what is no call gets an answer in JSON."""
+"""gunicorn's worker: a call gets a thread when all of it has arrived, and what is not a call gets an answer in JSON."""
 # mypy: allow-subclassing-any, allow-untyped-calls
 
 import contextlib
@@ -25,7 +25,7 @@ from ddd.app import MEDIA_TYPE, app
 ARRIVAL = 10
 """How long a call may take to arrive, from its first byte to its last, in seconds."""
 SENDING = 30
-"""How long an answer waits for a caller who does not read it, in seconds."""
+"""How long an answer waits for a caller that does not read it, in seconds."""
 LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 ENDING = {signal.SIGTERM, signal.SIGQUIT, signal.SIGINT}
@@ -36,24 +36,24 @@ STATUS = {
     errors.LimitRequestHeaders: 431,
     errors.UnsupportedTransferCoding: 501,
 }
-"""What gunicorn answers by itself is 400, but for these."""
+"""What gunicorn answers by itself is 400, except for these errors."""
 
 
 class OneThreadEach(ThreadWorker):
-    """gunicorn's worker with threads, but a call gets one only when all of it is there: half a call holds up nobody.
+    """gunicorn's worker with threads, but a call gets one only when all of it has arrived: half a call blocks nobody.
 
-    One that has answered waits a moment for the next call on its connection. Docker's calls come in pairs, such as Get
-    and Create. From gunicorn's main thread to another and back takes as long as all the rest of a Get. With more
-    connections than threads nobody waits: the thread is for the others then.
+    A thread that has answered waits a moment for the next call on its connection. Docker's calls come in pairs, such as
+    Get and Create. The way from gunicorn's main thread to another and back takes as long as all the rest of a Get. If
+    there are more connections than threads, no thread waits: the others need it.
     """
 
     def init_signals(self) -> None:
-        """Let the signals come that had to wait: from here on the handlers are the worker's own."""
+        """Let the signals come that had to wait: from here on, the worker has its own handlers."""
         super().init_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def enqueue_req(self, conn: Any) -> None:
-        """Give a call to a thread when it is there; wait for the rest of it beside the other connections until then."""
+        """Give a call to a thread when all of it has arrived; until then, wait for it beside the other connections."""
         if not conn.initialized:
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SENDING, 0))
         if arrived(conn):
@@ -70,27 +70,27 @@ class OneThreadEach(ThreadWorker):
             self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
-        """Go on with a call that has come in part. Its time is not prolonged by what comes."""
+        """Continue with a call that has come in part. Further bytes do not give it more time."""
         if arrived(conn):
             super().on_pending_socket_readable(conn, client)
 
     def is_parent_alive(self) -> bool:
-        """Tell whether gunicorn's master lives. Without it the worker stops as at SIGTERM, and leaves the root free.
+        """Tell whether gunicorn's master lives. Without it, the worker stops as at SIGTERM, and frees the root.
 
-        Else gunicorn would keep a connection that answers a call now for as long as ever, and the worker 30 seconds.
+        Otherwise gunicorn would keep a busy connection without limit, and the worker for 30 seconds.
         """
         if not super().is_parent_alive():
             self.alive = False
         return bool(self.alive)
 
     def murder_pending(self) -> None:
-        """Close the connections whose call has not come in time, and all such when the plugin stops.
+        """Close the connections whose call has not arrived in time; when the plugin stops, those of incomplete calls.
 
         Without an answer: any error that Get answers means "no such volume" to Docker.
         """
         for conn in list(self.pending_conns):
             if not self.alive or conn.timeout < time.monotonic():
-                self.log.warning("A call was not there whole after %s seconds: its connection is closed.", ARRIVAL)
+                self.log.warning("A call had not arrived whole after %s seconds: its connection is closed.", ARRIVAL)
                 self.poller.unregister(conn.sock)
                 self.pending_conns.remove(conn)
                 self.nr_conns -= 1
@@ -106,7 +106,7 @@ class OneThreadEach(ThreadWorker):
         return kept
 
     def handle_error(self, req: Any, client: socket.socket, addr: object, error: Exception) -> None:
-        """Answer what is no HTTP, or too much of it, in the form that Docker reads."""
+        """Answer what is not HTTP, or too large, in the form that Docker reads."""
         status = HTTPStatus(STATUS.get(type(error), 400 if isinstance(error, errors.ParseException) else 500))
         sentence = f"ddd cannot read this call: {str(error)[:200]}."
         self.log.error("A call is answered with status %d: %s", status, sentence, exc_info=status == 500)
@@ -116,15 +116,15 @@ class OneThreadEach(ThreadWorker):
             util.write_nonblock(client, "\r\n".join([*head, "Connection: close", "", body]).encode())
 
     def notify(self) -> None:
-        """Tell gunicorn that the worker lives; and, when there is room again in the log, what was dropped."""
+        """Tell gunicorn that the worker lives. When the log has room again, write there what was dropped."""
         super().notify()
         log.stderr.catch_up()
 
 
 def arrived(conn: Any) -> bool:
-    """Read what has come of a call, and tell whether a thread can go on without waiting. It never waits itself.
+    """Read what has arrived of a call, and tell whether a thread could answer it without waiting. Never wait here.
 
-    That is: all of the call is there, or its end will never come, or it is more than ddd reads.
+    It could if all of the call is there, if its end will never come, or if it is more than ddd reads.
     """
     conn.init()
     while not whole(conn.parser.unreader.buf.getvalue()):
@@ -153,13 +153,13 @@ def whole(data: bytes) -> bool:
 
 
 def readable(conn: Any, milliseconds: int = 5) -> bool:
-    """Tell whether something comes on a connection within this time, or has come with the call before."""
+    """Tell whether something arrives on a connection within this time, or has arrived with the call before."""
     poll = select.poll()
     poll.register(conn.sock, select.POLLIN)
     return bool(conn.parser.unreader.buf.getvalue() or poll.poll(milliseconds))
 
 
 def hurry(connection: socket.socket) -> None:
-    """Have a connection closed at once. Else gunicorn's main thread waits 2 seconds for the other end to close it."""
+    """Close a connection at once. Otherwise gunicorn's main thread waits 2 seconds for the other end to close it."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""The verbs. What a verb needs is imported inside it, so that each starts at once."""
+"""The verbs. Each imports what it needs inside its function, so that it starts at once."""
 
 import io
 import os
@@ -12,16 +12,16 @@ from typing import Any, NoReturn
 
 import click
 
+from workshop import __version__, interpreter, repository, terminal
 from workshop import install as setup
-from workshop import interpreter, repository, terminal
 from workshop.plugins.traits import TRAITS
 
-MARKS = ("slow", "engine", "browser")
+MARKS = ("slow", "engine", "browser", "peers", "thorough")
 PLANS = ("day", "two-evenings", "half-day", "90-minutes")
 
 
 def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """Return the number of a part. Reports speak of steps: whoever types one learns what is taken."""
+    """Return the number of a part. Reports name steps: if a step was typed, the error says what check takes."""
     found = re.fullmatch(r"(?:part)?([1-3])", value or "")
     if value is not None and not found:
         number = next(iter(re.findall("[1-3]", value)), "1")
@@ -30,6 +30,7 @@ def _part_number(_: click.Context, __: click.Parameter, value: str | None) -> in
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="docker-plugin-workshop", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> int:
     """Write a Docker volume plugin in Flask, step by step."""
@@ -42,11 +43,12 @@ def cli(context: click.Context) -> int:
 
 @cli.command()
 @click.option("--engine", is_flag=True, help="Do the same through docker and a real Docker Engine.")
-def tour(engine: bool) -> int:
-    """Show the three parts at work, exchange by exchange."""
+@click.option("--all", "everything", is_flag=True, help="Show all three parts, and the whole life of a volume.")
+def tour(engine: bool, everything: bool) -> int:
+    """Show what one docker run makes Docker and the plugin say."""
     from workshop.course.tour import main as play
 
-    return play(engine)
+    return play(engine, everything)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
@@ -71,7 +73,7 @@ def test(require: tuple[str, ...], install: bool, arguments: tuple[str, ...]) ->
 
 
 def _chosen(arguments: tuple[str, ...], root: Path) -> bool:
-    """Whether the arguments say by themselves which tests to run: by -m, or by what lies in tests/."""
+    """Tell whether the arguments themselves choose tests: by -m, or by a path in tests/."""
     paths = [(root / argument.split("::")[0]).resolve() for argument in arguments if argument[:1] != "-"]
     named = any(path.is_relative_to(root / "tests") and path.exists() for path in paths)
     return named or any(re.match(r"-m(?!-)", argument) for argument in arguments)
@@ -83,8 +85,8 @@ def _options(left_out: list[str], require: tuple[str, ...]) -> list[str]:
 
 
 def run_pytest(root: Path, options: list[str]) -> int:
-    # pytest stops what it started when it is interrupted; a SIGTERM would end it on the spot. A script's background
-    # job starts with SIGINT ignored, and would pass that on.
+    # pytest stops what it started when it gets SIGINT; a SIGTERM would kill it at once. A background job of a script
+    # starts with SIGINT ignored, and pytest would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=root, env=interpreter.environment())
     before = signal.signal(signal.SIGTERM, lambda *_: running.send_signal(signal.SIGINT))
@@ -138,14 +140,19 @@ def _name_left_out(marks: list[str]) -> None:
 @click.option(
     "--allow-outside-root", is_flag=True, help="Try also what could harm volumes that the check did not make."
 )
-@click.option("--opt", metavar="KEY=VALUE", multiple=True, help="An option for each Create; may be repeated.")
+@click.option(
+    "--opt",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="For each Create, such as path={root}/{name}. Repeatable.",
+)
 @click.option("--prepare", metavar="COMMAND", help="Run this before each start with an empty root.")
 @click.option("--cleanup", metavar="COMMAND", help="Run this after the last end with that root.")
 @click.option("--trait", type=click.Choice(list(TRAITS)), multiple=True, help="What the plugin is by design.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave out a step such as 1.7, from now on. Repeatable.")
 @click.option("--no-skip", is_flag=True, help="Check again what --skip has left out.")
 @click.option("--explain", metavar="STEP", help="Show what the check of a step such as 3.9 does, call by call.")
-@click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases anew.")
+@click.option("--accept", is_flag=True, help="For authors: write transcripts, notebooks and the table of cases again.")
 def check(accept: bool, explain: str | None, **options: Any) -> int:
     """Check the steps of a part on your plugin, up to the first that fails."""
     if explain:
@@ -274,7 +281,7 @@ def agenda(at: str | None, plan: str | None) -> int:
 
 @cli.command()
 def build() -> int:
-    """Write part1/ to part3/ anew from the steps in slides/, and the style of the pictures there."""
+    """Write part1/ to part3/ again from the steps in slides/, and the style into the pictures."""
     from workshop.course import course
     from workshop.course.site import pictures
 
@@ -292,12 +299,13 @@ def site() -> int:
 
 @cli.command()
 @click.argument("part", required=False, type=click.IntRange(1, 3))
-def lab(part: int | None) -> int:
+@click.option("--mine", is_flag=True, help="Speak to work/plugin.py, not to the course's plugin.")
+def lab(part: int | None, mine: bool) -> int:
     """Open the notebooks in JupyterLab: speak to a part's plugin as Docker does."""
     setup.extra("lab")
     from workshop.course.notebooks import jupyter
 
-    jupyter.serve(part)
+    jupyter.serve(part, mine)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
@@ -354,7 +362,7 @@ def _print_as_far_as_can_be() -> None:
 def _status() -> int:
     try:
         number = _number(cli.main(prog_name=repository.tool(), standalone_mode=False))
-        sys.stdout.flush()  # here, where it is known what to do when nobody reads any more
+        sys.stdout.flush()  # here, because the code below handles an output that nobody reads any more
         return number
     except click.ClickException as wrong:
         wrong.show()
@@ -378,6 +386,7 @@ def _number(answer: Any) -> int:
 def _our_fault(error: Exception) -> int:
     place = traceback.extract_tb(error.__traceback__)[-1]
     click.echo(f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", err=True)
-    click.echo("This is our fault, not yours. Please send the line above, and what you typed,", err=True)
-    click.echo("to the project's issue tracker; until then, see what works with:  ./workshop test", err=True)
+    click.echo("This is our fault, not yours. Please report it where you got this repository or package:", err=True)
+    click.echo(f"send the line above, what you typed, and the version, {__version__}.", err=True)
+    click.echo(f"Until then, see what else there is:   {repository.tool()} --help", err=True)
     return 3

@@ -19,12 +19,14 @@ from workshop.repository import Lacking, clone_root
 @dataclass(frozen=True)
 class Need:
     """What the tests of one mark need: extras of ours, Debian's packages with the program that shows each is there,
-    the same for packages that not every release has, and why these tests are left out where nobody asks for them."""
+    the same for packages that not every release has, files that the kernel gives with the command that makes each,
+    and why these tests are left out if nobody asks for them. What a kernel has to give, only root can use."""
 
     why: str
     extras: tuple[str, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
     where_known: tuple[tuple[str, str], ...] = ()
+    kernel: tuple[tuple[str, str], ...] = ()
 
 
 # A client without a daemon is often there as `docker` already: `dockerd` is what counts.
@@ -55,6 +57,24 @@ NEEDS = {
         ),
     ),
     "browser": Need("they open pages in Chromium", extras=("browser", "docs"), packages=(("chromium", "chromium"),)),
+    "peers": Need(
+        "they run public plugins for minutes",
+        packages=(
+            ("rclone", "rclone"),
+            ("fuse3", "fusermount3"),
+            ("btrfs-progs", "mkfs.btrfs"),
+            ("golang-go", "go"),
+            ("nodejs", "node"),
+        ),
+        # in a container, nobody makes the files of devices, though the kernel has them
+        kernel=(
+            ("/dev/fuse", "modprobe fuse; mknod /dev/fuse c 10 229"),
+            ("/dev/loop-control", "modprobe loop; mknod /dev/loop-control c 10 237"),
+            ("/dev/loop0", "mknod /dev/loop0 b 7 0"),
+            ("/sys/fs/btrfs", "modprobe btrfs"),
+        ),
+    ),
+    "thorough": Need("with --require slow: the whole of long tables, half an hour"),
 }
 
 
@@ -93,7 +113,7 @@ def _installed(name: str, pins: dict[str, str]) -> bool:
 
 
 def extra(name: str) -> None:
-    """Installs what an extra needs and this Python lacks. Raises Lacking where pip fails."""
+    """Installs what an extra needs and this Python lacks. Raises Lacking if pip fails."""
     root = clone_root()
     wanted = requirements(name, root)
     if not missing(wanted, root):
@@ -112,7 +132,7 @@ def pip_install(packages: list[str], root: Path) -> None:
     try:
         environment = interpreter.for_pip()
     except interpreter.Unreadable as error:
-        raise Lacking(f"{error}\nMend this file, and type it again.") from None
+        raise Lacking(f"{error}\nFix this file, and type it again.") from None
     _run(
         [*pip, *packages],
         f"Installing {', '.join(map(_plain, packages))} (once) …",
@@ -124,7 +144,7 @@ def pip_install(packages: list[str], root: Path) -> None:
 
 @contextmanager
 def _unfinished(root: Path) -> Iterator[None]:
-    """Takes the launcher's lock, and its stamp away: where pip is cut off, the next start makes .venv anew."""
+    """Takes the launcher's lock, and removes its stamp: if pip is killed, the next start makes .venv again."""
     stamp, aside = root / ".venv/made-from", root / ".venv/made-from.aside"
     with _locked(root):
         ours = stamp.is_file() and Path(sys.prefix).resolve() == (root / ".venv").resolve()
@@ -152,10 +172,21 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def lacks(mark: str) -> str:
+    """Return what of the kernel the tests of a mark lack here, with the command to type; "" where all is there."""
+    absent = {path: command for path, command in NEEDS[mark].kernel if not Path(path).exists()}
+    if NEEDS[mark].kernel and os.geteuid() != 0:
+        return f"These tests mount file systems, as root:\n    sudo ./workshop test --require {mark}"
+    if not absent:
+        return ""
+    commands = "".join(f"\n    {command}" for command in absent.values())
+    return f"These tests need {', '.join(absent)}. Make them, as root:{commands}"
+
+
 def programs_for(marks: Sequence[str], install: bool) -> None:
     """Looks for the programs that the tests of these marks need. With `install`, and as root, apt installs them.
 
-    Raises Lacking with the command to type, and leaves the machine as it is, where somebody else has to install them.
+    Raises Lacking with the command to type, and leaves the machine as it is, if somebody else has to install them.
     """
     needs = [NEEDS[mark] for mark in marks]
     absent = {
@@ -171,6 +202,9 @@ def programs_for(marks: Sequence[str], install: bool) -> None:
         raise Lacking(_to_install(absent, marks))
     if absent:
         _apt(list(absent))
+    for mark in marks:
+        if need := lacks(mark):
+            raise Lacking(need)
 
 
 def _to_install(absent: dict[str, str], marks: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The tool's own Python and pip, which hear nothing that was meant for another Python or another pip.
+"""The tool's own Python and pip, which ignore settings that were meant for another Python or another pip.
 
 The launcher runs this file by its path, before .venv has any package: `interpreter.py MODULE ARGUMENT…`.
 """
@@ -88,7 +88,7 @@ def files() -> list[Path]:
 
 
 def _read(file: Path) -> configparser.RawConfigParser:
-    """Return a configuration file of pip's; an empty one where there is none. Raises Unreadable."""
+    """Return a configuration file of pip's; an empty one if there is none. Raises Unreadable."""
     parser = configparser.RawConfigParser()
     parser.optionxform = _normal  # type: ignore[method-assign, assignment]
     try:

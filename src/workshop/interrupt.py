@@ -1,4 +1,4 @@
-"""Signals that end the program, and what must not be left behind: a signal waits while something is made or removed.
+"""Signals that end the program: a signal waits while something is made or removed, so that nothing is left behind.
 
 Python raises KeyboardInterrupt between any two steps of the main thread: also between the start of a process and the
 line that remembers it, and in the middle of a clean-up. `deferred` moves the signal behind such a pair of steps, and
@@ -27,7 +27,7 @@ class _State:
 
 
 def happened() -> bool:
-    """Tell whether a signal has come that ends the program: what is still to be done should be done soon."""
+    """Tell whether a signal has come that ends the program: then finish soon."""
     return bool(_State.last)
 
 
@@ -38,7 +38,7 @@ def go_on() -> None:
 
 
 class deferred:
-    """While this lasts, a signal waits. In another thread than the main one nothing is interrupted anyway."""
+    """While this lasts, a signal waits. A signal never interrupts another thread than the main one."""
 
     def __enter__(self) -> None:
         self.main = threading.current_thread() is threading.main_thread()
@@ -98,7 +98,7 @@ _owed: dict[object, Callable[[], None]] = {}
 
 
 def at_end(end: Callable[[], None]) -> Callable[[], None]:
-    """Note what has to be done at the program's end. Return a function that does it now, if it is not done yet."""
+    """Note what has to be done when the program exits. Return a function that does it now, if it is not done yet."""
     key = object()
     _owed[key] = end
 

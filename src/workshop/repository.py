@@ -11,7 +11,7 @@ class Lacking(Exception):
 
 
 def find_clone() -> Path | None:
-    """The root of the clone, or None where the tool is an installed wheel."""
+    """The root of the clone, or None if the tool is an installed wheel."""
     root = Path(__file__).resolve().parents[2]
     return root if (root / "constraints.txt").is_file() and (root / "workshop").is_file() else None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 WIDTH = 80
+LOG_WIDTH = 72
 COLOURS = {"head": "1", "you": "33", "docker": "36", "plugin": "32", "error": "31"}
 COLOURS |= {"ok": "32", "FAIL": "31", "skip": "33", "warn": "33", "note": "36", "known": "33"}
 COLOURS |= {"+": "32", "-": "31", "@": "36"}  # the lines of a diff
@@ -33,10 +34,12 @@ def in_colour(colour: str, text: str, stream: TextIO | None = None) -> str:
 def last_lines(log: str, file: Path | None) -> list[str]:
     """Return the last lines of what the plugin printed, without colours and carets, and with short names of files."""
     plain = re.sub(r"\033\[[0-9;]*m", "", log).replace(str(file), short_path(file) if file else "None")
-    # where a package lies says nothing, and would push what its line does out of sight
+    # the place of a package says nothing, and would push the code of the line out of sight
     plain = re.sub(r'File "/[^"]*/([^/"]+/[^/"]+)"', r'File "…/\1"', plain)
     kept = [line for line in plain.strip().splitlines() if line.strip(" ~^")]
-    return [f"    {shorten(printable(line), 72)}" for line in kept[-6:]]
+    # a line of a log says what is wrong at its end
+    short = [shorten(printable(line), 3 * LOG_WIDTH) for line in kept[-6:]]
+    return [f"    {part}" for line in short for part in textwrap.wrap(line, LOG_WIDTH, break_on_hyphens=False)]
 
 
 def printable(text: str) -> str:

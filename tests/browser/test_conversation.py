@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from workshop.course.notebooks import jupyter, lab
 from workshop.plugins.folders import private_folder
 from workshop.protocol.exchange import Address, exchange, request
 from workshop.trace import live
@@ -353,6 +354,32 @@ def test_what_is_embedded_is_what_was_recorded(watched: Callable[..., Watched], 
     expect_count(page, 1)
     assert page.locator(".what").text_content() == "</script><!-- "
     assert "a </script><b>title</b>" in (page.locator(".title").text_content() or "")
+
+
+def test_a_cell_of_a_notebook_draws_its_call_in_the_theme_of_jupyterlab(watched: Callable[..., Watched]) -> None:
+    bench = lab.start("part1")
+    cell = bench.get("/")._repr_html_()
+    lab.close()
+    served = {
+        name: (folder / name).read_text()
+        for name, folder in (("notebook.js", jupyter.SCRIPTS), ("conversation.js", web.FOLDER))
+    }
+    served["lab"] = f"<body data-jp-theme-light='true'>{cell * 2}"
+    page = watched().page()
+
+    def answer(route: Any) -> None:
+        name = route.request.url.rpartition("/")[2]
+        kind = "text/javascript" if name.endswith(".js") else "text/html"
+        route.fulfill(body=served[name], content_type=kind)
+
+    page.route("http://127.0.0.1/**", answer)
+    page.goto("http://127.0.0.1/lab")
+    page.locator("plugin-conversation[theme=light] .ask").first.wait_for()
+    # Docker never sends a GET, and nothing is said of a time that differs in every run
+    assert page.locator(".ask").all_text_contents() == ["Docker asks: GET /"] * 2
+    assert page.locator(".say").first.text_content() == ". The plugin answers: 200 OK"
+    page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    page.locator("plugin-conversation[theme=dark]").nth(1).wait_for()
 
 
 def test_src_is_fetched_where_it_can_be_and_else_it_is_said(

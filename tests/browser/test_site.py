@@ -61,7 +61,9 @@ def test_a_conversation_is_drawn_in_the_colours_of_its_page(chromium: Chromium, 
         page = chromium.open(path, scheme=scheme)
         for conversation in page.locator("plugin-conversation").all():
             assert conversation.get_attribute("theme") == scheme
-            assert conversation.locator("ol > li .call").count() > 2, path.name
+            # a cell of a notebook can have one call
+            fewest = 1 if conversation.get_attribute("calls") else 3
+            assert conversation.locator("ol > li .call").count() >= fewest, path.name
             drawn += 1
         page.context.close()
     assert drawn >= 3

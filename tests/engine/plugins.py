@@ -81,7 +81,7 @@ class Part:
 
 
 def ended(pid: str) -> bool:
-    """Whether a process has ended, and let go what it had open."""
+    """Whether a process has exited, and has closed what it had open."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):

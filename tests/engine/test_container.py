@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,11 +19,15 @@ from .plugins import ask
 
 pytestmark = pytest.mark.engine
 
-# as the slides have it; this machine's engine has no bridge, hence the network
-RUN = """docker run --network none \
-    -it --rm --pid host -v /run/docker/plugins:/run/docker/plugins -v /var/lib/ddd:/var/lib/ddd {clone} {image}"""
-CLONE = '-v "$PWD":/workshop -w /workshop'
+CLONE = '-v "$PWD":/workshop '
 with_and_without_the_clone = pytest.mark.parametrize("clone", [CLONE, ""], ids=["with the clone", "without it"])
+
+
+def shown(text: str, ending: str) -> str:
+    """Return the one line of a text that runs a container and ends so."""
+    lines = (REPOSITORY / text).read_text().splitlines()
+    (line,) = [each for each in lines if each.startswith("$ docker run -it ") and each.endswith(ending)]
+    return line.removeprefix("$ ")
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +40,15 @@ def engine(image: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def in_a_container(
-    engine: Engine, program: str, clone: str, folder: Path = REPOSITORY, image: str = OURS
-) -> Iterator[None]:
-    """Run a part on a terminal, as a reader does, until Ctrl-C: it must end well, and take its socket away."""
+def in_a_container(engine: Engine, line: str, folder: Path = REPOSITORY) -> Iterator[None]:
+    """Type a line with `docker run` on a terminal, as a reader does, until Ctrl-C.
+
+    The container must end well, and take its socket away.
+    """
     keyboard, terminal = pty.openpty()
     try:
-        command = ["sh", "-c", f"{RUN.format(image=image, clone=clone)} {program}"]
+        # this machine's engine has no bridge
+        command = ["sh", "-c", line.replace("docker run ", "docker run --network none ")]
         process = engine.spawn(command, input=terminal, output=terminal, folder=folder)
         os.close(terminal)
 
@@ -60,6 +65,15 @@ def in_a_container(
         os.close(keyboard)
 
 
+@contextmanager
+def part(engine: Engine, number: int, clone: str) -> Iterator[None]:
+    """Run a part by the line of its README; with clone="" as the image has it."""
+    line = shown(f"part{number}/README.md", f" ddd python part{number}/plugin.py")
+    assert CLONE in line
+    with in_a_container(engine, line.replace(CLONE, clone).replace(" ddd python", f" {OURS} python")):
+        yield
+
+
 def test_the_image_has_the_packages_of_constraints_txt_on_a_base_that_refuses_a_plain_pip(engine: Engine) -> None:
     assert engine.container(PYTHON_BASE, "sh", "-c", "ls /usr/lib/python3*/EXTERNALLY-MANAGED")
     installed = engine.container(OURS, "pip", "freeze").split()
@@ -69,7 +83,7 @@ def test_the_image_has_the_packages_of_constraints_txt_on_a_base_that_refuses_a_
 
 @with_and_without_the_clone
 def test_part_1_greets_a_curl_in_a_second_container(engine: Engine, clone: str) -> None:
-    with in_a_container(engine, "python part1/plugin.py", clone):
+    with part(engine, 1, clone):
         curl = ["curl", "--silent", "--unix-socket", "/run/docker/plugins/ddd.sock", "http://ddd/"]
         greeting = engine.container("-v", "/run/docker/plugins:/run/docker/plugins", OURS, *curl)
         assert greeting.startswith("Hello! I am ddd")
@@ -77,7 +91,7 @@ def test_part_1_greets_a_curl_in_a_second_container(engine: Engine, clone: str) 
 
 @with_and_without_the_clone
 def test_part_2_is_found_and_activated_from_its_container(engine: Engine, name: str, clone: str) -> None:
-    with in_a_container(engine, "python part2/plugin.py", clone):
+    with part(engine, 2, clone):
         failed = engine.docker("volume", "create", "--driver=ddd", name, check=False)
         assert "VolumeDriver.Create: " in failed.stderr
         assert "ddd" in engine.output("info", "--format={{json .Plugins.Volume}}")
@@ -85,17 +99,17 @@ def test_part_2_is_found_and_activated_from_its_container(engine: Engine, name: 
 
 @with_and_without_the_clone
 def test_part_3_serves_other_containers_from_its_own(engine: Engine, name: str, clone: str) -> None:
-    with in_a_container(engine, "python part3/plugin.py", clone):
+    with part(engine, 3, clone):
         use(engine, name)
 
 
-def test_a_part_runs_in_pythons_own_image_by_the_line_of_the_readme(engine: Engine, name: str) -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    (line,) = re.findall(r"^\$ docker run .* python:3\.13-slim (sh -c '.*')$", readme, re.MULTILINE)
+def test_a_part_runs_in_pythons_own_image_by_the_line_of_its_readme(engine: Engine, name: str) -> None:
+    line = shown("part2/README.md", " && exec python part2/plugin.py'")
+    options, _, script = line.partition(" python:3.13-slim sh -c ")
     # the base that stands for Python's image has python and pip in a venv only, and the packages come from a folder
-    script = f"python3 -m venv /tmp/venv && PATH=/tmp/venv/bin:$PATH && {shlex.split(line)[2]}"
+    inside = f"python3 -m venv /tmp/venv && PATH=/tmp/venv/bin:$PATH && {shlex.split(script)[0]}"
     wheels = f"-v {wheels_folder()}:/wheels -e PIP_NO_INDEX=1 -e PIP_FIND_LINKS=/wheels"
-    with in_a_container(engine, f"sh -c {shlex.quote(script)}", f"{CLONE} {wheels}", image=PYTHON_BASE):
+    with in_a_container(engine, f"{options} {wheels} {PYTHON_BASE} sh -c {shlex.quote(inside)}"):
         failed = engine.docker("volume", "create", "--driver=ddd", name, check=False)
         assert "VolumeDriver.Create: ddd does not answer POST /VolumeDriver.Create." in failed.stderr
 
@@ -106,7 +120,8 @@ def test_ddd_is_what_the_image_runs_whatever_is_at_workshop(
 ) -> None:
     for module in ("ddd", "flask", "gunicorn"):
         (tmp_path / f"{module}.py").write_text("raise SystemExit('imported from /workshop')")
-    with in_a_container(engine, "", f"--cap-add SYS_PTRACE {clone}", tmp_path):
+    line = shown("docs/operators.md", " ddd")
+    with in_a_container(engine, f"{line.removesuffix(' ddd')} {clone}{OURS}", tmp_path):
         use(engine, name)
 
 

@@ -106,5 +106,5 @@ def printed(conversation: Conversation) -> tuple[int, str, str]:
     mask = masking()
     output = DATE.sub("DATE", mask(conversation.done.stdout))
     output = re.sub(r'"Mountpoint": ".*/ddd/', '"Mountpoint": "/var/lib/ddd/', output)
-    errors = [line for line in conversation.done.stderr.splitlines() if not line.startswith("This is no container")]
+    errors = [line for line in conversation.done.stderr.splitlines() if not line.startswith("This is not a container")]
     return conversation.done.returncode, output, mask("\n".join(errors))

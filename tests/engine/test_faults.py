@@ -114,7 +114,7 @@ def test_a_container_that_has_chrooted_into_the_volume_keeps_it_when_the_engine_
         assert (engine.root / "volumes" / name / "data" / "jail" / "bin" / "busybox").exists()
 
 
-# What an operator mends
+# What an operator fixes
 
 
 def test_doctor_and_release_work_by_docker_exec(fresh_engine: Start, image: Path, name: str) -> None:
@@ -128,7 +128,7 @@ def test_doctor_and_release_work_by_docker_exec(fresh_engine: Start, image: Path
     options = ["--detach", "--network=none", "--name=holder", "-v", f"{name}:/data", "--volume-driver=ddd"]
     engine.docker("run", *options, BUSYBOX, "sleep", "1000")
     shown = engine.output(*ddd, "doctor")
-    assert f"Volume {name} has 1 record: 1 of a process that lives." in shown and "has it mounted at /data" in shown
+    assert f"Volume {name} has 1 record: 1 of a running process." in shown and "has it mounted at /data" in shown
     refused = engine.docker(*ddd, "release", name, "--yes", check=False)
     assert refused.returncode == 1 and "because it is in use: process " in refused.stderr
 
@@ -142,7 +142,7 @@ def test_doctor_and_release_work_by_docker_exec(fresh_engine: Start, image: Path
     assert found.returncode == 1 and f"Type: python -m ddd release {name}" in found.stdout
     assert "The records are deleted." in engine.output(*ddd, "release", name, "--yes")
     assert engine.output("volume", "rm", name) == name
-    assert "Nothing is to be mended." in engine.output(*ddd, "doctor")
+    assert "Nothing needs fixing." in engine.output(*ddd, "doctor")
 
 
 def test_release_refuses_where_the_daemon_cannot_be_seen(fresh_engine: Start, image: Path, name: str) -> None:
@@ -156,7 +156,7 @@ def test_release_refuses_where_the_daemon_cannot_be_seen(fresh_engine: Start, im
     engine.shell(f"touch -d '1 hour ago' /var/lib/ddd/volumes/{name}/mounts/*")
     refused = engine.docker("exec", "ddd", "python", "-m", "ddd", "release", name, "--yes", check=False)
     assert refused.returncode == 1 and refused.stderr.endswith(": run this with --pid host.\n"), refused
-    assert "Nothing is to be mended." in engine.output("exec", "ddd", "python", "-m", "ddd", "doctor")
+    assert "Nothing needs fixing." in engine.output("exec", "ddd", "python", "-m", "ddd", "doctor")
 
 
 # The plugin is killed, and all is started again

@@ -256,7 +256,7 @@ def without_options(request: bytes) -> bytes:
 
 
 def taken(found: dict[str, Plugin], words: list[str]) -> Said:
-    """Return what was said and sent, and begin anew."""
+    """Return what was said and sent, and start again."""
     asked = [[*map(without_options, plugin.asked)] for plugin in found.values()]
     said = dict(zip(found, zip(words, asked, strict=True), strict=True))
     for plugin in found.values():

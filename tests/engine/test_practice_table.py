@@ -387,7 +387,7 @@ def lines(table: str) -> list[str]:
 def words(text: str) -> list[str]:
     """What is printed, without what differs from run to run: IDs, and what only the practice daemon says."""
     found = re.sub(r"\b[0-9a-f]{64}\b", "ID", text).strip().splitlines()
-    return [line.rstrip() for line in found if not line.startswith("This is no container")]
+    return [line.rstrip() for line in found if not line.startswith("This is not a container")]
 
 
 @pytest.mark.parametrize("line", lines(SAID))

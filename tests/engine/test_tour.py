@@ -18,12 +18,22 @@ TOUR = (sys.executable, "-m", "workshop", "tour", "--engine")
 def test_the_tour_through_docker(fresh_engine: Callable[[], Engine]) -> None:
     engine = fresh_engine()
     engine.docker("tag", BUSYBOX, "busybox")
-    said = engine.run(*TOUR, folder=REPOSITORY).stdout
+    said = engine.run(*TOUR, "--all", folder=REPOSITORY).stdout
     assert said.count("Achievement unlocked!") == 3, said
     assert "VolumeDriver.Create: ddd does not answer POST /VolumeDriver.Create." in said
     assert "[docker]  POST /VolumeDriver.Mount" in said
     assert "\nhello\n" in said
     assert "sudo systemctl restart docker" in said
+    assert not (engine.plugins / "ddd.sock").exists()
+
+
+def test_the_short_tour_through_docker(fresh_engine: Callable[[], Engine]) -> None:
+    engine = fresh_engine()
+    engine.docker("tag", BUSYBOX, "busybox")
+    said = engine.run(*TOUR, folder=REPOSITORY).stdout
+    assert said.count("\n$ ") == 2 and "\nhello\n" in said, said
+    assert "[docker]  POST /VolumeDriver.Create" in said and "[docker]  POST /VolumeDriver.Remove" in said
+    assert said.rstrip().endswith("./workshop start")
     assert not (engine.plugins / "ddd.sock").exists()
 
 

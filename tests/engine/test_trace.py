@@ -61,7 +61,7 @@ def test_a_plugin_that_trace_starts(engine: Engine, tmp_path: Path, name: str) -
     assert [line for line in said.read_text().splitlines() if len(line) > 80 and "trace show" not in line] == []
 
 
-# on gunicorn the engine keeps its connection with the plugin, past whoever stands at the socket's place meanwhile
+# on gunicorn the engine keeps its connection with the plugin, and goes past what is at the path of the socket meanwhile
 @pytest.mark.parametrize("server", ["werkzeug"], indirect=True, scope="session")
 def test_a_plugin_that_already_runs(engine: Engine, plugin: Part, tmp_path: Path, name: str) -> None:
     # the plugin is activated, and asked for its scope, before the trace: Docker does not ask again

@@ -77,8 +77,8 @@ def on_a_disk(start: Start, server: str, options: str, script: str = ":") -> Ddd
 
 @contextmanager
 def rm_held(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Make an `rm` that waits until it is let go: the file `held` beside it tells that it does. Give the PATH on which
-    it comes first, and what lets it go."""
+    """Make an `rm` that waits until it may continue: the file `held` beside it tells that it waits. Give the PATH on
+    which it comes first, and a function that lets it continue."""
     fifo = folder / "bin" / "go"
     fifo.parent.mkdir()
     (fifo.parent / "rm").write_text(f'#!/bin/sh\ntouch {fifo.parent}/held\nread go <{fifo}\nexec /bin/rm "$@"\n')

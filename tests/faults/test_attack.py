@@ -1,4 +1,4 @@
-"""Whoever may call the plugin, or write into a volume, can touch nothing outside, and keeps nobody else waiting."""
+"""Anyone who may call the plugin, or write into a volume, can touch nothing outside, and keeps nobody else waiting."""
 # mypy: allow-untyped-decorators
 
 from __future__ import annotations

@@ -168,9 +168,15 @@ def _exchange_as_json(exchange: Exchange) -> dict[str, object]:
     """Return an exchange with all that was said; bytes that are no text are shown as U+FFFD."""
     return {
         "request": exchange.request.decode("utf-8", "replace"),
+        "redirects": [_redirect_as_json(each) for each in exchange.redirects],
         "status": exchange.status,
         "headers": dict(exchange.headers),
         "body": exchange.text,
         "failure": exchange.failure,
         "seconds": round(exchange.seconds, 6),
     }
+
+
+def _redirect_as_json(answer: Exchange) -> dict[str, object]:
+    """Return an answer that led elsewhere, on the way to the one at the end."""
+    return {"url": answer.url, "status": answer.status, "headers": dict(answer.headers), "body": answer.text}

@@ -14,7 +14,7 @@ from workshop.checker.diagnose import Diagnosis, diagnose, line_at_fault
 from workshop.checker.evidence import Evidence, gather_evidence
 from workshop.checker.report import demand
 from workshop.checker.result import Result, our_fault
-from workshop.checker.roots import diagnose_root, root_of
+from workshop.checker.roots import LOST, diagnose_root, root_of
 from workshop.plugins.errors import OurTrouble
 from workshop.plugins.traits import TRAITS
 from workshop.plugins.under_test import PluginUnderTest
@@ -104,7 +104,8 @@ def fail(result: Result, plugin: PluginUnderTest, case: Case, evidence: Evidence
     result.outcome = OUTCOMES.get(case.level(plugin.profile), "note")
     result.reason = f"wanted {demand(evidence.wanted)}" if result.outcome == "note" else ""
     result.evidence = evidence
-    result.diagnosis = _with_root(diagnose_root(plugin, result.root), _diagnose(case, evidence), case)
+    found = Diagnosis(case.id, case.why) if result.root == LOST and case.why else _diagnose(case, evidence)
+    result.diagnosis = _with_root(diagnose_root(plugin, result.root), found, case)
 
 
 def _with_root(root: Diagnosis | None, found: Diagnosis, case: Case) -> Diagnosis:

@@ -24,6 +24,10 @@ OWNERS = {
 """The cases that are about a root: one of the suite, one of the steps."""
 
 
+LOST = "a file is lost"
+"""The root of a failure that follows from nothing else: no other failure may hide it, or say why."""
+
+
 class Rooted(AssertionError):
     """A failure whose root is known where it is found."""
 
@@ -33,9 +37,9 @@ class Rooted(AssertionError):
 
 
 def wants_file(found: bool, text: str) -> None:
-    """Fail where a file is lost. That follows from nothing else: no other failure may hide it."""
+    """Fail where a file is lost."""
     if not found:
-        raise Rooted("", text)
+        raise Rooted(LOST, text)
 
 
 def root_of(plugin: PluginUnderTest, failure: AssertionError) -> str:
@@ -66,6 +70,7 @@ def diagnose_root(plugin: PluginUnderTest, root: str) -> Diagnosis | None:
     asks = f"It was given {given}." if given else "Does it need options?"
     why = (
         f"The plugin refuses a Create{'' if given else ' without options'}, in its own words: {said!r}. {asks} "
-        "Give what you type behind -o of docker volume create:   --opt KEY=VALUE"
+        "Give what you type behind -o of docker volume create; for a folder of the volume's own, the VALUE is "
+        "'{root}/{name}':   --opt KEY=VALUE"
     )
     return Diagnosis("options wanted", why)

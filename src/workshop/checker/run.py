@@ -109,7 +109,7 @@ class _Verdicts:
         """Return the result of a case. Where it shares its root with the owner, that is run first, and it follows."""
         result = self._run(case)
         if result.outcome in ("FAIL", "warn") and result.root and not self.plugin.lost:
-            owner = next((self.cases[name] for name in OWNERS[result.root] if name in self.cases), case)
+            owner = next((self.cases[name] for name in OWNERS.get(result.root, ()) if name in self.cases), case)
             cause = self._run(owner) if owner is not case else result
             worse = cause.outcome == "FAIL" or result.outcome == "warn"
             if cause is not result and cause.root == result.root and cause.outcome in ("FAIL", "warn") and worse:

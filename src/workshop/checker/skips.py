@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 MARKS = {
     "engine": "needs a real Docker Engine",
-    "browser": "needs a real Chromium",
     "slow": "takes more than a second or two",
+    "browser": "needs a real Chromium",
+    "peers": "runs public plugins, for minutes",
+    "thorough": "tries what the other tests leave out of long tables",
 }
+NIGHTLY = ("peers", "thorough")
+"""The marks that .ci/run does not require, and .ci/nightly does."""
 ROWS = "tests that may be skipped though all marks are required: `nodeid: reason`, with or without the [parameters]"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("workshop", "which plugin the checks speak to (default: the part's own plugin.py)")
-    help = "a skip of a test with this mark is a failure; with all three marks, each skip is, but those in ddd_skips"
+    help = "a skip of a test with this mark is a failure; with engine, slow and browser, each is but those in ddd_skips"
     group.addoption("--ddd-require", action="append", default=[], choices=list(MARKS), help=help)
     parser.addini("ddd_skips", ROWS, type="linelist", default=[])
 
@@ -32,10 +37,11 @@ class Skips:
 
     def __init__(self, config: pytest.Config) -> None:
         self.required: list[str] = config.getoption("ddd_require")
-        self.all_required = set(self.required) == set(MARKS)
+        self.all_required = set(self.required) >= set(MARKS) - set(NIGHTLY)
         self.rows = dict(_row_of(line) for line in config.getini("ddd_skips"))
         self.needed: set[str] = set()
-        chosen = config.option.keyword or config.option.markexpr
+        without_nightly = re.sub("|".join(f"not {mark}( and )?" for mark in NIGHTLY), "", config.option.markexpr)
+        chosen = config.option.keyword or without_nightly
         whole = not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS
         # a worker of pytest-xdist has a part of the tests only, and their reports go to the process that began the run
         self.complete = self.all_required and whole and not hasattr(config, "workerinput")

@@ -52,12 +52,12 @@ PLANS = {
 
 
 class WrongTime(Exception):
-    """What was given is no time of a day. The text says what is."""
+    """What was given is not a time of day. The text says what is one."""
 
 
 @dataclass
 class Stretch:
-    """What is done between two times, in minutes after midnight: a break, or slides of one file."""
+    """A stretch of the day between two times, in minutes after midnight: a break, or slides of one file."""
 
     start: int
     minutes: int
@@ -75,7 +75,7 @@ def minutes_of(time: str) -> int:
     """Return a time, "13:30", in minutes after midnight. Raises WrongTime."""
     found = re.fullmatch(r"(\d{1,2}):(\d\d)", time, re.ASCII)
     if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        raise WrongTime(f"{time!r} is no time of a day. Say when you begin, such as   --at 13:30")
+        raise WrongTime(f"{time!r} is not a time of day. Say when you begin, such as   --at 13:30")
     return int(found[1]) * 60 + int(found[2])
 
 
@@ -175,7 +175,7 @@ def least_minutes(slide: Slide) -> float:
 
 
 def name(stretch: Stretch) -> str:
-    """Return what a stretch is called: a part that has a break in it says by its steps where."""
+    """Return the name of a stretch. A part that has a break in it is named with its steps."""
     steps = [slide.step for slide in stretch.slides if slide.step]
     return stretch.title + (f" ({steps[0]} to {steps[-1]})" if len(steps) > 1 else "")
 

@@ -25,7 +25,7 @@ UNLOCKED = {
     2: "Docker can activate your plugin.",
     3: "Containers can trust your plugin with their files.",
 }
-OUR_ERROR = "  An error is our fault, not the plugin's. Please send its line to the project's issue tracker."
+OUR_ERROR = "  An error is our fault, not the plugin's. Please report its line where you got this checker."
 
 
 def main(options: Options) -> int:
@@ -42,7 +42,7 @@ def main(options: Options) -> int:
 
 
 def _begin(options: Options) -> int:
-    """Check what was typed, and then the plugin; return 0 or 1, 3 where an error is ours. Raises Usage, OurTrouble."""
+    """Check what was typed, and then the plugin; return 0 or 1, 3 if an error is ours. Raises Usage, OurTrouble."""
     if not __debug__:
         raise Usage("Python leaves out the checks. Type it again with   env -u PYTHONOPTIMIZE")
     options = replace(options, skip=cut_steps(options))
@@ -53,7 +53,7 @@ def _begin(options: Options) -> int:
 
 
 def _check_once(options: Options, run: Run, printed: set[str]) -> int:
-    """Run what was typed, print as it goes, and then what comes next; return 0, 1, or 3 where an error is ours.
+    """Run what was typed, print the results as they come, and then what to do next; return 0, 1, or 3 (our error).
 
     printed are the steps whose ok is on the screen already.
     """
@@ -84,7 +84,7 @@ def results_of_own(part: int) -> dict[str, bool | None]:
 def _after_conformance(options: Options, summary: Summary, again: str) -> list[str]:
     """Return the closing lines of the conformance suite; the last one holds the command to type."""
     if len(summary.results) == 1:
-        return ["  No other case was run: this one comes before all. Mend it, and check again."]
+        return ["  No other case was run: this one comes before all. Fix it, and check again."]
     if summary.count("error"):
         return [OUR_ERROR]
     if any(summary.count(outcome) for outcome in ("FAIL", "warn", "known")):
@@ -98,7 +98,7 @@ def _after_steps(options: Options, summary: Summary, again: str) -> list[str]:
     if summary.count("error"):
         return [OUR_ERROR]
     if options.own and never_started(summary.results):
-        return [f"  Next      mend that first: a plugin has to start. Stuck?   {repository.tool()} hint"]
+        return [f"  Next      fix that first: a plugin has to start. Stuck?   {repository.tool()} hint"]
     if failed and options.own:
         before = failed in progress.progress().explained
         note = [f"  Note      {failed} has passed before. Look first at what you have changed since."] if before else []
@@ -118,11 +118,11 @@ def _after_steps(options: Options, summary: Summary, again: str) -> list[str]:
 
 
 def _watch(options: Options, run: Run) -> int:
-    """Check at every save until Ctrl-C; return what came of the last one. It polls: not every disk tells of events.
+    """Check at every save until Ctrl-C; return the outcome of the last one. It polls: not every disk reports changes.
 
     The ok of a step is printed once, until the step has failed again.
 
-    The plugin's file counts, and those that the steps make beside it. An editor may take one away for a moment.
+    It watches the plugin's file, and those that the steps make beside it. An editor may remove a file for a moment.
     """
     file = run.target.file
     assert file
@@ -149,11 +149,11 @@ ACCEPTING = (
     "tests/test_verdict.py::test_the_page_has_the_list",
     "tests/test_mistakes.py::TestReports::test_the_page_has_the_score",
 )
-"""The tests that write what the tool says, where they are asked to accept it."""
+"""The tests that write what the tool says, if they are asked to accept it."""
 
 
 def accept(root: Path) -> int:
-    """Write anew what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
+    """Write again what the tool says: transcripts, notebooks' outputs, the table of cases; show the difference."""
     command = [sys.executable, "-m", "pytest", "-q", *ACCEPTING]
     done = subprocess.run(command, cwd=root, env=interpreter.environment() | {"WORKSHOP_ACCEPT": "1"})
     written = ["tests/transcripts", "notebooks", "docs/authors.md", "docs/beyond.md", "docs/contributing.md"]

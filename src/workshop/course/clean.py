@@ -32,7 +32,7 @@ def _root() -> Path:
 
 
 def _docker() -> str | None:
-    # Docker looks for the driver's socket at one place only: a plugin elsewhere is none of its own.
+    # Docker looks for the driver's socket at one place only: a plugin elsewhere is not Docker's.
     return shutil.which("docker") if _socket() == Path("/run/docker/plugins/ddd.sock") else None
 
 
@@ -53,7 +53,7 @@ class NoEndpoint(Lacking):
 
 
 def _call(path: Path, method: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The plugin's answer to VolumeDriver.METHOD. Raises Lacking with the plugin's own sentence where it refuses."""
+    """The plugin's answer to VolumeDriver.METHOD. Raises Lacking, with the plugin's own sentence, if it refuses."""
     endpoint = f"VolumeDriver.{method}"
     answer = exchange(Address(path=str(path)), endpoint, request(endpoint, body), SECONDS)
     if answer.status == 404:
@@ -66,9 +66,9 @@ def _call(path: Path, method: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def state(path: Path) -> str:
-    """What stands at a socket's path: "nothing", "other" (no plugin's socket), "stale" (nobody listens) or "listening".
+    """What is at a socket's path: "nothing", "other" (not a socket), "stale" (nothing listens) or "listening".
 
-    Raises Lacking where this user may not look.
+    Raises Lacking if this user may not look.
     """
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
@@ -96,7 +96,7 @@ def _not_allowed(path: Path) -> Lacking:
 
 
 def _engine(docker: str | None) -> str | None:
-    """The docker command, where its engine answers and has its socket on this machine; else None.
+    """The docker command, if its engine answers and has its socket on this machine; else None.
 
     DOCKER_HOST, or the current context, may name another machine. Podman, which some systems call docker, has no
     contexts, and keeps its own records of volumes.
@@ -128,12 +128,12 @@ def _reaches(docker: str, path: Path) -> bool:
 
 
 def _driver(docker: str, name: str) -> str:
-    """The driver of the volume that docker knows by this name; "" where it knows none."""
+    """The driver of the volume that docker knows by this name; "" if it knows none."""
     return _run([docker, "volume", "inspect", "--format", "{{.Driver}}", "--", name]).stdout.strip()
 
 
 def _known_to(docker: str) -> list[str]:
-    """The volumes of our driver that Docker knows; none where it gives no answer in 25 s.
+    """The volumes of our driver that Docker knows; none if it gives no answer in 25 s.
 
     It asks every driver it ever used, and each one that has a socket or a spec: 15 s for each that is gone.
     """
@@ -152,7 +152,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 class Report:
-    """What was found, said as it is found; `left` is whether anything stays for the user to do."""
+    """What was found, printed as it is found; `left` tells whether anything is left for the user to do."""
 
     def __init__(self) -> None:
         self.found = self.left = False
@@ -171,9 +171,9 @@ class Report:
 
 
 def main(places: Places, yes: bool, ask: Callable[[str], bool] | None) -> int:
-    """Removes what the course left, and says what it found. `ask` puts a question; None where nobody can answer.
+    """Removes what the course left, and says what it found. `ask` puts a question; None if nobody can answer.
 
-    Returns 0 where nothing is left, 1 where something is; raises Lacking where the machine stands in the way.
+    Returns 0 if nothing is left, 1 if something is; raises Lacking if the machine prevents it.
     """
     report = Report()
     running, docker = state(places.socket) == "listening", _engine(places.docker)
@@ -260,9 +260,9 @@ def _remove_volumes(volumes: list[str], places: Places, docker: str | None, repo
 
 
 def _remove(name: str, path: Path, docker: str | None) -> str:
-    """Removes a volume, through docker where docker knows this name as ours; returns what stood in the way, or "".
+    """Removes a volume, through docker if docker knows this name as ours; returns what prevented it, or "".
 
-    A volume that is removed behind Docker's back stays in its records. But docker may know another driver's volume by
+    A volume that is removed without Docker stays in Docker's records. But docker may know another driver's volume by
     this name: that one is not ours to remove.
     """
     if docker and _driver(docker, name) == DRIVER:
@@ -298,9 +298,9 @@ def _remove_socket(path: Path, report: Report) -> None:
 
 
 def _remove_stale(path: Path, report: Report) -> str:
-    """Removes a socket that nobody listens on; returns what stands at its path by then.
+    """Removes a socket that nothing listens on; returns what is at its path afterwards.
 
-    It holds the lock that ddd takes to make its socket, so that none that has just been made is removed.
+    It holds the lock that ddd takes to make its socket, so that it never removes a new socket.
     """
     try:
         with turn(f"{path}.lock"):

@@ -58,13 +58,13 @@ class Exercise:
 
 @dataclass
 class Slide:
-    """One slide. In text and more, a line `!CODE …` stands where that code is to be shown, and in text `!EDIT 0`,
-    `!EDIT 1`, … where the edits are."""
+    """One slide. In text and more, a line `!CODE …` says where that code is shown. In text, `!EDIT 0`, `!EDIT 1`, …
+    say where the edits are."""
 
     where: str
     """The file and the line that it begins at, for messages."""
     vertical: bool
-    """Whether it stands below the slide before it, not to its right."""
+    """Whether it is below the slide before it, not to its right."""
     text: str = ""
     more: str = ""
     notes: str = ""
@@ -158,7 +158,7 @@ def parts() -> list[Part]:
 
 
 def part(number: int) -> Part:
-    """Return one part. Raises CourseError, whose text names the parts there are."""
+    """Return one part. Raises CourseError, whose text names all parts."""
     for found in parts():
         if found.number == number:
             return found
@@ -166,7 +166,7 @@ def part(number: int) -> Part:
 
 
 def step(step_id: str) -> Step:
-    """Return one step, such as "2.1". Raises CourseError, whose text names the steps there are."""
+    """Return one step, such as "2.1". Raises CourseError, whose text names all steps."""
     steps = [found for one in parts() for found in one.steps]
     for found in steps:
         if found.id == step_id:
@@ -176,7 +176,7 @@ def step(step_id: str) -> Step:
 
 
 def title(step_id: str) -> str:
-    """Return the title of a step, "" where the slides do not have the step."""
+    """Return the title of a step, "" if the slides do not have the step."""
     return next((step.title for part in parts() for step in part.steps if step.id == step_id), "")
 
 
@@ -213,12 +213,12 @@ def _read_step(slide: Slide, before: Files, after: Files) -> Step:
 def build(root: Path) -> int:
     """Write the files of each part into a clone, and print those that have changed.
 
-    Return 0, or 1 where an edit does not fit what stands before it: the first such one is printed.
+    Return 0, or 1 if an edit does not fit the file before it: the first such edit is printed.
     """
     try:
         found = parts()
     except CourseError as error:
-        print(f"{error}\nMend it, and replay the steps:   ./workshop build")
+        print(f"{error}\nFix it, and replay the steps:   ./workshop build")
         return 1
     for one in found:
         for name, text in one.changed.items():
@@ -233,7 +233,7 @@ def build(root: Path) -> int:
 def version() -> str:
     """Return a name for the steps as they are: it changes when a step comes or goes, or its edit changes."""
     steps = [step for part in parts() for step in part.steps]
-    # where an edit stands in slides/ does not count
+    # the line of an edit in slides/ does not count
     edits = [[(edit.file, [hunk.lines for hunk in edit.hunks]) for edit in step.edits] for step in steps]
     told = [f"{step.id} {step.title} {changes}" for step, changes in zip(steps, edits, strict=True)]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
@@ -271,7 +271,7 @@ def full_title(path: Path) -> str:
 
 
 def _head(path: Path) -> str:
-    """Return the front matter with the two lines `---` around it. Raises CourseError where it is not there."""
+    """Return the front matter with the two lines `---` around it. Raises CourseError if it is not there."""
     try:
         text = path.read_text()
     except OSError as error:
@@ -339,7 +339,7 @@ class Reader:
         }
 
     def mark(self, where: str, name: str, argument: str, text: str) -> None:
-        """Take a line with a meaning. Raises CourseError for one that has none."""
+        """Take a line with a mark. Raises CourseError for a mark that means nothing."""
         if self.file:
             raise CourseError(f"{where}: {self.wanted}")
         if name in ("SLIDE", "SUB"):
@@ -400,7 +400,7 @@ class Reader:
         return f"below !EDIT {self.file} comes the edit itself, between ```diff and ```."
 
     def edit_line(self, path: Path, number: int, text: str) -> None:
-        """Take a line of the fence that an edit stands in. Raises CourseError."""
+        """Take a line of the fence of an edit. Raises CourseError."""
         if self.fence is None and text == "```diff":
             self.fence, self.first = [], number + 1
         elif self.fence is None and text.strip():
@@ -450,7 +450,7 @@ class Reader:
             setattr(slide, self.block, getattr(slide, self.block) + text + "\n")
 
     def finish(self) -> list[Slide]:
-        """Return the slides, without empty lines around what is on them; what stands before the first one if any."""
+        """Return the slides, without empty lines at their ends. The text before the first one is a slide, if any."""
         for slide in self.slides:
             slide.text, slide.more, slide.notes = (_trim(slide.text), _trim(slide.more), _trim(slide.notes))
             slide.hints = [_trim(hint) for hint in slide.hints]
@@ -478,12 +478,12 @@ def snippet(reference: str, root: Path | None = None) -> str:
             f"{path}:1: the file that !CODE {reference} names cannot be read: {error.strerror}."
         ) from None
     if function not in found:
-        raise CourseError(f"{path}:1: there is no function {function} here: mend the line !CODE {reference}")
+        raise CourseError(f"{path}:1: there is no function {function} here: fix the line !CODE {reference}")
     return found[function]
 
 
 def conversation(name: str, root: Path | None = None) -> Path:
-    """Return the file of a recorded conversation, "20.10/run". Raises CourseError, whose text names those there are."""
+    """Return the file of a recorded conversation, "20.10/run". Raises CourseError, whose text names all of them."""
     traces = (root or repository.clone_root()) / "traces"
     there = [str(path.relative_to(traces).with_suffix("")) for path in sorted(traces.rglob("*.jsonl"))]
     if name not in there:
@@ -511,7 +511,7 @@ HEADING = re.compile(r"\A(#{1,2})[ \t]+(.+)$", re.MULTILINE)
 
 
 def heading(slide: Slide) -> str:
-    """Return a slide's heading without its marks. Raises CourseError where it does not begin with one."""
+    """Return a slide's heading without its marks. Raises CourseError if it does not begin with one."""
     found = HEADING.match(slide.text)
     if not found:
         raise CourseError(f"{slide.where}: the slide does not begin with a heading, # or ##.")

@@ -1,4 +1,4 @@
-"""A step is an edit: hunks of a file of work/, as they stand in slides/, and the program that they add up to.
+"""A step is an edit: hunks of a file of work/, as they are in slides/, and the program that they add up to.
 
     !EDIT plugin.py
     ```diff
@@ -32,7 +32,7 @@ class Hunk:
     where: str
     """The slides file and the line that it begins at, for messages."""
     lines: tuple[str, ...]
-    """As they stand in slides/: the first character of each is a space, - or +."""
+    """As they are in slides/: the first character of each is a space, - or +."""
 
     @property
     def before(self) -> list[str]:
@@ -52,7 +52,7 @@ class Hunk:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """What of it stands on a slide: the lines that change, below the line or the function's head above them."""
+        """What a slide shows of it: the lines that change, below the line or the function's head above them."""
         first = next(number for number, line in enumerate(self.lines) if line[0] != " ")
         above = [number for number in range(first) if self.lines[number].strip()]
         above = [number for number in above if self.lines[number].startswith(" def ")] or above
@@ -94,12 +94,12 @@ class Edit:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a hunk stands in a file: in which function, under which line; "" where there is none."""
+    """Where a hunk is in a file: in which function, under which line; "" if there is none."""
 
     function: str
     line: str
     empty: int
-    """How many empty lines stand between that line and the hunk."""
+    """How many empty lines are between that line and the hunk."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def read(file: str, first: int, where: str, lines: Sequence[str]) -> Edit:
 
 
 def apply(edit: Edit, files: Files, step: str) -> Files:
-    """Return the files after an edit, whose new lines are of this step. Raises CourseError where it does not fit."""
+    """Return the files after an edit, whose new lines are of this step. Raises CourseError if it does not fit."""
     text = files.get(edit.file)
     for hunk in edit.hunks:
         text = _replace(hunk, edit.file, text, step)
@@ -144,7 +144,7 @@ def apply(edit: Edit, files: Files, step: str) -> Files:
 
 
 def _replace(hunk: Hunk, file: str, text: Text | None, step: str) -> Text:
-    """Return a file after a hunk, None being a file that is not there. Raises CourseError where it does not fit."""
+    """Return a file after a hunk, None being a file that is not there. Raises CourseError if it does not fit."""
     lines, steps = (text.lines, text.steps) if text else ((), ())
     begin = hunk.find(lines, file) if text or hunk.before else 0
     end = begin + len(hunk.before)
@@ -183,14 +183,14 @@ def _place_of(above: Sequence[str]) -> Place:
     """Return where a hunk belongs that comes below these lines."""
     line = next((line for line in reversed(above) if line.strip()), "")
     empty = len(above) - next((n for n, each in reversed([*enumerate(above, 1)]) if each.strip()), 0)
-    # the same line may stand in two functions
+    # the same line may be in two functions
     heads = [each for each in above if re.match(r"\S", each)] if line.startswith(" ") else []
     function = re.match(r"def (\w+)", heads[-1]) if heads else None
     return Place(function[1] if function else "", line, empty)
 
 
 def as_text(edit: Edit, files: Files) -> str:
-    """Return an edit as the terminal shows it: each hunk below the line under which it stands. Raises CourseError."""
+    """Return an edit as the terminal shows it: each hunk below the line that precedes it. Raises CourseError."""
     pieces = []
     for hunk, place in zip(edit.hunks, places(edit, files), strict=True):
         where = f"In work/{edit.file}" + (f", in {place.function}" if place.function else "")

@@ -34,7 +34,7 @@ ACTIONS = {
     "fill": "puts files into the volume",
     "stray_file": "puts a file that is no volume beside the volumes",
 }
-"""What a check does besides calling, by the method of PluginUnderTest that does it."""
+"""What a check does apart from calls, by the method of PluginUnderTest that does it."""
 ALIKE = 2
 """How many calls in a row that are alike are shown."""
 LONGEST = 60
@@ -116,7 +116,7 @@ def _lines(step: Step, check: Check) -> Iterator[str]:
 
 
 def _events(step: Step, check: Check) -> tuple[list[Event], str]:
-    """Run the check of a step; return what it did, and why it did no more, "" where it came to its end."""
+    """Run the check of a step; return what it did, and why it stopped, "" if it ran to its end."""
     case, reason = steps.case_of(step.id, check), ""
     with private_folder() as folder:
         for name, text in course.part(int(step.id[0])).after.items():
@@ -135,7 +135,7 @@ def _events(step: Step, check: Check) -> tuple[list[Event], str]:
 
 
 def _alike(events: list[Event]) -> Iterator[tuple[Event, int]]:
-    """Yield the events; of calls in a row that are alike the first ones, the last of these with how many more came."""
+    """Yield the events; of similar calls in a row only the first ones; the last says how many more came."""
     for _, group in groupby(events, key=_kind):
         members = list(group)
         for event in members[: ALIKE - 1]:
@@ -149,7 +149,7 @@ def _kind(event: Event) -> tuple[str, str]:
 
 
 def _answer(exchange: Exchange) -> str:
-    """Return what kind of an answer the course's plugin gave: nearly always it is the one that is wanted."""
+    """Return what kind of answer the course's plugin gave: nearly always, this is the wanted one."""
     if not exchange.endpoint.startswith("VolumeDriver."):
         return exchange.text.strip()
     return "success" if exchange.ok else "an error"

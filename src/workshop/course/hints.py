@@ -15,7 +15,7 @@ PLUGIN = "plugin.py"
 
 
 def text(step: Step, depth: int, mine: Mapping[str, str]) -> str:
-    """Return a hint of a step, from depth 1, for the learner's files: what it uses and they lack is given with it."""
+    """Return a hint of a step, from depth 1, for the learner's files. It includes what the hint uses and they lack."""
     hint, program = step.hints[depth - 1], mine.get(PLUGIN, "")
     if not program.strip():
         return hint
@@ -30,7 +30,7 @@ def text(step: Step, depth: int, mine: Mapping[str, str]) -> str:
 
 
 def _names_of_edits(step: Step) -> frozenset[str]:
-    """Return the names that a step's new lines use, and the functions that they stand in."""
+    """Return the names that a step's new lines use, and the functions that these lines are in."""
     if all(edit.file != PLUGIN for edit in step.edits):
         return frozenset()
     places = [place for edit in step.edits if edit.file == PLUGIN for place in edits.places(edit, step.before)]
@@ -45,7 +45,7 @@ def _names_in_words(hint: str) -> frozenset[str]:
 
 
 def _other_lines(step: Step, mine: Mapping[str, str]) -> Iterator[str]:
-    """Yield what to say where the lines that a step's edits look for are not in the learner's files."""
+    """Yield what to say if the lines that a step's edits look for are not in the learner's files."""
     for edit in step.edits:
         lines = _missing(edit, step, mine.get(edit.file, "").splitlines()) if edit.file in step.before else []
         if lines:
@@ -55,7 +55,7 @@ def _other_lines(step: Step, mine: Mapping[str, str]) -> Iterator[str]:
 
 
 def _missing(edit: Edit, step: Step, mine: list[str]) -> list[str]:
-    """Return the lines that an edit goes by, and that the learner's file does not have."""
+    """Return the lines that an edit looks for, and that the learner's file does not have."""
     found: list[str] = []
     for hunk, place in zip(edit.hunks, edits.places(edit, step.before), strict=True):
         begun = any(line[1:] in mine for line in hunk.lines if line[0] == "+" and line[1:].strip())
@@ -66,14 +66,14 @@ def _missing(edit: Edit, step: Step, mine: list[str]) -> list[str]:
 
 
 def _other_names(step: Step, mine: str, wanted: frozenset[str]) -> Iterator[str]:
-    """Yield what to say of the names that the learner's program has in other words."""
+    """Yield what to say about names that the learner's program spells in another way."""
     for name, own in sorted(needs.renamed(step, mine).items()):
         if name in wanted:
             yield f"What is called {name} here is {own} in yours."
 
 
 def _other_folders(step: Step, mine: str) -> Iterator[str]:
-    """Yield what to say of the folders of a volume that a step looks into, and the learner's program does not have."""
+    """Yield what to say about folders of a volume that a step looks into, and the learner's program does not have."""
     if PLUGIN not in step.before:
         return
     added = "\n".join(line for edit in step.edits if edit.file == PLUGIN for line in edit.added)

@@ -45,7 +45,7 @@ def _welcome() -> int:
     for part in course.parts():
         print(f"  {part.heading:58}{len(part.steps):3} steps {part.minutes:4} min")
     print("\nThe first three commands:\n")
-    print(f"  {repository.tool()} tour     shows the three parts at work, in a few seconds")
+    print(f"  {repository.tool()} tour     shows what Docker and a plugin say to each other")
     print(f"  {repository.tool()} start    puts the beginning of your plugin into work/plugin.py")
     print(f"  {repository.tool()} check    says how far it is, and what comes next")
     print(f"\nAll commands:   {repository.tool()} --help        Begin with:   {repository.tool()} tour")
@@ -53,7 +53,7 @@ def _welcome() -> int:
 
 
 def _print_part(part: Part, now: Progress) -> None:
-    """Print a line for a part, and for the part begun a line for each of its steps."""
+    """Print a line for a part; for the part that was begun, also a line for each of its steps."""
     done = sum(step.id in now.passed for step in part.steps)
     print(f"{part.heading:66}{done:3} of {len(part.steps):2} done")
     upcoming = next_step(now)
@@ -62,7 +62,7 @@ def _print_part(part: Part, now: Progress) -> None:
 
 
 def _mark(step: Step, now: Progress, upcoming: Step | None) -> str:
-    """Return the word that stands before a step: how far the learner is with it."""
+    """Return the word before a step: how far the learner is with it."""
     if step.id in now.passed:
         return "ok"
     if step.id in now.cut:
@@ -84,7 +84,7 @@ def print_next(now: Progress) -> int:
     else:
         files = " and ".join(clone_path(work() / edit.file) for edit in step.edits)
         print(f"Next is step {step.id}, {step.title}. Work on {files}.")
-        print(f"Stuck?   {repository.tool()} hint        Look whether it passes:   {repository.tool()} check")
+        print(f"Stuck?   {repository.tool()} hint        See whether it passes:   {repository.tool()} check")
     return 0
 
 
@@ -99,7 +99,7 @@ def _how_far(now: Progress) -> str:
 
 
 def after_last_step() -> list[str]:
-    """Return what there is after the last step, by this machine; the last line holds a command."""
+    """Return what comes after the last step, on this machine; the last line has a command."""
     state = engine_state()
     engine = state.startswith("yes")
     rows = [("Compare", f"{repository.tool()} diff", "with the end of part 3")]
@@ -125,7 +125,7 @@ def wrong_usage(error: CourseError, command: str) -> int:
 
 
 def engine_state() -> str:
-    """Return whether a Docker Engine can be reached: without a word to it, so that this takes no time."""
+    """Return whether a Docker Engine can be reached, without calling it: this takes no time."""
     if not shutil.which("docker"):
         return "no: there is no docker command here"
     if "DOCKER_HOST" in os.environ:
@@ -151,7 +151,7 @@ names."""
 def hint(step: str | None = None) -> int:
     """Print the next hint of a step, by default the first one not passed; return 0, or 2: there is no such step.
 
-    A plugin that has not started at the last check passes nothing: what helps is the hint about starting.
+    A plugin that did not start at the last check passes nothing: then give the hint about starting.
     """
     now = progress()
     try:
@@ -188,7 +188,7 @@ def _hint_about_starting(now: Progress) -> int:
     )
     print("At the last check your plugin did not start, and nothing passes before it does.\n")
     print(f"{textwrap.indent(typed, '  ')}\n")
-    print(f"Look whether it starts:   {repository.tool()} check {max(now.part, 1)}")
+    print(f"See whether it starts:   {repository.tool()} check {max(now.part, 1)}")
     return 0
 
 
@@ -201,16 +201,16 @@ def _after_hint(about: Step, given: int, asked: str | None, now: Progress) -> No
         print("That was the last hint once more. See how much of it yours has:")
         print(f"    {repository.tool()} diff {about.id}{show}")
     elif given + 1 == len(about.hints):
-        print(f"That was the last hint.        Look whether it passes:   {repository.tool()} check {part}")
+        print(f"That was the last hint.        See whether it passes:   {repository.tool()} check {part}")
     else:
-        print(f"Look whether it passes:   {repository.tool()} check {part}        More:   {again}")
+        print(f"See whether it passes:   {repository.tool()} check {part}        More:   {again}")
 
 
 def diff(step: str | None = None, show: bool = False) -> int:
     """Print what a step changes; without a step, the learner's files against those of a part as far as it is passed.
 
-    What has not passed yet is a solution: it is printed only where show is true. Return 0, 1 where nothing is printed,
-    2 where there is no such step.
+    What has not passed yet is a solution: it is printed only if show is true. Return 0, 1 if nothing is printed,
+    2 if there is no such step.
     """
     now = progress()
     try:
@@ -233,7 +233,7 @@ def _diff_of_part(part: Part, now: Progress, show: bool) -> int:
     if not whole and not any(step.id in now.passed for step in done):
         print(f"No step of part {part.number} has passed yet: there is only the solution to compare with.")
         print(f"A hint:   {repository.tool()} hint")
-        print(f"The solution all the same:   {repository.tool()} diff --show")
+        print(f"The solution anyway:   {repository.tool()} diff --show")
         return 1
     files = part.after if whole else done[-1].after
     changed = {name: text for name, text in files.items() if text != part.before.get(name)}
@@ -265,7 +265,7 @@ def _diff_of_step(step: Step, now: Progress, show: bool) -> int:
     if step.id not in now.passed and not show:
         print("It has not passed yet, and its lines are the solution.")
         print(f"A hint:   {repository.tool()} hint {step.id}")
-        print(f"The lines all the same:   {repository.tool()} diff {step.id} --show")
+        print(f"The lines anyway:   {repository.tool()} diff {step.id} --show")
         return 1
     for edit in step.edits:
         print(f"  {clone_path(work() / edit.file)}")

@@ -1,4 +1,4 @@
-"""Who hears of the steps as they come: the terminal, with what the course says of them, and the learner's progress."""
+"""Listeners to the steps as they come: the terminal, with what the course says about them, and the progress."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class StepsText(Text):
         self.cut = cut
         """The steps that the check goes past."""
         self.explained = explained
-        """The steps whose ok needs no reason any more."""
+        """The steps whose ok no longer needs a reason."""
         self.printed = printed
-        """The steps whose ok is on the screen already: only their number is told."""
+        """The steps whose ok is on the screen already: only their number is shown."""
         self.part: list[Result] = []
         self.site = reading.Site()
 
     def add(self, result: Result) -> None:
-        """Print the report of a step, and why Docker needs it where it passes for the first time."""
+        """Print the report of a step, and why Docker needs it if it passes for the first time."""
         if not self.part:
             say([in_colour("head", course.part(int(result.group)).heading)])
         self.part.append(result)
@@ -55,7 +55,7 @@ class Learner(Listener):
     """Keeps how far the learner is."""
 
     def end(self, summary: Summary) -> None:
-        """Note what the steps have come to, also those of a check that was interrupted."""
+        """Note the results of the steps, also those of a check that was interrupted."""
         if summary.results:
             part = int(summary.results[0].group)
             progress.record(part, by_step(summary.results), not never_started(summary.results))

@@ -27,11 +27,11 @@ class Definition:
     uses: frozenset[str]
     """The names that it uses."""
     meaning: str
-    """What it is, whatever its name is: the value, the module, the route; "" where nothing but the name says it."""
+    """What it is, whatever its name is: the value, the module, the route; "" if only the name says it."""
 
 
 def definitions(source: str) -> dict[str, Definition]:
-    """Return what a Python file defines at its top level, by name; nothing where it is not Python."""
+    """Return what a Python file defines at its top level, by name; nothing if it is not Python."""
     tree, lines = _parse(source), source.splitlines()
     found = {}
     for node in tree.body if tree else []:

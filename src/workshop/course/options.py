@@ -1,4 +1,4 @@
-"""What was typed behind `check`, and the run that it stands for."""
+"""What was typed after `check`, and the run that it means."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _plugin_file(options: Options) -> Path | None:
         )
     there = options.socket == "" or os.path.exists(options.socket or "")
     if options.socket is not None and there and not Path(options.socket).is_socket():
-        raise Usage(f"{options.socket or '(nothing)'} is no socket. Name the plugin's:   --socket PATH")
+        raise Usage(f"{options.socket or '(nothing)'} is not a socket. Name the plugin's:   --socket PATH")
     if options.run is not None or options.socket is not None:
         return None
     file = Path(options.plugin) if options.plugin is not None else work() / "plugin.py"

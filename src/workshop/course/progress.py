@@ -40,7 +40,7 @@ class Progress:
 
 
 def progress() -> Progress:
-    """Return how far the learner is; a file that cannot be read counts as none, and that is said once."""
+    """Return how far the learner is. A file that cannot be read counts as none; say so once."""
     path = work() / ".progress.json"
     try:
         return _of_this_course(_read(path.read_text()))
@@ -49,7 +49,7 @@ def progress() -> Progress:
     except OSError as error:
         raise cannot_write(error) from None
     except (ValueError, TypeError, RecursionError):
-        print(f"{clone_path(path)} could not be read: the count of your steps begins afresh.")
+        print(f"{clone_path(path)} could not be read: your steps are counted from zero.")
         print("Your plugin is as it was. Count again what it passes of part 1, 2 or 3:")
         print(f"    {repository.tool()} check 1\n")
         save(Progress())
@@ -57,12 +57,12 @@ def progress() -> Progress:
 
 
 def _of_this_course(found: Progress) -> Progress:
-    """Return a progress; where its steps are no longer those of the course it begins afresh, and that is said once."""
+    """Return a progress; where its steps are no longer those of the course, it starts from zero, and says so once."""
     if found.course == course.version():
         return found
     afresh = Progress(found.part)
     if found.part or found.passed or found.hints:
-        print("The steps of the course have changed; your plugin is as it was. Check it anew:")
+        print("The steps of the course have changed; your plugin is as it was. Check it again:")
         print(f"    {repository.tool()} check\n")
     save(afresh)
     return afresh
@@ -83,7 +83,7 @@ def _read(text: str) -> Progress:
 
 
 def save(now: Progress) -> None:
-    """Write the progress, in one move. Raises repository.Lacking where that may not be."""
+    """Write the progress, in one step. Raises repository.Lacking if that is not allowed."""
     path = work() / ".progress.json"
     fresh = path.with_suffix(f".{os.getpid()}")
     try:
@@ -103,7 +103,7 @@ def record(part: int, results: dict[str, bool | None], starts: bool = True) -> N
     """Note what a check of a part has found: for each step that was run whether it passed, None for a skipped one."""
     now = with_results(progress(), results)
     here = [step.id for about in course.parts() if about.number == now.part for step in about.steps]
-    # a look ahead is no step ahead, and a look back none back
+    # to check a later or an earlier part does not change the part that was begun
     goes_on = part > now.part and all(now.is_done(step) for step in here)
     save(replace(now, part=part if goes_on else now.part, starts=starts))
 

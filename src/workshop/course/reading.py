@@ -21,11 +21,11 @@ PATIENCE = 1.0
 
 
 class Site:
-    """The site, looked for in a thread of its own, so that no verdict waits for it."""
+    """The site, looked for in a separate thread, so that no verdict waits for it."""
 
     def __init__(self) -> None:
         self.address = ""
-        """Where the site is served, as far as that is known yet; "" where it is not."""
+        """Where the site is served, if that is known yet; "" if it is not served."""
         self.look = threading.Thread(target=self._look, daemon=True)
         self.look.start()
 
@@ -48,7 +48,7 @@ def file_and_line(step_id: str) -> str:
 
 
 def lines(step_id: str, passes: bool, site: Site) -> list[str]:
-    """Return what is printed below a step: why Docker needs it where it passes, and its page if the site is served."""
+    """Return the lines below a step: why Docker needs it if it passes, and its page if the site is served."""
     about = course.step(step_id)
     why = terminal.wrap(" " * 12, about.why) if passes and about.why else []
     page = f"{site.address}/part{step_id[0]}.html#step-{step_id.replace('.', '-')}"

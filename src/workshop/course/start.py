@@ -29,10 +29,10 @@ PLUGINS = Path("/run/docker/plugins")
 
 
 def start(part: int | None = None, fresh: bool = False) -> int:
-    """Begin a part, by default the next one; return 0, 1 where the own file is not ready for it, or 2: no such part.
+    """Begin a part, by default the next one; return 0, 1 (the learner's file is not ready for it), or 2 (no such part).
 
-    The learner's own work/plugin.py goes on, once it passes the part before. Where there is none, or fresh is true, the
-    part begins with the course's files, and what was in their place is moved aside.
+    The learner keeps work/plugin.py, once it passes the part before. If there is none, or fresh is true, the part
+    begins with the course's files, and what was in their place is moved aside.
     """
     now = progress()
     step = next_step(now)
@@ -51,7 +51,7 @@ def start(part: int | None = None, fresh: bool = False) -> int:
 
 
 def _start(chosen: int, fresh: bool, now: Progress) -> int:
-    """Begin a part that there is; return 0, or 1 where the own file is not ready for it. Raises OurTrouble."""
+    """Begin a part that exists; return 0, or 1 if the learner's file is not ready for it. Raises OurTrouble."""
     if fresh or not (work() / "plugin.py").is_file():
         _begin(chosen, now)
     elif chosen == max(now.part, 1):
@@ -80,7 +80,7 @@ def _passes(part: int, now: Progress) -> bool:
 
 
 def _not_yet(part: int) -> int:
-    """Print which steps are missing before a part can begin with the own file, and both ways on; return 1."""
+    """Print which steps are missing before a part can begin with the learner's file, and what to type; return 1."""
     now = progress()
     missing = [step.id for step in course.part(part - 1).steps if not now.is_done(step.id)]
     print(f"It does not pass part {part - 1} yet. Missing: {', '.join(missing)}.")
@@ -129,7 +129,7 @@ def _begin(part: int, now: Progress) -> None:
     )
     hints = {step: count for step, count in now.hints.items() if step in earlier}
     save(Progress(part, passed, skipped, now.cut, hints, explained))
-    # only now: whoever reads it may go away, as `head` does
+    # only now: the reader of the output may exit, as `head` does
     print("\n".join(told))
 
 
@@ -146,7 +146,7 @@ def _write_file(file: Path, text: bytes, part: int) -> list[str]:
 
 
 def _move_aside(file: Path, part: int) -> list[str]:
-    """Give what is in the place of a file a numbered name, that nothing has; return the sentences that say which."""
+    """Move what is in the place of a file to a new, numbered name; return the sentences that say which."""
     if not os.path.lexists(file):
         return []
     names = (file.with_name(f"{file.stem}-{count}{file.suffix}") for count in range(1, 10**6))

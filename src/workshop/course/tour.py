@@ -1,9 +1,10 @@
-"""The tour: the three parts, one after the other, and every exchange that Docker has with them."""
+"""The tour: what one docker run makes Docker and the plugin say; with --all, the three parts and a volume's life."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -20,21 +21,23 @@ from workshop.plugins.errors import NotReady
 from workshop.plugins.folders import private_folder
 from workshop.plugins.process import Plugin, accepts, command_for
 from workshop.protocol.exchange import Exchange
-from workshop.terminal import in_colour
+from workshop.terminal import in_colour, printable
 
 PLUGINS = Path("/run/docker/plugins")
+BOTH = "sh -c 'echo hello | tee /data/note'"
 WRITE = "sh -c 'echo hello > /data/note'"
 READ = "cat /data/note"
+ACHIEVED = "Containers keep their files in your volumes."
 REMEMBERED = """
 Docker remembers the driver ddd until it is restarted: while no plugin listens at
 /run/docker/plugins/ddd.sock, each `docker volume ls` takes 15 s. To make it forget:
     sudo systemctl restart docker"""
 
 
-def main(engine: bool) -> int:
+def main(engine: bool, everything: bool) -> int:
     """Show the tour, through a real Docker Engine if asked; return 0, or 1 after a sentence on what is missing."""
     try:
-        return _engine_tour() if engine else _practice_tour()
+        return _engine_tour(everything) if engine else _practice_tour(everything)
     except (NotReady, DockerError) as error:
         print(f"\nThe tour stops here. {error}")
         if repository.find_clone():
@@ -42,30 +45,34 @@ def main(engine: bool) -> int:
         return 1
 
 
-def _practice_tour() -> int:
+def _practice_tour(everything: bool) -> int:
     """Play Docker's side ourselves, in a folder that is gone afterwards."""
-    _say("head", "Three plugins, each a little more than the one before it.")
-    print("Docker's side is played here, so no Docker is needed. Each part also runs alone.")
+    print("Docker's side is played here, so no Docker is needed.")
+    stages = enumerate((_greeting, _activation, _volumes), start=1) if everything else [(3, _one_run)]
     with private_folder() as folder:
-        for part, stage in enumerate((_greeting, _activation, _volumes), start=1):
+        for part, stage in stages:
+            if everything:
+                _say("head", f"\n{course.part(part).heading}")
             with _run_part(part, folder / "ddd.sock", folder / "root") as plugin:
                 stage(plugin)
-    if not _engine_trouble():
+    if everything and not _engine_trouble():
         print(f"\nThere is a Docker Engine here. To see the real one do it:   {repository.tool()} tour --engine")
-    print(_last_words())
+    _print_last_words(everything)
     return 0
 
 
-def _last_words() -> str:
-    """Return what to type after the tour."""
-    return f"\nNow write it yourself:   {repository.tool()} start"
+def _print_last_words(everything: bool) -> None:
+    """Say what to type after the tour."""
+    print()
+    if not everything:
+        print(f"All three parts:         {repository.tool()} tour --all")
+    print(f"Now write it yourself:   {repository.tool()} start")
 
 
 @contextmanager
 def _run_part(part: int, socket: Path, root: Path) -> Iterator[Plugin]:
     """Run the plugin of a part while its stage is shown. Outside of a clone it is made from the steps."""
     home = repository.find_clone()
-    _say("head", f"\n{course.part(part).heading}")
     with private_folder() as folder:
         file = home / f"part{part}" / "plugin.py" if home else folder / "plugin.py"
         if not home:
@@ -91,6 +98,14 @@ def _activation(plugin: Plugin) -> None:
     _print_achievement(2, "Docker can activate the plugin, and print what it says.")
 
 
+def _one_run(plugin: Plugin) -> None:
+    """All that a new volume and its first container make Docker ask."""
+    daemon = Daemon(plugin.address(), on_exchange=_show, seed=1)
+    command = f"run --rm -v mango:/data --volume-driver=ddd busybox \\\n    {BOTH}"
+    _play(command, lambda: daemon.run("mango", _write_and_read, "ddd"))
+    _say("head", f"\nAchievement unlocked! {ACHIEVED}")
+
+
 def _volumes(plugin: Plugin) -> None:
     """Part 3: the life of a volume."""
     daemon = Daemon(plugin.address(), on_exchange=_show, seed=1)
@@ -99,7 +114,7 @@ def _volumes(plugin: Plugin) -> None:
     _play(f"run --rm -v mango:/data busybox {WRITE}", lambda: daemon.run("mango", _write_note))
     _play(f"run --rm -v mango:/data busybox {READ}", lambda: daemon.run("mango", _read_note))
     _play("volume rm mango", lambda: daemon.volume_rm("mango"))
-    _print_achievement(3, "Containers keep their files in your volumes.")
+    _print_achievement(3, ACHIEVED)
 
 
 def _write_note(mountpoint: str) -> str:
@@ -111,6 +126,12 @@ def _write_note(mountpoint: str) -> str:
 def _read_note(mountpoint: str) -> str:
     """Do what the second container does."""
     return Path(mountpoint, "note").read_text().strip()
+
+
+def _write_and_read(mountpoint: str) -> str:
+    """Do what the container of the short tour does."""
+    _write_note(mountpoint)
+    return _read_note(mountpoint)
 
 
 def _play(command: str, act: Callable[[], str]) -> None:
@@ -134,7 +155,7 @@ def _engine_trouble() -> str:
     return ""
 
 
-def _engine_tour() -> int:
+def _engine_tour(everything: bool) -> int:
     """Do the same through docker: the parts listen where Docker looks."""
     socket = PLUGINS / "ddd.sock"
     trouble = _engine_trouble()
@@ -143,33 +164,50 @@ def _engine_tour() -> int:
     if trouble:
         print(f"{trouble}\nWithout an engine:   {repository.tool()} tour")
         return 1
-    _say("head", "The same three plugins, and your Docker Engine. After each command: what the plugin was asked.")
+    print("Your Docker Engine speaks. After each command: what the plugin was asked.")
     volume = f"mango-{secrets.token_hex(4)}"
     with private_folder() as folder:
-        with _run_part(1, socket, folder) as plugin:
-            _greeting(plugin)
-        with _run_part(2, socket, folder) as plugin:
-            _docker(plugin, f"volume create -d ddd {volume}", wanted=1)
-            _print_achievement(2, "Docker has activated the plugin, and prints its error.")
+        if everything:
+            _engine_beginning(socket, folder, volume)
         with _run_part(3, socket, folder) as plugin:
-            _engine_volumes(plugin, volume)
+            _engine_volumes(plugin, volume, everything)
     print(REMEMBERED)
-    print(_last_words())
+    _print_last_words(everything)
     return 0
 
 
-def _engine_volumes(plugin: Plugin, volume: str) -> None:
+def _engine_beginning(socket: Path, folder: Path, volume: str) -> None:
+    """Parts 1 and 2 with a real engine."""
+    _say("head", f"\n{course.part(1).heading}")
+    with _run_part(1, socket, folder) as plugin:
+        _greeting(plugin)
+    _say("head", f"\n{course.part(2).heading}")
+    with _run_part(2, socket, folder) as plugin:
+        _docker(plugin, f"volume create -d ddd {volume}", wanted=1)
+        _print_achievement(2, "Docker has activated the plugin, and prints its error.")
+    _say("head", f"\n{course.part(3).heading}")
+
+
+def _engine_volumes(plugin: Plugin, volume: str, everything: bool) -> None:
     """Part 3 with a real engine. The volume is removed whatever happens."""
+    run = f"run --rm --network none -v {volume}:/data"
+    life = [
+        f"volume create -d ddd {volume}",
+        f"volume inspect {volume}",
+        f"{run} busybox {WRITE}",
+        f"{run} busybox {READ}",
+    ]
     try:
-        _docker(plugin, f"volume create -d ddd {volume}")
-        _docker(plugin, f"volume inspect {volume}")
-        _docker(plugin, f"run --rm --network none -v {volume}:/data busybox {WRITE}")
-        _docker(plugin, f"run --rm --network none -v {volume}:/data busybox {READ}")
+        for line in life if everything else [f"{run} --volume-driver=ddd busybox {BOTH}"]:
+            _docker(plugin, line)
         _docker(plugin, f"volume rm {volume}")
     except DockerError:
         _run_docker("volume", "rm", "-f", volume)
         raise
-    _print_achievement(3, "Containers keep their files in your volumes.")
+    if everything:
+        _print_achievement(3, ACHIEVED)
+    else:
+        _say("head", f"\nAchievement unlocked! {ACHIEVED}")
 
 
 def _docker(plugin: Plugin, line: str, wanted: int = 0) -> None:
@@ -197,13 +235,18 @@ def _show(exchange: Exchange, caller: str = "docker") -> None:
     """Print an exchange, each line with its speaker."""
     method = exchange.request.split(b" ")[0].decode()
     _lines("docker", f"[{caller}]", f"{method} /{exchange.endpoint}  {exchange.sent or '(empty body)'}")
-    answer = f"{exchange.status}  {exchange.text.strip()}" if exchange.status else exchange.failure
+    answer = f"{exchange.status} {exchange.text.strip()}" if exchange.status else exchange.failure
     _lines("plugin" if exchange.status == 200 else "error", "[plugin]", answer)
+
+
+def _short(text: str) -> str:
+    """Return a text with IDs as docker shows them, and without the folder that the tour has made for the volumes."""
+    return re.sub(r'"/[^"]*/volumes(/[^"]*)"', r'"…\1"', printable(text))
 
 
 def _lines(colour: str, speaker: str, text: str) -> None:
     """Print a speaker's words in 80 columns."""
-    wrapped = textwrap.wrap(text, 68, subsequent_indent="  ", break_on_hyphens=False)
+    wrapped = textwrap.wrap(_short(text), 68, subsequent_indent="  ", break_on_hyphens=False)
     for number, line in enumerate(wrapped):
         _say(colour, f"  {speaker if number == 0 else '':8}  {line}")
 

@@ -12,7 +12,7 @@ from workshop.protocol import answers, gojson
 from workshop.protocol.exchange import HOSTS, Address, Exchange, Malformed, base_url, exchange, request
 from workshop.protocol.gojson import to_json
 
-# in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate for ever
+# in seconds; Docker waits for Create and Mount twice as long as for the others, and for Plugin.Activate without limit
 LIMITS = {"VolumeDriver.Create": 120.0, "VolumeDriver.Mount": 120.0, "Plugin.Activate": 1e6}
 LIMIT = 60.0
 # after 1, 2, 4 and 8 s comes another attempt; the next one would be later than this
@@ -25,7 +25,7 @@ class DriverError(Exception):
 
 
 class Broken(DriverError):
-    """No answer came. Only this is no "no" to Docker."""
+    """No answer came. Only then Docker does not conclude that there is no such volume."""
 
 
 class Clock:
@@ -49,7 +49,7 @@ class Attempt:
 
 
 def attempt(address: Address, endpoint: str, data: bytes, limit: float) -> Attempt:
-    """Send a request on a new connection, and return what came of it. limit bounds all of it, in seconds."""
+    """Send a request on a new connection, and return its outcome. limit bounds all of it, in seconds."""
     made = exchange(address, endpoint, data, limit)
     return Attempt(made, _go_error(made.error, address, made.reached) if made.error else "")
 
@@ -86,14 +86,14 @@ def _bad_first_line(line: str) -> str:
 
 @dataclass
 class Client:
-    """How a daemon calls: as which engine, who is told of each exchange, and by which clock it waits."""
+    """How a daemon calls: as which engine, who hears of each exchange, and by which clock it waits."""
 
     shape: str
     on_exchange: Callable[[Exchange], None]
     clock: Clock
 
     def call(self, address: Address, endpoint: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the object that is answered. Raises DriverError, Broken where no answer comes after all attempts."""
+        """Return the object that is answered. Raises DriverError, Broken if no answer comes after all attempts."""
         return decode(self.first_answer(address, endpoint, None if body is None else to_json(body)))
 
     def first_answer(self, address: Address, endpoint: str, body: bytes | None) -> Exchange:
@@ -114,7 +114,7 @@ class Client:
 
 
 def host_header(address: Address) -> str | None:
-    """Return what Docker names in Host over TCP; None for a socket, where it depends on the engine."""
+    """Return the Host that Docker sends over TCP; None for a socket: there it depends on the engine."""
     if address.path:
         return None
     return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
@@ -126,7 +126,7 @@ def url(address: Address, shape: str) -> str:
 
 
 def decode(answer: Exchange) -> dict[str, Any]:
-    """Return what Docker decodes an answer into. Raises DriverError in its words where it cannot, or is told an error.
+    """Return what Docker decodes an answer into. Raises DriverError in its words if it cannot, or is told an error.
 
     Source: moby pkg/plugins/client.go (callWithRetry), and tests/engine/test_diagnoses.py.
     """

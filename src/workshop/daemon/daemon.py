@@ -41,7 +41,7 @@ TAKEN = (
 
 @dataclass
 class Mount:
-    """A volume that a container asks for; without a name an anonymous one, without a driver one that is there."""
+    """A volume that a container asks for; without a name an anonymous one, without a driver an existing one."""
 
     destination: str
     name: str = ""
@@ -129,7 +129,7 @@ class Daemon:
     def volume_rm(self, name: str, force: bool = False) -> str:
         """docker volume rm NAME. Return the name. Raises DockerError; with force not for a volume that is not there.
 
-        With force Docker forgets the volume even where the driver refuses, but still says so.
+        With force Docker forgets the volume even if the driver refuses, but still says so.
         """
         if not name:
             raise Unnamed("volume")
@@ -149,7 +149,7 @@ class Daemon:
             return name
 
     def volume_prune(self, all_of_them: bool = False) -> list[str]:
-        """docker volume prune. Return the names of the local volumes removed: it leaves those of plugins alone.
+        """docker volume prune. Return the names of the local volumes removed: those of plugins stay.
 
         Since 23.0 those with a name stay, too, unless all_of_them. Plugins are activated, but not asked.
         """
@@ -175,8 +175,8 @@ class Daemon:
     ) -> Container:
         """docker create: the volumes are there afterwards. Return the container. Raises DockerError.
 
-        Where one volume cannot be had there is no container, and no anonymous volume is left; as with Docker, one
-        with a name stays.
+        If one volume cannot be made there is no container, and no anonymous volume is left; as with Docker, one with
+        a name stays.
         """
         name = name.removeprefix("/")
         if name and not NAME.fullmatch(name):
@@ -205,7 +205,7 @@ class Daemon:
             return bound
 
     def container_stop(self, container: Container, exit_status: int = 0) -> None:
-        """The container's process has ended: each volume is unmounted. That a driver refuses is not said."""
+        """The container's process has exited: unmount each volume. Say nothing if a driver refuses."""
         with self.record:
             self.unmount_all(container)
             container.status, container.exit_status = "exited", exit_status
@@ -213,7 +213,7 @@ class Daemon:
             self.keep(container)
 
     def container_ended(self, container: Container, exit_status: int) -> bool:
-        """The container's process has ended by itself. Return False where another command sees to the rest."""
+        """The container's process has exited by itself. Return False if another command does the rest."""
         with self.record:
             kept = self.store.containers.get(container.id)
             if not kept or kept["status"] != "running" or Container(**kept).started != container.started:
@@ -244,7 +244,7 @@ class Daemon:
                 self.keep(container)
 
     def container(self, name: str) -> Container:
-        """Return the container of this ID, else of this name, else the only one whose ID begins so. Raises DockerError.
+        """Return the container of this ID or name, else the only one whose ID begins with it. Raises DockerError.
 
         Source: moby daemon/container.go (GetContainer).
         """
@@ -267,7 +267,7 @@ class Daemon:
             return [Container(**each) for each in reversed(self.store.containers.values())]
 
     def run(self, name: str, command: Callable[[str], str], driver: str = "") -> str:
-        """docker run --rm -v NAME:/data: command is called with the folder, in place of what the container does."""
+        """docker run --rm -v NAME:/data: command is called with the folder, instead of a container."""
         container = self.container_create([Mount("/data", name, driver)], remove=True)
         try:
             (bound,) = self.container_start(container)
@@ -279,7 +279,7 @@ class Daemon:
             self.container_rm(container, volumes=True)
 
     def restart(self) -> None:
-        """systemctl restart docker: activations are forgotten, and each volume is asked for; "no" ends its record."""
+        """systemctl restart docker: forget activations, and ask for each volume; an error removes its record."""
         with self.record:
             self.record.data["plugins"].clear()
             for name, kept in list(self.store.volumes.items()):
@@ -316,7 +316,7 @@ class Daemon:
         return bound
 
     def unmount_all(self, container: Container) -> None:
-        """Unmount what is mounted, once. Where Get says no, no Unmount is sent; an error stays unsaid."""
+        """Unmount what is mounted, once. If Get answers an error, send no Unmount; report no error."""
         for point in container.points:
             if point["id"]:
                 with contextlib.suppress(DockerError, DriverError):

@@ -17,7 +17,7 @@ NO_DATE = "0001-01-01T00:00:00Z"
 
 @dataclass
 class Volume:
-    """A volume as its driver tells of it."""
+    """A volume as its driver describes it."""
 
     name: str
     driver: str
@@ -45,7 +45,7 @@ class Plugin:
         return self.client.call(self.address, f"VolumeDriver.{method}", body)
 
     def scope(self) -> str:
-        """Return "local" or "global". Capabilities is asked until it is answered well; what fails counts as local."""
+        """Return "local" or "global". Ask for Capabilities until there is a good answer; a failure counts as local."""
         if not self.memory.get("scope"):
             try:
                 scope = self.call("Capabilities")["Capabilities"]["Scope"].lower()
@@ -55,7 +55,7 @@ class Plugin:
         return str(self.memory["scope"])
 
     def get(self, name: str) -> Volume | None:
-        """Return a volume, None where the driver has none of that name: any error is a no. Raises Broken."""
+        """Return a volume, None if the driver has none of that name: any error is a no. Raises Broken."""
         try:
             told = self.call("Get", Name=name)["Volume"]
         except Broken:
@@ -65,7 +65,7 @@ class Plugin:
         return None if told is None else _volume_of(told, self.name)
 
     def create(self, name: str, options: Mapping[str, str] | None) -> Volume:
-        """Make a volume. Raises DriverError. What the driver made of it is not asked."""
+        """Make a volume. Raises DriverError. Do not ask for the result."""
         self.call("Create", Name=name, Opts=options)
         return Volume(name, self.name)
 
@@ -129,9 +129,9 @@ class Drivers:
         return plugin
 
     def all(self) -> list[Plugin]:
-        """Return every driver: those in use, then those that a look into the places finds.
+        """Return every driver: those in use, then those found in the places where Docker looks.
 
-        All that is found is activated, whatever it is for; what fails is left out. Source: extpoint.go
+        Each plugin found is activated, whatever it is for; one that fails is left out. Source: extpoint.go
         (GetAllDrivers), moby pkg/plugins/plugins.go (GetAll).
         """
         for name in dict.fromkeys(self.scan()):
@@ -141,7 +141,7 @@ class Drivers:
         return [self.plugin(name, kept) for name, kept in self.memory().items() if kept.get("driver")]
 
     def plugin(self, name: str, kept: MutableMapping[str, Any]) -> Plugin:
-        """Return the driver for what is kept of it."""
+        """Return the driver from its record."""
         return Plugin(name, self.fixed or Found(kept["url"], kept["tls"]).address(), self.client, kept)
 
     def load(self, name: str, look_again: bool) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Local:
         return (self.folder or Path("/var/lib/docker/volumes")) / name / "_data"
 
     def get(self, name: str) -> Volume | None:
-        """Return a volume, None where there is none of that name."""
+        """Return a volume, None if there is none of that name."""
         return Volume(name, "local", str(self.place(name)), self.memory()[name]) if name in self.memory() else None
 
     def create(self, name: str, options: Mapping[str, str] | None) -> Volume:

@@ -1,4 +1,4 @@
-"""The daemon's store of volumes: what it remembers of each, and whom it asks before it believes that.
+"""The daemon's store of volumes: what it remembers of each, and which driver it asks to confirm that.
 
 Source: moby daemon/volume/service/store.go, whose functions these are; on releases up to 28 under volume/service.
 """
@@ -38,7 +38,7 @@ class NoSuchVolume(DockerError):
 
 
 class NoSuchContainer(DockerError):
-    """There is no container of this ID or name, nor one whose ID begins so."""
+    """There is no container of this ID or name, nor one whose ID begins with it."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"No such container: {name}")
@@ -105,7 +105,7 @@ class Store:
                 return known
             makes = self.driver(driver or "local")
             volume = None
-            with contextlib.suppress(Broken):  # where Get fails, Create is tried all the same
+            with contextlib.suppress(Broken):  # if Get fails, Create is still tried
                 volume = makes.get(name)
             volume = volume or makes.create(name, options)
         except (DockerError, DriverError) as error:
@@ -132,13 +132,13 @@ class Store:
         return volume
 
     def forget(self, name: str, owner: str) -> None:
-        """Take a volume out of the record that its driver has no more. Raises DockerError where a container has it."""
+        """Take a volume out of the record if its driver no longer has it. Raises DockerError if a container has it."""
         if self.users(name):
             raise DockerError(f"{LOST.format(name=name, owner=owner)}: {UNIQUE}")
         self.volumes.pop(name, None)
 
     def get(self, name: str) -> Volume:
-        """Return a volume. Raises DockerError, NoSuchVolume where there is none. Source: store.go (Get)."""
+        """Return a volume. Raises DockerError, NoSuchVolume if there is none. Source: store.go (Get)."""
         try:
             volume = self.look_up(name)
         except (DockerError, DriverError) as error:
@@ -150,7 +150,7 @@ class Store:
     def look_up(self, name: str) -> Volume | None:
         """Return what a driver says of a volume: its own, or else the first that has it. Source: store.go (getVolume).
 
-        A driver's "no" ends the record of the volume, with its labels. Raises DockerError where no answer comes.
+        An error of the driver removes the volume's record, with its labels. Raises DockerError if no answer comes.
         """
         kept = self.volumes.get(name)
         if kept:
@@ -174,7 +174,7 @@ class Store:
         return None
 
     def ask(self, driver: str, name: str) -> Volume | None:
-        """Return what the driver's Get says. Raises DockerError where no answer comes. Source: lookupVolume."""
+        """Return what the driver's Get says. Raises DockerError if no answer comes. Source: lookupVolume."""
         try:
             return self.driver(driver).get(name)
         except (DockerError, DriverError) as error:
@@ -202,7 +202,7 @@ class Store:
                 listed = [Volume(name, driver.name) for name, each in kept.items() if each["driver"] == driver.name]
             for volume in listed:
                 driver.scope()
-                # of two drivers that have a volume of this name, the one in the record counts
+                # if two drivers have a volume of this name, the one in the record counts
                 if self.volumes.get(volume.name, {"driver": driver.name})["driver"] == driver.name:
                     found.append(volume)
         return found
@@ -220,13 +220,13 @@ class Store:
             raise DockerError(str(error)) from None
 
     def all_drivers(self) -> builtins.list[Driver]:
-        """Return Docker's own driver and those of all plugins there are."""
+        """Return Docker's own driver and those of all plugins."""
         return [self.local, *self.drivers.all()]
 
 
 def _drivers_at(plugins: Places | Address, client: Client, record: Record) -> Drivers:
     """Return the plugins of these places, or the one at an address."""
-    memory = lambda: record.data["plugins"]  # noqa: E731 - the record on disk is read anew before each verb
+    memory = lambda: record.data["plugins"]  # noqa: E731 - the record on disk is read again before each verb
     if isinstance(plugins, Places):
         return Drivers(lambda name: locate(name, plugins), lambda: scan(plugins), client, memory)
     return Drivers(lambda name: Found(str(plugins)), lambda: [], client, memory, plugins)

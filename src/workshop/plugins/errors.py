@@ -1,4 +1,4 @@
-"""Why a plugin cannot be tried: it does not start, its command is none, or this machine is in trouble."""
+"""Why a plugin cannot be tried: it does not start, its command is not one, or this machine is in trouble."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ class NotReady(Exception):
 
 
 class WrongCommand(ValueError):
-    """What was given as a command is none; the text says why."""
+    """What was given as a command is not one; the text says why."""

@@ -1,4 +1,4 @@
-"""Folders of this user's own, which are removed afterwards."""
+"""Folders for this user alone, which are removed afterwards."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def place_on_disk() -> str:
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """Give a folder of this user's own with a short path: a socket's path is at most 107 bytes. Raises OurTrouble."""
+    """Give a folder for this user alone, with a short path: a socket's path is at most 107 bytes. Raises OurTrouble."""
     # in memory where Linux offers that: a plugin with fsync would wait for a slow disk at each of some hundred calls
     short = [place for place in (MEMORY, *DISKS) if len(os.fsencode(os.path.realpath(place))) <= LONGEST_PLACE]
     with own_folder("ddd-", place_with_room(*short)) as folder:
@@ -68,7 +68,7 @@ def _take_away(folder: Path) -> None:
     """Remove a folder of ours, after an umount of what is mounted in it, or from it. What cannot be unmounted stays."""
     unmount([*mounts_below(folder), *mounted_from(folder)])
     if left := mounts_below(folder):
-        print(f"{folder} stays, because something is mounted in it. Look what it is:", file=sys.stderr)
+        print(f"{folder} stays, because something is mounted in it. Look at it:", file=sys.stderr)
         print("\n".join(f"    umount '{point}'" for point in left), file=sys.stderr)
     else:
         shutil.rmtree(folder, ignore_errors=True)
@@ -80,7 +80,7 @@ def closed_to_others(path: Path) -> bool:
 
 
 def unmount(points: Sequence[str]) -> None:
-    """Unmount what is mounted there, as far as that can be."""
+    """Unmount what is mounted there, as far as possible."""
     for point in points:
         # in a session of its own: a Ctrl-C in the terminal is not for it
         subprocess.run(["umount", "--", point], stderr=subprocess.DEVNULL, start_new_session=True)

@@ -23,7 +23,7 @@ def exit_status(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def exit_status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """Return the exit status of a process as soon as it has ended, None for one that outlasts so many seconds."""
+    """Return the exit status of a process as soon as it has exited, None if it runs longer than this many seconds."""
     if exit_status(process) is None:
         # Popen.wait would look every 50 ms; the kernel tells at once
         with open(os.pidfd_open(process.pid), "rb") as watched:
@@ -63,9 +63,9 @@ def work_of(leader: int) -> tuple[bool, float]:
 class Wait:
     """How long a program is waited for: patience at most, and no longer than it may stand still. Both in seconds.
 
-    It stands still while none of its threads runs or waits for a disk: then it will not do by itself what it has not
-    done yet. What it is kept waiting for the CPU or the disk by others does not count: on a slow or busy machine a
-    program that is right has all of patience. Without a limit for standing still, patience alone counts.
+    It stands still while none of its threads runs or waits for a disk: then it will never do by itself what it has not
+    done yet. Time in which other programs keep it from the CPU or the disk does not count: on a slow or busy machine, a
+    correct program has all of patience. Without a limit for standing still, only patience counts.
     """
 
     EVERY = 0.05
@@ -86,7 +86,7 @@ class Wait:
         return time.monotonic() - self.begun
 
     def over(self) -> bool:
-        """Tell whether to give up. One that was to answer or to end may also use no more CPU time than standstill."""
+        """Tell whether to give up. A program that has to answer or to exit may also use only standstill of CPU time."""
         now = time.monotonic()
         if self.standstill is None or now - self.begun > self.patience:
             return now - self.begun > self.patience

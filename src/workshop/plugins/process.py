@@ -40,7 +40,7 @@ AGAIN = 0.2
 
 
 class Plugin:
-    """A plugin under test. command is empty for one that already runs: then it can be called, and no more."""
+    """A plugin under test. command is empty for one that already runs: such a plugin can only be called."""
 
     patience = 10.0
     """How long to wait for a start, an answer or an end, in seconds."""
@@ -91,7 +91,7 @@ class Plugin:
     def environment(self) -> dict[str, str]:
         """Return what a plugin is told: DDD_SOCKET and DDD_ROOT, beside what this process has.
 
-        A Python file runs in our Python and hears what that hears. A command's environment is its author's own.
+        A Python file runs in our Python, with the variables of that. A command gets the environment of its author.
         """
         given = interpreter.environment() if self.command[:1] == [sys.executable] else os.environ
         name, _, value = self.mark.partition("=")
@@ -113,7 +113,7 @@ class Plugin:
             raise NotReady(f"{self.command[0]} cannot be started: {error.strerror}.") from None
 
     def _popen(self, command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        """Start a command in a session of its own. Its output goes to a file, because a pipe fills up."""
+        """Start a command in a new session. Its output goes to a file, because a pipe fills up."""
         return subprocess.Popen(
             command,
             env=environment,
@@ -182,13 +182,13 @@ class Plugin:
         return self.process is not None and exit_status(self.process) is None
 
     def exit_status(self, wait: float = 0) -> int | None:
-        """Return the plugin's exit status, None while it runs; one that is just dying gets so many seconds for it."""
+        """Return the plugin's exit status, None while it runs. A plugin that is exiting has this many seconds."""
         return exit_status_within(self.process, wait) if self.process else None
 
     def signal(self, number: int) -> int:
         """Send a signal to the plugin and all it started; return its exit status (negative: the signal that ended it).
 
-        One that has not ended in time is killed, and so is what it leaves running: a worker would answer the next call.
+        Kill it if it does not exit in time, and what it leaves running: a worker would answer the next call.
         """
         assert self.process is not None
         return self.end_session(self.process, number)
@@ -216,7 +216,7 @@ class Plugin:
         return self.signal(signal.SIGTERM)
 
     def kill(self) -> int:
-        """End the plugin as a power cut does: it can clean up nothing."""
+        """Kill the plugin as a power cut does: it cannot clean up anything."""
         return self.signal(signal.SIGKILL)
 
     def listens(self) -> list[str]:
@@ -260,9 +260,9 @@ class Plugin:
         return os.pread(self.log.fileno(), 2**22, begin).decode(errors="replace")
 
     def our_trouble(self) -> str:
-        """Return why the check itself cannot go on, "" where it can: what a plugin does without room is not its fault.
+        """Return why the check itself cannot go on, "" if it can: what a plugin does without room is not its fault.
 
-        It is for a look after a failure: the plugin's folder and its output lie where this check has put them.
+        Ask this after a failure: the plugin's folder and its output are where this check has put them.
         """
         folders = [self.socket.parent] if self.command and self.socket.parent.is_dir() else []
         for place, found in [(str(each), os.statvfs(each)) for each in folders] + [
@@ -285,9 +285,9 @@ class Plugin:
         return self.send(endpoint, request(endpoint, body, shape, method=method, content_type=content_type))
 
     def send(self, endpoint: str, sent: bytes, standstill: float | None = None) -> Exchange:
-        """Send the bytes of a call, and return what came of it. One that stands still is not waited for so long.
+        """Send the bytes of a call, and return its outcome. standstill limits the wait for a plugin that stands still.
 
-        After a call without an answer that is shorter, because what comes next, cleaning up too, will hang as well.
+        After a call without an answer the wait is shorter: the next calls, those that clean up too, will hang as well.
         """
         over = None
         if self.process and self.standstill:
@@ -326,14 +326,14 @@ def command_for(plugin: str | None, run: str | None) -> list[str]:
     try:
         words = shlex.split(run)
     except ValueError as error:
-        raise WrongCommand(f"--run {run!r} is no command: {error}. Give it as you would type it.") from None
+        raise WrongCommand(f"--run {run!r} is not a command: {error}. Give it as you would type it.") from None
     if not words or not shutil.which(words[0]):
         raise WrongCommand(f"--run {run!r}: there is no such program. Give the command as you would type it.")
     return words
 
 
 def file_stamp(file: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is saved; None while an editor has it away."""
+    """Return what changes when a file is saved; None while an editor has moved the file away."""
     try:
         found = file.stat()
     except FileNotFoundError:

@@ -24,12 +24,12 @@ FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "m
 QUIETLY = 0.5
 """How long a call for the check's own sake waits while the plugin stands still, in seconds."""
 NOT_SURVEYED = "it is not known whether the store is this check's own"
-ELSEWHERE = "the volumes are not in DDD_ROOT, but in "
+ELSEWHERE = "the volumes are not in DDD_ROOT"
 ALLOW = "To try it all the same:   --allow-outside-root"
 
 
 class GuardedPlugin(Plugin):
-    """A plugin whose volumes may be precious to somebody.
+    """A plugin whose volumes somebody may need.
 
     What always runs is Remove of a volume that this check has made, under a random name for which Get answered an error
     before. What a bad plugin could take for more than that is destructive: Remove with any other name, harm to the
@@ -58,7 +58,7 @@ class GuardedPlugin(Plugin):
         self.lost: list[str] = []
         """Which of them List has lost since: then the run ends at once."""
         self.left: dict[str, None] = {}
-        """What this check has made, and the plugin has not let go."""
+        """What this check has made, and the plugin has not removed."""
         self.unanswered: str | None = None
         """The volume of a call that a signal broke off."""
         self.random: set[str] = set()
@@ -66,7 +66,7 @@ class GuardedPlugin(Plugin):
         self.perhaps: set[str] = set()
         """The names of the Creates that made something, or got no answer: only these can be left."""
         self.removed: set[str] = set()
-        """Of the claimed names, those whose volume is gone: a bad plugin may take Remove of these for all volumes."""
+        """The claimed names whose volume is gone: on Remove of these, a bad plugin may remove all volumes."""
         self.claiming = threading.Lock()
         self.own_mounts: set[str] = set()
         """Where prepare has mounted something in DDD_ROOT."""
@@ -93,7 +93,7 @@ class GuardedPlugin(Plugin):
         return self.allow_outside_root or self.not_ours == ""
 
     def needs_own_store(self) -> None:
-        """Skip what is destructive, where the store is not known to be ours alone."""
+        """Skip what is destructive, if the store is not known to be ours alone."""
         if not self.may_destroy:
             raise SkipTest(f"could harm other volumes: {self.not_ours or NOT_SURVEYED}. {ALLOW}")
 
@@ -121,7 +121,7 @@ class GuardedPlugin(Plugin):
             self.shut_down()  # the first check has the first answers of a plugin that was just started
 
     def look_for_a_volume(self, first: set[str] | None) -> str:
-        """Make a volume, and return "" where its files are in DDD_ROOT and it is the only one; else what is so."""
+        """Make a volume. Return "" if its files are in DDD_ROOT and it is the only volume; else say what is so."""
         assert self.root
         name, mount_id = f"{FRUIT[0]}-{secrets.token_hex(8)}", secrets.token_hex(32)
         known = self.quietly("Get", {"Name": name})
@@ -150,9 +150,10 @@ class GuardedPlugin(Plugin):
                 "" if self.goes_away else "no volume can be made and mounted, so that nobody knows where its files are"
             )
         self.goes_away = self.in_root(told)
-        if not self.goes_away:
-            return f"{ELSEWHERE}{told}"
-        return ""
+        if self.goes_away:
+            return ""
+        point = self.mounted_above(told)
+        return f"{ELSEWHERE} itself, but in what is mounted at {point}" if point else f"{ELSEWHERE}, but in {told}"
 
     def prepare_root(self) -> None:
         """Run prepare, as Plugin does. What it has mounted in DDD_ROOT is the check's own."""
@@ -162,16 +163,25 @@ class GuardedPlugin(Plugin):
             self.own_mounts = set(mounts_below(self.prepared.resolve()))
 
     def in_root(self, path: str) -> bool:
-        """Tell whether a path is in DDD_ROOT, and not in what is mounted there, be it for the plugin's eyes alone."""
+        """Tell whether a path is in DDD_ROOT, and not in what is mounted there, even if only the plugin sees it."""
+        assert self.root
+        inside = Path(os.path.realpath(path)).is_relative_to(self.root.resolve())
+        return inside and self.mounted_above(path) == ""
+
+    def mounted_above(self, path: str) -> str | None:
+        """Return where in DDD_ROOT something is mounted that a path is in, but by prepare; "" for nothing.
+
+        None where the kernel does not say.
+        """
         assert self.root and self.process
         root, real = self.root.resolve(), Path(os.path.realpath(path))
         with contextlib.suppress(OSError):
             points = {*mounts_below(root), *mounts_below(root, str(self.process.pid))} - self.own_mounts
-            return real.is_relative_to(root) and not any(real.is_relative_to(point) for point in points)
-        return False
+            return next((point for point in sorted(points) if real.is_relative_to(point)), "")
+        return None
 
     def names_left(self) -> set[str] | None:
-        """Return the names that List tells, without a demand; None where it tells none."""
+        """Return the names that List tells, without a demand; None if it tells none."""
         answer = self.quietly("List", {})
         volumes = answer.object.get("Volumes")
         if not answer.ok or not isinstance(volumes, list | None):
@@ -179,7 +189,7 @@ class GuardedPlugin(Plugin):
         return {str(each.get("Name")) for each in volumes or [] if isinstance(each, dict)}
 
     def look_for_the_others(self) -> None:
-        """See whether List still names what was there before. Fails where it does not: then the run ends."""
+        """Check that List still names what was there before. Fails if it does not: then the run ends."""
         if self.strangers and not self.lost and accepts(self.socket):
             listed = self.names_left()
             self.lost = sorted(self.strangers - listed) if listed is not None else []
@@ -198,7 +208,7 @@ class GuardedPlugin(Plugin):
         return body | {"Opts": self.needed_options(body.get("Name")) | (own or {})}
 
     def needed_options(self, name: object) -> dict[str, object]:
-        """Return the options that the plugin needs, with what stands for {name}, {root} and {seed} filled in."""
+        """Return the options that the plugin needs, with {name}, {root} and {seed} replaced."""
         words = {"{name}": _as_file_name(name), "{root}": str(self.root), "{seed}": str(self.seed)}
         return {
             key: re.sub("{(name|root|seed)}", lambda found: words[found[0]], value)
@@ -254,7 +264,7 @@ class GuardedPlugin(Plugin):
             raise
 
     def settle(self) -> None:
-        """Wait until a call without an answer is done, or given up: until the plugin's end, or its volume is there."""
+        """Wait until a call without an answer is done, or given up: until the plugin exits, or its volume is there."""
         if self.unanswered is not None and self.command:
             self.shut_down()
         deadline = time.monotonic() + 2
@@ -265,7 +275,7 @@ class GuardedPlugin(Plugin):
         self.unanswered = None
 
     def clean_up(self) -> None:
-        """Remove what the check has made, and nothing else; note what the plugin does not let go. Signals wait."""
+        """Remove what the check has made, and nothing else; note what the plugin does not remove. Signals wait."""
         with deferred():
             names = [name for name in dict.fromkeys(self.made) if name not in self.strangers]
             self.made.clear()
@@ -309,14 +319,14 @@ class GuardedPlugin(Plugin):
         super().end()
 
     def what_is_left(self) -> list[str]:
-        """Return a sentence about what could not be cleaned up, none where there is nothing."""
+        """Return a sentence about what could not be cleaned up, none if there is nothing."""
         if not self.left:
             return []
         names = ", ".join(self.left)
         return [f"The plugin has not removed {names}, which it said to have made. Remove by yourself what is there."]
 
     def caution(self) -> list[str]:
-        """Return what is to be said at the beginning: what is not asked of the plugin, and why; or what is at stake."""
+        """Return the notes for the beginning: what is not asked of the plugin, and why; or what could be lost."""
         if self.not_ours in (None, "", NOT_SURVEYED):
             return []
         if self.is_new and (self.goes_away or not self.perhaps):
@@ -331,7 +341,7 @@ class GuardedPlugin(Plugin):
 
 
 def _as_file_name(name: object) -> str:
-    """Return a volume's name for an option, which may be a path: a name that is no plain word is told by its hash."""
+    """Return a volume's name for an option, which may be a path: a name that is not a plain word becomes its hash."""
     plain = isinstance(name, str) and re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}", name)
     return str(name) if plain else hashlib.sha256(repr(name).encode()).hexdigest()[:16]
 

@@ -47,7 +47,7 @@ FORMS = {
 
 
 def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
-    """Yield the keys of an answer that are nearly one that Docker reads, each with that one. Status may have any."""
+    """Yield the keys of an answer that are nearly a key that Docker reads, each with that key. Status may have any."""
     if isinstance(answer, list):
         for each in answer:
             yield from misspelt_keys(each)
@@ -62,7 +62,7 @@ def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
 
 
 def _json_of(text: str) -> object:
-    """Return the first JSON value of a text, with the keys as they stand there; None where there is none."""
+    """Return the first JSON value of a text, with the keys as they are there; None if there is none."""
     try:
         return gojson.decode(text)
     except ValueError:
@@ -96,6 +96,8 @@ class PluginUnderTest(GuardedPlugin):
         self.lookup: Lookup | None = None
         self.worked: set[str] = set()
         """The endpoints that have done in this run what they are for."""
+        self.folders: dict[str, str] = {}
+        """For each mountpoint, the first volume that had it."""
         self.ends: list[tuple[int, int]] = []
         """How this check has ended the plugin: after how many exchanges, and by which signal."""
 
@@ -126,7 +128,7 @@ class PluginUnderTest(GuardedPlugin):
             self.propose("own-storage", f"T{str(self.not_ours)[1:]}")
 
     def begin_anew(self) -> PluginUnderTest:
-        """Start the plugin as on the day of its installation: nothing is in its root."""
+        """Start the plugin as if it was just installed, with an empty root."""
         self.needs_own_store()
         self.shut_down()
         assert self.root
@@ -134,7 +136,7 @@ class PluginUnderTest(GuardedPlugin):
         return self.ensure_running()
 
     def leave_a_stale_socket(self) -> None:
-        """Leave what a kill -9 leaves: the file of a socket that nobody listens on."""
+        """Leave what a kill -9 leaves: the file of a socket that nothing listens on."""
         if self.runs:
             self.kill()
             return
@@ -156,7 +158,7 @@ class PluginUnderTest(GuardedPlugin):
         return self if needs_process(check) else self.ensure_running()
 
     def under_umask(self, umask: int) -> None:
-        """Have the plugin run as it was started by somebody with this umask: until its next start."""
+        """Run the plugin as if somebody with this umask had started it, until its next start."""
         assert self.is_ours
         if self.process and f"Umask:\t{umask:04o}\n" in Path(f"/proc/{self.process.pid}/status").read_text():
             return
@@ -167,7 +169,7 @@ class PluginUnderTest(GuardedPlugin):
         self.ensure_running()
 
     def second(self) -> int | None:
-        """Start the program once more, as it stands, and return its exit status; None for one that went on."""
+        """Start the same program once more, and return its exit status; None if it keeps running."""
         process = self.launch()
         wait = Wait(process.pid, self.patience, self.standstill, starting=True)
         while (status := exit_status_within(process, Wait.EVERY)) is None and not wait.over():
@@ -180,7 +182,7 @@ class PluginUnderTest(GuardedPlugin):
         return status
 
     def needs_process(self) -> None:
-        """Skip the check where the plugin is not ours to start and stop."""
+        """Skip the check if the plugin is not ours to start and stop."""
         if not self.is_ours:
             raise SkipTest("starts and stops the plugin: give --plugin FILE or --run COMMAND instead of --socket")
 
@@ -222,6 +224,8 @@ class PluginUnderTest(GuardedPlugin):
         if self._has_worked(answer):
             self.worked.add(endpoint)
         self.note_create(endpoint, body, answer)
+        if mounts and answer.ok:
+            self._look_at_the_options(mount[0], str(answer.object.get("Mountpoint")))
         no_longer = (unmounts and answer.ok) or (mounts and answer.status and not answer.ok)
         if no_longer and mount in self.mounted:
             self.mounted.remove(mount)
@@ -231,12 +235,23 @@ class PluginUnderTest(GuardedPlugin):
             self.look_for_the_others()
         return answer
 
+    def _look_at_the_options(self, name: str, mountpoint: str) -> None:
+        """Advise an author whose options give one folder to all volumes: then they share their files."""
+        other = self.folders.setdefault(mountpoint, name)
+        alike = self.options and not any("{name}" in value for value in self.options.values())
+        if alike and other not in (name, *self.removed):
+            key = next((key for key, value in self.options.items() if mountpoint.startswith(value or "/")), "KEY")
+            self.advise(
+                f"Each Create gets the same options, and all volumes have the folder {mountpoint}. Name another one "
+                f"for each volume:   --opt '{key}={{root}}/{{name}}'"
+            )
+
     def takes(self, answer: Exchange) -> bool:
-        """Tell whether the client takes an answer for success."""
+        """Tell whether the client treats an answer as success."""
         return answer.ok
 
     def _has_worked(self, answer: Exchange) -> bool:
-        """Tell whether an answer is a success that also tells what its endpoint is for."""
+        """Tell whether an answer is a success that also has what its endpoint is for."""
         tells = {"Get": "Volume", "List": "Volumes", "Mount": "Mountpoint", "Path": "Mountpoint"}
         key = tells.get(answer.endpoint.removeprefix("VolumeDriver."))
         return self.takes(answer) and (key is None or bool(answer.object.get(key)))
@@ -371,7 +386,7 @@ class PluginUnderTest(GuardedPlugin):
         return [str(name) for name in names]
 
     def listed(self, names: list[str]) -> list[str]:
-        """Return the names that List tells, sorted: all of them where the store is ours alone, else those of names."""
+        """Return the names that List tells, sorted: all of them if the store is ours alone, else those of names."""
         return sorted(name for name in self.list_names() if self.may_destroy or name in names)
 
     def volume(self, name: str) -> dict[str, object]:
@@ -382,7 +397,7 @@ class PluginUnderTest(GuardedPlugin):
         return volume
 
     def files_of(self, name: str) -> Path | None:
-        """Return the folder that Get names for a volume; None where it names none, or none in DDD_ROOT."""
+        """Return the folder that Get names for a volume; None if it names none, or none in DDD_ROOT."""
         told = self.volume(name).get("Mountpoint")
         path = told if isinstance(told, str) and os.path.isabs(told) and os.path.isdir(told) else ""
         return Path(path) if path and self.root and self.in_root(path) else None
@@ -390,8 +405,8 @@ class PluginUnderTest(GuardedPlugin):
     def fill(self, folder: str | Path | None) -> Path | None:
         """Put a file, and a folder with a file, into a volume, and return the first.
 
-        None where there is no folder to see, or nothing can be written: such a volume is checked without files. So it
-        is where the folder has such a file: a bad plugin may have named a folder of somebody else.
+        None if there is no folder to see, or nothing can be written: such a volume is checked without files. Also None
+        if the folder has such a file already: a bad plugin may have named a folder of somebody else.
         """
         with contextlib.suppress(OSError):
             if folder and os.path.isdir(folder) and not os.path.lexists(os.path.join(folder, "note")):
@@ -414,9 +429,9 @@ class PluginUnderTest(GuardedPlugin):
 
     @contextlib.contextmanager
     def stray_file(self, folders: list[Path | None]) -> Iterator[None]:
-        """Put a file that is no volume beside the volumes that have these folders, where all of that is ours.
+        """Put a file that is not a volume beside the volumes that have these folders, if all of that is ours.
 
-        The folder of a plugin by others is its own affair: it need not expect anything else in it.
+        Not for a plugin by others: it need not expect anything else in its folder.
         """
         seen = {str(folder) for folder in folders if folder}
         if self.by_others or not self.may_destroy or len(seen) < len(folders):
@@ -429,10 +444,24 @@ class PluginUnderTest(GuardedPlugin):
         finally:
             stray.unlink(missing_ok=True)
 
-    def second_link(self, file: Path | None) -> Path | None:
-        """Give a file in DDD_ROOT a second name outside, whose count of links tells when the file is deleted.
+    def put_link(self, link: Path, target: Path) -> bool:
+        """Put a symbolic link into a volume, as a container may; return whether there can be one.
 
-        None where that cannot be: the volumes of a plugin by others may be on another disk.
+        Not every file system has them: FAT answers EPERM, and that of rclone EIO. Raises OSError for a disk that
+        takes nothing more.
+        """
+        try:
+            link.symlink_to(target)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+                raise
+            return False
+        return True
+
+    def second_link(self, file: Path | None) -> Path | None:
+        """Give a file in DDD_ROOT a second name outside: its count of links tells when the file is deleted.
+
+        None if that cannot be: the volumes of a plugin by others may be on another disk.
         """
         with contextlib.suppress(OSError):
             if file and self.root and self.in_root(str(file)):
@@ -446,7 +475,7 @@ class PluginUnderTest(GuardedPlugin):
         return self.comes_true(lambda: not path.exists(), 3.0)
 
     def needs_memory(self) -> None:
-        """Skip what is about volumes of before a restart, where the plugin forgets them by design."""
+        """Skip what is about volumes from before a restart, if the plugin forgets them by design."""
         if "no-persistence" in self.traits:
             raise SkipTest(f"--trait no-persistence: {TRAITS['no-persistence']}")
 
@@ -473,7 +502,7 @@ class PluginUnderTest(GuardedPlugin):
         return True
 
     def names_the_folder(self, volume: dict[str, object], mountpoint: str) -> None:
-        """Want a volume of Get or List to have no Mountpoint, or Mount's folder, be it at another path."""
+        """Want a volume of Get or List to have no Mountpoint, or Mount's folder, even under another path."""
         told = volume.get("Mountpoint")
         try:
             same = not told or told == mountpoint or os.path.samefile(str(told), mountpoint)
@@ -491,14 +520,14 @@ class PluginUnderTest(GuardedPlugin):
             self.advise(f"The folder of a volume has mode {mode:04o}, so that other users cannot list its files.")
 
     def folder(self, mountpoint: str) -> Path:
-        """Return the mountpoint as a folder to look into; skip where a plugin that already runs has it elsewhere."""
+        """Return the mountpoint as a folder to look into; skip if a plugin that already runs has it elsewhere."""
         if not self.is_ours and not os.path.isdir(mountpoint):
             raise SkipTest(f"looks into {mountpoint}, which is not to be seen from here: give --plugin or --run")
         assert os.path.isdir(mountpoint), f"wanted a folder at the Mountpoint that Mount named, {mountpoint}"
         return Path(mountpoint)
 
     def keeps_in_its_root(self, folder: Path) -> None:
-        """Advise where a volume is not in DDD_ROOT: the checks work in a folder then that is meant for real volumes."""
+        """Advise if a volume is not in DDD_ROOT: then the checks work in a folder that is meant for real volumes."""
         if self.root and not folder.resolve().is_relative_to(self.root.resolve()):
             told = "The volumes are not in DDD_ROOT, but in "
             if not any(each.startswith(told) for each in self.advice):
@@ -507,7 +536,7 @@ class PluginUnderTest(GuardedPlugin):
     def outside(self) -> Path:
         """Return a folder outside the plugin's root, where no call may leave a trace.
 
-        It is on the same disk: across disks a rename fails, and a plugin that renames would look as if it were careful.
+        It is on the same disk: across disks a rename fails, and a plugin that renames would only seem to be careful.
         """
         beside = str(self.root.parent.parent) if self.root else None
         self.canaries = self.canaries or self.elsewhere.enter_context(own_folder("outside-", beside))
@@ -530,9 +559,9 @@ class PluginUnderTest(GuardedPlugin):
 
     @contextlib.contextmanager
     def judged(self) -> Iterator[None]:
-        """Run a check, and tell the plugin's trouble from ours: the text of the AssertionError or SkipTest says which.
+        """Run a check, and distinguish the plugin's trouble from ours, in the text of the AssertionError or SkipTest.
 
-        Raises OurTrouble where the check failed because this machine has no room left.
+        Raises OurTrouble if the check failed because this machine has no room left.
         """
         try:
             try:
@@ -547,7 +576,7 @@ class PluginUnderTest(GuardedPlugin):
             raise
 
     def start_afresh(self) -> None:
-        """After a check that did not end well, begin anew: what it has left must not count against the next one."""
+        """After a check that did not end well, begin again: what it has left must not count against the next one."""
         socket, root, self.patience = self.before
         if (socket, root) != (self.socket, self.root):
             self.shut_down()
@@ -576,7 +605,7 @@ def makes_volumes(step: str) -> bool:
 
 
 def restarts_plugin(check: Check) -> Check:
-    """Mark a check that starts and stops the plugin by itself: it is skipped where the plugin is not ours to stop."""
+    """Mark a check that starts and stops the plugin by itself: it is skipped if the plugin is not ours to stop."""
     check.needs_process = True  # type: ignore[attr-defined]
     return check
 

@@ -41,7 +41,7 @@ def read_answer(endpoint: str, body: bytes) -> dict[str, Any]:
 
 
 def read_error(body: bytes) -> str:
-    """Return what Docker prints of an answer with another status: its Err, or all of it where that is no JSON with one.
+    """Return what Docker prints of an answer with another status: its Err, or all of it if it has none.
 
     Source: pkg/plugins/client.go (callWithRetry).
     """

@@ -28,11 +28,11 @@ WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
 
 
 class DiscoveryError(Exception):
-    """There is no address to be had; the text is Docker's own."""
+    """No address was found; the text is Docker's own."""
 
 
 class NotFound(DiscoveryError):
-    """No file of this name is in any of the places."""
+    """None of the places has a file of this name."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Found:
-    """What stands for a plugin in the places: its URL, and the TLSConfig of a .json file, None without one."""
+    """What Docker finds of a plugin: its URL, and the TLSConfig of a .json file, None without one."""
 
     url: str
     tls: Mapping[str, Any] | None = None
@@ -64,7 +64,7 @@ class Found:
             return _unix_address(host or path)
         if not host and not path:
             raise DiscoveryError(NO_HOST)
-        # of "tcp:/127.0.0.1:8787" the path stands for the host
+        # in "tcp:/127.0.0.1:8787" the path takes the place of the host
         named = host or urllib.parse.quote(path, safe=IN_A_HOST)
         post = f'Post "{"https" if secure else "http"}://{named}/Plugin.Activate"'
         if not host:
@@ -77,13 +77,13 @@ class Found:
 
 @dataclass
 class Lookup:
-    """A search for a driver by the files of a learner, for whoever has to say why it failed: see lookup.py."""
+    """A search for a driver by the files of a learner; lookup.py says why it failed."""
 
     driver: str
     folder: Path
     """Where the learner's files are."""
     file: Path | None = None
-    """The file that Docker takes: the learner's, or one that a package has brought. None where there is none."""
+    """The file that Docker takes: the learner's, or one that a package has brought. None if there is none."""
     place: str = ""
     """That file's path on a machine, "/etc/docker/plugins/ddd-tcp.spec"."""
     text: str = ""
@@ -109,7 +109,7 @@ def find(name: str, places: Places = Places()) -> Address:
 
 
 def locate(name: str, places: Places) -> Found:
-    """Return what stands for a plugin. Raises DiscoveryError; a file that is broken is an error, and no other tried."""
+    """Return what is found of a plugin. Raises DiscoveryError: a broken file is an error, and no other is tried."""
     path = winner(name, places)
     if path.suffix == ".spec":
         return _read_spec(path)
@@ -117,7 +117,7 @@ def locate(name: str, places: Places) -> Found:
 
 
 def winner(name: str, places: Places) -> Path:
-    """Return the file that stands for a plugin: the first one there is, broken or not. Raises NotFound.
+    """Return the file of a plugin: the first one that exists, broken or not. Raises NotFound.
 
     For a socket only sockets count, and links to them, whether or not somebody listens. Docker checks no name: ".."
     leads out.
@@ -252,7 +252,7 @@ def _host_and_port(host: str, usual: int) -> tuple[str, int]:
 
 
 def _unix_address(path: str) -> Address:
-    """Return the address of a socket. Raises DiscoveryError where the path does not fit into one, or is none."""
+    """Return the address of a socket. Raises DiscoveryError if the path does not fit into one, or is none."""
     if not path:
         raise DiscoveryError(NO_HOST)
     if "\0" in path:
@@ -263,7 +263,7 @@ def _unix_address(path: str) -> Address:
 
 
 def _tls_context(options: Mapping[str, Any]) -> ssl.SSLContext:
-    """Return how to speak TLS. Raises DiscoveryError where a file cannot be read: Docker does not try that again.
+    """Return how to speak TLS. Raises DiscoveryError if a file cannot be read: Docker does not try that again.
 
     Source: docker/go-connections tlsconfig/config.go (Client, certPool, getCert): TLS 1.2 at least, and the CAFile
     counts beside the system's roots unless ExclusiveRootPools is true.
@@ -331,7 +331,7 @@ def _specs(folder: Path) -> Iterator[str]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in a folder, by name; nothing where there is no such folder, or it cannot be read."""
+    """Return what is in a folder, by name; nothing if there is no such folder, or it cannot be read."""
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)

@@ -77,17 +77,17 @@ class Address:
 
 @dataclass
 class Exchange:
-    """A request and what came of it: an answer (status and body), or a failure (why there is none)."""
+    """A request and its outcome: an answer (status and body), or a failure (why there is none)."""
 
     endpoint: str
-    request: bytes
+    request: bytes = field(repr=False)  # so that the answer is there when pytest shortens the text of a failure
     status: int = 0
     reason: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = b""
     failure: str = ""
     closes: bool = False
-    """The plugin closes the connection after its answer, and has said so."""
+    """The plugin closes the connection of the request after its answer, and has said so."""
     seconds: float = 0.0
     redirects: tuple[Exchange, ...] = ()
     """The answers that led elsewhere, the first one first. Status, headers and body are those at the end."""
@@ -112,7 +112,7 @@ class Exchange:
 
     @property
     def json(self) -> Any:
-        """The answer as Go's decoder reads it: the first JSON value, keys in any case; None where there is no value.
+        """The answer as Go's decoder reads it: the first JSON value, keys in any case; None if there is no value.
 
         Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
         """
@@ -129,7 +129,7 @@ class Exchange:
 
     @property
     def err(self) -> str:
-        """What the answer says in Err; "" when it says nothing or is no JSON object."""
+        """What the answer says in Err; "" when it says nothing or is not a JSON object."""
         said = self.object.get("Err")
         return said if isinstance(said, str) else ""
 
@@ -193,10 +193,12 @@ def exchange(
     sent: bytes,
     timeout: float = 10.0,
     over: Callable[[], bool] | None = None,
+    connection: socket.socket | None = None,
 ) -> Exchange:
-    """Send these bytes on a new connection and return the Exchange; a failure is told in it, never raised.
+    """Send these bytes and return the Exchange. It has the failure, which is never raised.
 
-    A redirect is followed, as Go's client does it: on a Unix socket whatever its host is, else on the same host.
+    They go over a new connection, or over one that is open, and stays so. A redirect is followed over a new one, as
+    Go's client does it: on a Unix socket whatever its host is, else on the same host.
     timeout is in seconds and bounds the sending, and the whole answer; Docker itself waits 60 s, 120 s for Create and
     Mount. over is asked meanwhile, several times a second, whether to give up before that.
     """
@@ -205,7 +207,10 @@ def exchange(
     base = base_url(address, host[1].decode("latin-1") if host else "")
     result = Exchange(endpoint, sent, url=f"{base}/{endpoint}")
     try:
-        _ask(address, result, sent, timeout, over)
+        if connection:
+            _ask_on(connection, result, sent, over)
+        else:
+            _ask(address, result, sent, timeout, over)
         while result.status in REDIRECTS and (location := result.headers.get("location")):
             if len(result.redirects) == MOST - 1:
                 raise RedirectError(location, f"stopped after {MOST} redirects")
@@ -220,6 +225,7 @@ def exchange(
         result.status = 0
         result.failure, result.error = failure(error), error
         result.url = error.url if isinstance(error, RedirectError) else result.url
+    result.closes = result.redirects[0].closes if result.redirects else result.closes
     result.seconds = time.perf_counter() - begun
     return result
 
@@ -227,15 +233,20 @@ def exchange(
 def _ask(address: Address, result: Exchange, sent: bytes, timeout: float, over: Callable[[], bool] | None) -> None:
     """Send a request on a new connection, and read what is answered into result. Raises OSError or HTTPException."""
     with address.connect(timeout) as connection:
-        result.reached = True
-        # a plugin may refuse a large body before it has read all of it: what it answered still counts
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            connection.sendall(sent)
-        read_answer(connection, result, over)
+        _ask_on(connection, result, sent, over)
+
+
+def _ask_on(connection: socket.socket, result: Exchange, sent: bytes, over: Callable[[], bool] | None) -> None:
+    """Send a request on a connection, and read what is answered into result. Raises OSError or HTTPException."""
+    result.reached = True
+    # a plugin may refuse a large body before it has read all of it: what it answered still counts
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(sent)
+    read_answer(connection, result, over)
 
 
 def _stay(address: Address, base: str, url: str) -> None:
-    """Raise RedirectError where a redirect leads to where Docker would go, and we do not."""
+    """Raise RedirectError if a redirect leads to a place where Docker would go, and we do not."""
     if address.path and url.startswith("https:"):
         raise RedirectError(url, "TLS on a Unix socket is not tried here")
     if not address.path and "/".join(url.split("/")[:3]) != base:

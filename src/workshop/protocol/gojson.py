@@ -260,14 +260,14 @@ ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\
 
 
 def _time(value: Any) -> str:
-    """Return a time without what is below a second. Raises ValueError where it is none that every release takes."""
+    """Return a time without what is below a second. Raises ValueError if it is none that every release takes."""
     found = ZONED.fullmatch(value) if isinstance(value, str) else None
     try:
         if found and datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00")):
             return found[1] + found[2].replace("+00:00", "Z")
     except ValueError:
         pass
-    raise ValueError(f"parsing time {json.dumps(value)}: it is no time with its zone, as RFC 3339 has it")
+    raise ValueError(f"parsing time {json.dumps(value)}: it is not a time with a zone, as RFC 3339 has it")
 
 
 def fold(key: str) -> str:

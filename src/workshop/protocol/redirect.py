@@ -12,7 +12,7 @@ MOST = 10
 
 
 class RedirectError(http.client.HTTPException):
-    """Why a redirect cannot be followed, in Go's words where Go cannot either. url is where it leads."""
+    """Why a redirect cannot be followed, in Go's words if Go cannot either. url is where it leads."""
 
     def __init__(self, url: str, words: str) -> None:
         super().__init__(words)
@@ -32,7 +32,7 @@ def next_request(sent: bytes, url: str, status: int, location: str) -> tuple[str
     parts = urlsplit(target)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = dict(line.split(": ", 1) for line in lines)
-    # of the path of a socket, which stands for the host before 20.10.26, nothing is left in Host
+    # before 20.10.26 the path of a socket takes the place of the host, and nothing of it is left in Host
     headers["Host"] = unquote(parts.netloc.rpartition("@")[2]).partition("/")[0]
     headers.pop("Referer", None)
     if not keeps:

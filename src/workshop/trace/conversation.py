@@ -1,4 +1,4 @@
-"""What is said on one connection: requests, and what came of each."""
+"""What is said on one connection: requests, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class Conversation:
         self.caller, self.plugin = Parser(self.requests), Parser(self.answers)
 
     def hear(self, parser: Parser, data: bytes, whose: str) -> None:
-        """Read what passes. What cannot be read is told once, and passes all the same."""
+        """Read what passes. What cannot be read is reported once, and still passed on."""
         if self.blind:
             return
         try:
             parser.feed(data)
         except (Unreadable, ValueError) as error:
-            # a request may break off because the plugin has refused it: what it answers is still read
+            # a request may break off because the plugin has refused it: still read the answer
             if parser.ended and parser is self.caller:
                 return
             self.blind = True
@@ -67,7 +67,7 @@ class Conversation:
             self.give_up("the answer broke off" if parser.ended else f"the {whose} is not HTTP: {error}")
 
     def requests(self, parser: Parser) -> Generator[None]:
-        """Read the requests, one after the other: a caller may send the next before it has the answer."""
+        """Read the requests, one after the other: a caller may send the next one before it has the answer."""
         while (yield from parser.more()):
             if parser.left[0] == 0x16:
                 raise Unreadable("it is TLS, which only the two ends can read")
@@ -94,11 +94,11 @@ class Conversation:
         call.status, call.reason, call.answer = status, reason, Message(headers)
         if call.method != "HEAD" and status not in (101, 204, 304):
             yield from parser.body(call.answer, to_the_end=True)
-        self.blind = status == 101  # from here on another protocol is spoken
+        self.blind = status == 101  # from here on, both sides speak another protocol
         self.finish(call)
 
     def begin(self, method: str, path: str, headers: list[list[str]]) -> Call:
-        """Take note of a new call."""
+        """Record a new call."""
         number, at = self.clock.stamp()
         call = Call(number, at, method=method, path=path, request=Message(headers))
         self.asked_at[number] = at
@@ -106,25 +106,25 @@ class Conversation:
         return call
 
     def report_request(self, call: Call) -> None:
-        """Tell of a request that is whole. A plugin may have refused it before that."""
+        """Report a complete request. A plugin may have refused it before that."""
         if not call.done:
             self.asked_at[call.n] = self.clock.now()
             self.on_call(dataclasses.replace(call, status=0, answer=Message()))
 
     def finish(self, call: Call, failure: str = "") -> None:
-        """Tell what came of a call."""
+        """Report the outcome of a call."""
         self.waiting.remove(call)
         call.took = self.clock.now() - self.asked_at.pop(call.n)
         call.failure = failure
         self.on_call(dataclasses.replace(call))
 
     def give_up(self, failure: str) -> None:
-        """Tell of all that was not answered."""
+        """Report all calls that were not answered."""
         for call in list(self.waiting):
             self.finish(call, failure)
 
     def close(self, failure: str = "") -> None:
-        """Tell what came of the calls that were never answered: both sides have ended."""
+        """Report the calls that were never answered: both sides have closed."""
         left = "the caller closed the connection before the answer came"
         for call in list(self.waiting):
             broken = "the answer broke off" if call.status else NO_ANSWER

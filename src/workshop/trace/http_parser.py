@@ -1,11 +1,11 @@
-"""Read HTTP off the bytes that pass.
+"""Read HTTP from the bytes that pass.
 
-h11 was tried in place of this file and of http.client in protocol/exchange.py. It reads all 238 recorded calls as this
-does, but it refuses what passes between real programs, and has to be shown: a request without Host, status 101, a space
-before the colon of a header, "Transfer-Encoding: gzip, chunked", HTTP/2 in the first line. Of two equal Content-Length
-it keeps one, so that a recording is not what passed. It has one object for each side, and the reading side has to be
-told of what the other said before it reads an answer: the code did not get smaller. Go's client refuses other things
-than h11, and other things than http.client: tests/engine/test_go_client.py has them.
+h11 was tried instead of this file, and instead of http.client in protocol/exchange.py. It reads all 238 recorded calls
+as this file does, but it refuses what real programs send and a trace has to show: a request without Host, status 101, a
+space before the colon of a header, "Transfer-Encoding: gzip, chunked", HTTP/2 in the first line. Of two equal
+Content-Length headers it keeps one, so a recording would not be what passed. It has one object for each side, and the
+reading side needs to know the request before it reads an answer: the code did not get smaller. Go refuses other
+things than h11, and other things than http.client: tests/engine/test_go_client.py has them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from workshop.trace.recording import Message
 
 
 class Unreadable(Exception):
-    """Bytes that are no HTTP/1.1, or an end in the middle of it."""
+    """Bytes that are not HTTP/1.1, or that end in the middle of a message."""
 
 
 class Parser:
-    """Reads messages off bytes that come in pieces. It keeps a line, and of a body what is shown: never all of it.
+    """Reads messages from bytes that come in pieces. It keeps a line, and the part of a body that is shown.
 
     Each step is a generator, which says `yield` where it needs more bytes.
     """
@@ -34,7 +34,7 @@ class Parser:
         next(self.steps)
 
     def feed(self, data: bytes) -> None:
-        """Go on with these bytes; none mean that no more will come. Raises Unreadable."""
+        """Continue with these bytes; empty bytes mean that no more will come. Raises Unreadable."""
         self.left += data
         self.ended = not data
         if next(self.steps, "over") == "over":
@@ -60,7 +60,7 @@ class Parser:
         """Return the headers as they were written."""
         headers: list[list[str]] = []
         while line := (yield from self.line()):
-            if line[0] in " \t" and headers:  # it goes on with the value before (RFC 9112, section 5.2)
+            if line[0] in " \t" and headers:  # it continues the value before (RFC 9112, section 5.2)
                 headers[-1][1] += " " + line.strip()
                 continue
             name, colon, value = line.partition(":")
@@ -70,7 +70,7 @@ class Parser:
         return headers
 
     def body(self, message: Message, to_the_end: bool = False) -> Generator[None]:
-        """Read a body into the message, as its headers say; without any it is empty, or goes on to the end."""
+        """Read a body into the message, as its headers say; without these it is empty, or lasts until the end."""
         if message.header("transfer-encoding").lower().endswith("chunked"):
             yield from self.chunks(message)
         elif length := message.header("content-length"):

@@ -1,4 +1,4 @@
-"""The live diagram: a page on loopback that is told of each call as it happens, for whoever has its address.
+"""The live diagram: a page on loopback that shows each call as it happens, to everyone who has its address.
 
 Every user of the machine can reach 127.0.0.1. As JupyterLab does, the page is for those who know the token of its
 address; their browser gets a cookie for it, and without one of the two there is nothing.
@@ -22,7 +22,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from workshop.trace.page import FOLDER
 
 FEED_LIMIT = 32 * 1024 * 1024
-"""How much of the conversation a page that comes late still gets, in bytes: the last of it."""
+"""How much of the conversation a page that is opened late still gets, in bytes: the end of it."""
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -35,7 +35,7 @@ HEADERS = {
 
 
 class Feed:
-    """What happens, in order, for any number of pages. run tells one trace from the next at the same address."""
+    """What happens, in order, for any number of pages. run distinguishes one trace from the next at this address."""
 
     def __init__(self, header: dict[str, str]) -> None:
         self.header = header
@@ -47,11 +47,11 @@ class Feed:
         self.changed = threading.Condition()
 
     def call(self, row: dict[str, Any]) -> None:
-        """Tell of a call: once when it was asked ("pending"), once when it was answered."""
+        """Add a call: once when its request came ("pending"), once when it was answered."""
         self.add("call", row)
 
     def note(self, text: str) -> None:
-        """Tell what became of the plugin."""
+        """Add what happened to the plugin."""
         self.add("note", {"text": text})
 
     def add(self, kind: str, data: dict[str, Any]) -> None:
@@ -66,13 +66,13 @@ class Feed:
             self.changed.notify_all()
 
     def close(self) -> None:
-        """Let those go who wait."""
+        """Wake up those who wait."""
         with self.changed:
             self.ended = True
             self.changed.notify_all()
 
     def after(self, number: int, seconds: float) -> list[tuple[int, str]]:
-        """Return the events after this one; where there are none, wait so long for some."""
+        """Return the events after this one; if there are none, wait this long for some."""
         with self.changed:
             self.changed.wait_for(lambda: self.ended or self.last > number, seconds)
             if not self.events:
@@ -81,14 +81,14 @@ class Feed:
             return list(itertools.islice(self.events, max(0, number + 1 - first), None))
 
     def last_seen(self, event: str) -> int:
-        """Return the number of an event, "RUN-NUMBER"; -1 where it is none of this trace."""
+        """Return the number of an event, "RUN-NUMBER"; -1 if it is not an event of this trace."""
         run, _, number = event.partition("-")
         return int(number) if run == self.run and number.isdecimal() else -1
 
     def stream(self, seen: int) -> Iterator[str]:
         """Yield the events after this one, as they come, as server-sent events (-1: from the start).
 
-        A comment where there are none for a while shows whether the page is still there.
+        A comment if there are none for a while shows whether the page is still there.
         """
         if seen < 0:
             yield f"retry: 500\nevent: start\ndata: {json.dumps(self.header | {'run': self.run})}\n\n"
@@ -99,7 +99,7 @@ class Feed:
 
 
 class PageServer:
-    """Serves the page on 127.0.0.1, while a `with` statement lasts. Raises OSError where the port is taken.
+    """Serves the page on 127.0.0.1, while a `with` statement lasts. Raises OSError if the port is taken.
 
     url is the address with its token; only who started the trace sees it.
     """
@@ -107,7 +107,7 @@ class PageServer:
     def __init__(self, feed: Feed, port: int = 0) -> None:
         self.feed = feed
         token = secrets.token_hex(16)
-        # Werkzeug would print and exit where the port is taken
+        # Werkzeug would print and exit if the port is taken
         with socket.create_server(("127.0.0.1", port)) as listener:
             self.port = int(listener.getsockname()[1])
             app = _application(feed, self.port, token)
@@ -139,18 +139,18 @@ class PageHandler(WSGIRequestHandler):
 
 
 def _application(feed: Feed, port: int, token: str) -> Flask:
-    """Return what answers a browser: the page, its script, and the events."""
+    """Return the app that answers a browser: the page, its script, and the events."""
     app = Flask(__name__, static_folder=FOLDER, static_url_path="")
     app.secret_key = secrets.token_bytes(32)
-    # a browser sends cookies to every port of a host: the name tells two traces apart
+    # a browser sends cookies to every port of a host: the name distinguishes two traces
     app.config |= {"SESSION_COOKIE_NAME": f"trace-{port}", "SESSION_COOKIE_SAMESITE": "Strict"}
 
     @app.before_request
     def guard() -> Response | None:
-        """Refuse whoever does not mean this server, or has neither token nor cookie.
+        """Refuse a request that names another host, or has neither token nor cookie.
 
-        A page from elsewhere may give its own name the address 127.0.0.1, and would then be let read what is said
-        here: its name stands in Host (DNS rebinding).
+        A page from elsewhere may give its own name the address 127.0.0.1, and could then read what is said here: its
+        name is in Host (DNS rebinding).
         """
         if request.headers.get("Host", "").lower() not in {f"{name}:{port}" for name in NAMES}:
             return _sentence(421, f"This page is at 127.0.0.1:{port} only.")
@@ -166,7 +166,7 @@ def _application(feed: Feed, port: int, token: str) -> Flask:
 
     @app.get("/events")
     def events() -> Response:
-        # the browser names the last event itself when a line breaks; the page does, when it begins anew
+        # after a lost connection the browser names the last event; the page names it when it connects again
         seen = feed.last_seen(request.headers.get("Last-Event-ID") or request.args.get("after", ""))
         return Response(feed.stream(seen), content_type="text/event-stream")
 
@@ -179,5 +179,5 @@ def _application(feed: Feed, port: int, token: str) -> Flask:
 
 
 def _sentence(status: int, text: str) -> Response:
-    """Return an answer that says why there is nothing."""
+    """Return an answer that says why there is no page."""
     return Response(f"{text}\n", status, content_type="text/plain; charset=utf-8")

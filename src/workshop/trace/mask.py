@@ -1,4 +1,4 @@
-"""What a recording need not tell: the values of options."""
+"""What a recording should not show: the values of options."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MASKED = "***"
 
 
 class Mask:
-    """Hides the values of options: in the request that sets them, and where they come back in an answer."""
+    """Hides the values of options: in the request that sets them, and in answers that repeat them."""
 
     names = ("opts", "options")
     short = 4
-    """A value of fewer characters is looked for in its own place only: "1" is no secret, and stands everywhere."""
+    """A shorter value is masked in its own place only: "1" is not a secret, and is in many texts."""
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()
@@ -27,7 +27,7 @@ class Mask:
         return dataclasses.replace(masked, failure=self.hide(call.failure))
 
     def request(self, message: Message) -> Message:
-        """Return a copy with masked options; what is no JSON is masked whole, because nobody knows what it holds."""
+        """Return a copy with masked options; a body that is not JSON is masked whole: it could hold anything."""
         if not message.body:
             return message
         try:
@@ -58,7 +58,7 @@ class Mask:
         return MASKED
 
     def hide(self, text: str) -> str:
-        """Return text without the secrets; the longest first, because one may hold another."""
+        """Return text without the secrets; replace the longest first, because one may contain another."""
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, MASKED)
         return text

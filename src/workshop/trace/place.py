@@ -1,4 +1,4 @@
-"""The socket that the daemon finds: at a free place, or in the place of a living plugin, which gets it back."""
+"""The socket that the daemon finds: at a free path, or in the place of a running plugin, which gets it back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workshop.trace.errors import Refused
 
 @contextlib.contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
-    """Take turns with whoever makes sockets in this folder: a part of the course takes the same lock."""
+    """Take turns with other programs that make sockets in this folder: a part of the course takes the same lock."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -26,7 +26,7 @@ def _lock_folder(folder: Path) -> Iterator[None]:
 
 
 def _is_alive(path: Path) -> bool:
-    """Tell whether somebody listens. Raises Refused where that cannot be tried."""
+    """Tell whether something listens. Raises Refused if that cannot be tried."""
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(1)
         try:
@@ -34,12 +34,12 @@ def _is_alive(path: Path) -> bool:
         except (ConnectionRefusedError, FileNotFoundError):
             return False
         except OSError as error:
-            raise Refused(f"{path} cannot be tried: {error}. Look what it is:   ls -l {path}") from None
+            raise Refused(f"{path} cannot be tried: {error}. Look at it:   ls -l {path}") from None
     return True
 
 
 def bind_socket(path: Path, mode: int = 0o600) -> socket.socket:
-    """Return a socket that listens at path. From its first instant nobody may use it whom the mode leaves out."""
+    """Return a socket that listens at path. From its first instant, only users that the mode allows can connect."""
     listener = socket.socket(socket.AF_UNIX)
     umask = os.umask(0o777 & ~mode)
     try:
@@ -54,7 +54,7 @@ def bind_socket(path: Path, mode: int = 0o600) -> socket.socket:
 
 
 def aside_of(path: Path) -> Path:
-    """Return where the socket of a plugin goes while a trace stands in its place.
+    """Return where the socket of a plugin goes while a trace is in its place.
 
     Docker's scan passes over it: of a folder D it looks at D/D.sock only (moby pkg/plugins/discovery.go, Scan).
     """
@@ -70,7 +70,7 @@ def _check_length(path: Path) -> Path:
 
 @contextlib.contextmanager
 def publish(path: Path) -> Iterator[socket.socket]:
-    """Give a listening socket at path; its file is removed at the end, and it is left to the user to close it.
+    """Give a listening socket at path; its file is removed at the end. The caller closes the socket.
 
     Raises Refused.
     """
@@ -99,7 +99,7 @@ def _make_room(path: Path) -> None:
     if not os.path.lexists(path):
         return
     if not stat.S_ISSOCK(path.lstat().st_mode):
-        raise Refused(f"{path} is there and is no socket. Look what it is, and move it away:   ls -l {path}")
+        raise Refused(f"{path} exists and is not a socket. Look at it, and move it away:   ls -l {path}")
     if _is_alive(path):
         raise Refused(f"A plugin listens at {path} already. End it, or trace it as it runs:\n"
                       f"    {tool()} trace --socket {path}")  # fmt: skip
@@ -116,7 +116,7 @@ Note = Callable[[str], None]
 
 @contextlib.contextmanager
 def in_place_of(path: Path, note: Note) -> Iterator[socket.socket]:
-    """Give a socket that listens in the place of a living plugin, which gets its place back at the end.
+    """Give a socket that listens in the place of a running plugin, which gets its place back at the end.
 
     At no instant is there no socket: ours is renamed over the plugin's, and the plugin's over ours. Raises Refused.
     """
@@ -142,17 +142,17 @@ def in_place_of(path: Path, note: Note) -> Iterator[socket.socket]:
 
 
 def connections_with(path: Path) -> int:
-    """Return how many callers are connected with the socket at path, as far as this network namespace shows them.
+    """Return how many callers are connected to the socket at path, as far as this network namespace shows them.
 
     Docker keeps a connection for its next call, where the plugin lets it. Source: proc(5), /proc/net/unix.
     """
-    # the kernel prints the names as they are: any bytes, and even a newline, which makes a line of fewer fields
+    # the kernel prints the names as they are, with any bytes: a newline in a name makes a line with fewer fields
     rows = [line.split(maxsplit=7) for line in Path("/proc/net/unix").read_bytes().split(b"\n")[1:]]
     return sum(row[5:6] == [b"03"] and row[7:] == [os.fsencode(path)] for row in rows)
 
 
 def _check_place(path: Path) -> None:
-    """See whether a trace can stand in for this socket. Raises Refused."""
+    """Check whether a trace can take the place of this socket. Raises Refused."""
     _check_length(aside_of(path))
     if path.is_symlink():
         raise Refused(f"{path} is a link. Name the socket itself:   {tool()} trace --socket {path.resolve()}")
@@ -160,17 +160,17 @@ def _check_place(path: Path) -> None:
         raise Refused(f"There is no socket at {path}. Start the plugin, or let trace start it:\n"
                       f"    {tool()} trace --plugin FILE")  # fmt: skip
     if os.path.lexists(path) and not stat.S_ISSOCK(path.lstat().st_mode):
-        raise Refused(f"{path} is no socket. Look for the plugin's:   ls -l {path.parent}")
+        raise Refused(f"{path} is not a socket. Look for the plugin's:   ls -l {path.parent}")
 
 
 def _only_one(path: Path) -> int:
-    """Return the lock that a living trace of this socket holds: the kernel frees it with the process."""
+    """Return the lock that a running trace of this socket holds: the kernel frees it when the process exits."""
     lock = os.open(aside_of(path).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise Refused(f"A trace of {path} runs already. End it with Ctrl-C, then start again:\n"
+        raise Refused(f"A trace of {path} is running already. End it with Ctrl-C, then start again:\n"
                       f"    {tool()} trace --socket {path}") from None  # fmt: skip
     return lock
 
@@ -179,16 +179,16 @@ def _unlock(path: Path, lock: int) -> None:
     """Free the lock, and remove the folder that only a trace needs."""
     aside_of(path).with_suffix(".lock").unlink(missing_ok=True)
     os.close(lock)
-    with contextlib.suppress(OSError):  # another plugin of this folder is being traced
+    with contextlib.suppress(OSError):  # a trace of another plugin in this folder is running
         aside_of(path).parent.rmdir()
 
 
 def _take_place(path: Path, aside: Path, note: Note, lock: int) -> socket.socket:
-    """Put a socket of ours over the plugin's, with its mode and owner, and the plugin's aside."""
+    """Move the plugin's socket aside, and put ours in its place, with its mode and owner."""
     try:
         _repair(path, aside, note)
         if not _is_alive(path):
-            raise Refused(f"Nobody listens at {path}. Start the plugin, or let trace start it:\n"
+            raise Refused(f"Nothing listens at {path}. Start the plugin, or let trace start it:\n"
                           f"    {tool()} trace --plugin FILE")  # fmt: skip
         theirs, new = path.stat(), aside.with_suffix(".new")
         new.unlink(missing_ok=True)
@@ -204,7 +204,7 @@ def _take_place(path: Path, aside: Path, note: Note, lock: int) -> socket.socket
 
 
 def _repair(path: Path, aside: Path, note: Note) -> None:
-    """Undo what a trace that was killed has left. Raises Refused where two plugins live."""
+    """Undo what a killed trace has left. Raises Refused if two plugins are running."""
     if not os.path.lexists(aside):
         return
     if not _is_alive(aside) or _is_same(path, aside.lstat()):
@@ -218,7 +218,7 @@ def _repair(path: Path, aside: Path, note: Note) -> None:
 
 
 def _give_back(path: Path, aside: Path, ours: os.stat_result, note: Note) -> None:
-    """Give the plugin its place; one that has ended leaves none, and one that came meanwhile stays."""
+    """Give the plugin its place back. If it has exited, leave no socket; another plugin that came meanwhile stays."""
     try:
         living = _is_alive(aside)
     except Refused:

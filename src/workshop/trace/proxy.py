@@ -1,4 +1,4 @@
-"""Pass the bytes on, between whoever calls and the plugin."""
+"""Pass the bytes on, between a caller and the plugin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from workshop.trace.conversation import Clock, Conversation, OnCall
 
 GRACE = 2.0
-"""How long a call that is under way may take to end when the trace ends, in seconds."""
+"""How long a call that has begun may still take when the trace ends, in seconds."""
 
 
 class Proxy:
@@ -42,7 +42,7 @@ class Proxy:
             try:
                 caller = self.listener.accept()[0]
             except OSError:
-                # no file descriptor is left, or this is the end
+                # there is no free file descriptor, or the trace ends
                 self.ended.wait(0.05)
                 continue
             _disable_delay(caller)
@@ -53,7 +53,7 @@ class Proxy:
             thread.start()
 
     def connect(self, ends: list[socket.socket], conversation: Conversation) -> None:
-        """Join a caller with the plugin until one of them ends it; ends holds the caller, and then both."""
+        """Connect a caller with the plugin until one of them closes; ends has the caller, and then both."""
         with ends[0] as caller:
             try:
                 plugin = self.reach()
@@ -77,7 +77,7 @@ class Proxy:
         conversation.close("there is no plugin: the connection was closed")
 
     def close(self) -> None:
-        """End all connections; a call that is under way gets a moment."""
+        """Close all connections; a call that has begun gets a little time."""
         self.ended.set()
         if self.listener:
             hang_up(self.listener)
@@ -89,7 +89,7 @@ class Proxy:
         with self.lock:
             threads = list(self.open)
         while any(thread.is_alive() for thread in threads):
-            # both ends: a plugin that never answers would not hang up by itself
+            # close both ends: a plugin that never answers would not close its own
             for ends, _ in self.connections():
                 for each in ends:
                     hang_up(each)
@@ -112,7 +112,7 @@ def _join(caller: socket.socket, plugin: socket.socket, conversation: Conversati
     def back() -> None:
         _relay(plugin, caller, lambda data: conversation.hear(conversation.plugin, data, "answer"))
         conversation.first_to_leave = conversation.first_to_leave or "plugin"
-        # a plugin that has ended takes nothing more: the caller learns it at once, as it would without us
+        # a plugin that has exited reads nothing more: the caller sees that at once, as it would without us
         hang_up(caller)
         hang_up(plugin)
 
@@ -120,7 +120,7 @@ def _join(caller: socket.socket, plugin: socket.socket, conversation: Conversati
     other.start()
     _relay(caller, plugin, lambda data: conversation.hear(conversation.caller, data, "request"))
     conversation.first_to_leave = conversation.first_to_leave or "caller"
-    # a caller may end its own side, and still wait for the answer
+    # a caller may close its sending side, and still wait for the answer
     with contextlib.suppress(OSError):
         plugin.shutdown(socket.SHUT_WR)
     other.join()
@@ -137,7 +137,7 @@ def _relay(source: socket.socket, target: socket.socket, hear: Callable[[bytes],
 
 
 def hang_up(connection: socket.socket) -> None:
-    """End both directions of a connection; one that has ended stays so. A thread that waits for it goes on."""
+    """Close both directions of a connection, if they are not closed yet. A thread that waits for it continues."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 

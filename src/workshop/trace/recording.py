@@ -1,4 +1,4 @@
-"""One call, and the format that it is recorded in."""
+"""One call, and the format of its recording."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Message:
         self.body += piece[: BODY_LIMIT - len(self.body)]
 
     def header(self, name: str) -> str:
-        """Return the last value of a header, "" where there is none."""
+        """Return the last value of a header, "" if there is none."""
         return next((value for each, value in reversed(self.headers) if each.lower() == name), "")
 
     def text(self) -> str | None:
-        """Return the body as text, None where it is no UTF-8. A character that the cut went through is left out."""
+        """Return the body as text, None if it is not UTF-8. A character that was cut is left out."""
         # an incomplete character has at most three bytes
         for cut in range(4 if self.size > len(self.body) else 1):
             with contextlib.suppress(UnicodeDecodeError):
@@ -46,7 +46,7 @@ class Message:
         return None
 
     def as_json(self, name: str) -> dict[str, Any]:
-        """Return the body under its name in the format: text, or base64; with the true size where it was cut."""
+        """Return the body under its name in the format: as text, or base64; with the true size if it was cut."""
         text = self.text()
         row: dict[str, Any] = {name: text}
         if text is None:
@@ -64,7 +64,7 @@ class Message:
 
 @dataclass
 class Call:
-    """A request and what came of it: an answer, or a failure that says why there is none, or no whole one.
+    """A request and its outcome: an answer, or a failure that says why there is none, or only a part of one.
 
     at is when it came, in seconds after the first call; took is how long the plugin took, in seconds.
     """
@@ -103,12 +103,12 @@ class Call:
 
 
 def header(title: str) -> dict[str, str]:
-    """Return the first line of a recording. engine is for whoever knows it: Docker does not name itself to a plugin."""
+    """Return the first line of a recording. engine is empty if unknown: Docker does not name itself to a plugin."""
     return {"format": FORMAT, "engine": "", "recorded": datetime.date.today().isoformat(), "title": title}
 
 
 def read(path: str | Path) -> tuple[dict[str, str], list[Call]]:
-    """Return the first line and the calls of a recording. Raises Usage for what is none."""
+    """Return the first line and the calls of a recording. Raises Usage if the file is not a recording."""
     try:
         first, *rows = [json.loads(line) for line in Path(path).read_text().splitlines() if line.strip()]
         if first["format"] != FORMAT:
@@ -122,7 +122,7 @@ def read(path: str | Path) -> tuple[dict[str, str], list[Call]]:
 
 @contextlib.contextmanager
 def open_recording(path: str | None, title: str) -> Iterator[IO[str] | None]:
-    """Give the file of a recording, with its first line. Nobody else may read it, and none is overwritten."""
+    """Give the file of a recording, with its first line. Nobody else may read it. No file is overwritten."""
     if path is None:
         yield None
         return

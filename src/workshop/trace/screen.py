@@ -1,4 +1,4 @@
-"""Show a conversation in the terminal, and tell of it to whoever listens."""
+"""Show a conversation in the terminal, and report it to listeners."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from workshop.trace.mask import Mask
 from workshop.trace.recording import Call, Message
 
 ON_SCREEN = 2000
-"""How much of a body stands in the terminal, in characters."""
+"""How much of a body the terminal shows, in characters."""
 PAUSE = 0.002
-"""How long what was said waits before it is shown, in seconds."""
+"""How long an exchange waits before it is shown, in seconds."""
 
 
 class Screen:
@@ -28,7 +28,7 @@ class Screen:
         self.waiting: set[int] = set()
 
     def call(self, call: Call) -> list[str]:
-        """Return the lines of a call when it was asked, and when it was answered; what was asked is shown once."""
+        """Return the lines of a call: first for its request, then for its answer. The request is shown once."""
         lines = [] if call.n in self.waiting else self.question(call)
         if not call.done:
             self.waiting.add(call.n)
@@ -43,7 +43,7 @@ class Screen:
         return _lines_of(self.time_of(call), "docker", f"{text}  {body_text(call.request)}")
 
     def result(self, call: Call) -> list[str]:
-        """Return what the plugin says, or why it says nothing; and to what, where another question came between."""
+        """Return the answer of the plugin, or why there is none; and to which request, if another came in between."""
         took = f"{call.took:.2f} s" if call.took >= 10 else f"{call.took * 1000:.1f} ms"
         said = [f"(to {call.path} at {self.time_of(call)})"] if call.n != self.last else []
         said += [f"{call.status} {call.reason}  {body_text(call.answer)}"] if call.status else []
@@ -51,7 +51,7 @@ class Screen:
 
 
 def body_text(message: Message) -> str:
-    """Return a body for the terminal: cut where it is long, which is said."""
+    """Return a body for the terminal; a long one is cut, and says so."""
     text = message.text()
     if not message.size:
         return "(empty body)"
@@ -71,7 +71,7 @@ def _lines_of(left: str, speaker: str, text: str) -> list[str]:
 def wrap_sentences(text: str) -> list[str]:
     """Return sentences in lines of 80 columns.
 
-    What is to be copied stays whole: a path, an indented line, and a command, which stands behind three spaces.
+    What a person may copy stays whole: a path, an indented line, and a command, which comes after three spaces.
     """
     lines = []
     for line in text.splitlines():
@@ -85,7 +85,7 @@ def wrap_sentences(text: str) -> list[str]:
 
 
 class Teller:
-    """Tells what happens, on a thread of its own: a slow terminal does not hold up the daemon.
+    """Prints what happens, on its own thread: a slow terminal does not delay the daemon.
 
     On screen, in the file of a recording, and to all who listen (the page). quit is called when nobody reads the
     screen any more.
@@ -109,9 +109,9 @@ class Teller:
         self.thread.join()
 
     def tell(self) -> None:
-        """Tell what comes, until the end."""
+        """Print what comes, until the end."""
         while (item := self.news.get()) is not None:
-            # the daemon goes first: to tell at once would take the processor from the thread that passes the answer on
+            # the daemon comes first: printing at once would take the processor from the thread that passes the answer
             if self.news.empty():
                 self.ended.wait(PAUSE)
             if isinstance(item, Call) and self.mask:
@@ -123,7 +123,7 @@ class Teller:
                 listener(item)
 
     def show(self, lines: list[str]) -> None:
-        """Print lines; where nobody reads them any more, end the trace."""
+        """Print lines; if nobody reads them any more, end the trace."""
         try:
             print("\n".join(lines), flush=True)
         except OSError:
@@ -131,7 +131,7 @@ class Teller:
             self.quit()
 
     def write(self, call: Call) -> None:
-        """Write a line of the recording: what was answered is in the file, whatever becomes of us."""
+        """Write a line of the recording at once: then it stays, even if the trace is killed."""
         if not self.record:
             return
         try:

@@ -1,4 +1,4 @@
-"""The plugin that trace starts: it is kept running, and started again when its file changes."""
+"""The plugin that trace starts, keeps running, and restarts when its file changes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from workshop.terminal import last_lines, short_path
 from workshop.trace.place import Note
 
 HOLD = 5.0
-"""How long a call waits for a plugin that is just being started, in seconds."""
+"""How long a call waits for a plugin that is starting, in seconds."""
 
 
 class Supervisor:
-    """Keeps a plugin running on a private socket: starts it again when one of its files changes, and when it dies."""
+    """Keeps a plugin running on a private socket: restarts it when one of its files changes, and when it dies."""
 
     def __init__(self, plugin: Plugin, note: Note) -> None:
         self.plugin, self.note = plugin, note
@@ -39,7 +39,7 @@ class Supervisor:
         self.plugin.close()
 
     def connect(self) -> socket.socket:
-        """Return a connection with the plugin; one that is just being started is waited for. Raises OSError."""
+        """Return a connection to the plugin; wait for a plugin that is starting. Raises OSError."""
         limit = time.monotonic() + HOLD
         while True:
             self.running.wait(max(0, limit - time.monotonic()))
@@ -50,7 +50,7 @@ class Supervisor:
                     raise
 
     def supervise(self) -> None:
-        """Start the plugin again and again, until the end; one that lives for a moment only, more and more slowly."""
+        """Restart the plugin until the end; if it dies at once each time, more and more slowly."""
         pause = 0.0
         while not self.ended.wait(pause):
             begun = time.monotonic()
@@ -78,7 +78,7 @@ class Supervisor:
         return self.report_end(before)
 
     def report_no_start(self, reason: str, before: int) -> bool:
-        """Tell why a plugin does not start; wait until a file changes, as far as there is one."""
+        """Say why a plugin does not start; wait until a file changes, if there is one."""
         if self.ended.is_set():
             return False
         self.note(f"{reason} {self.last_lines(before)}")
@@ -90,7 +90,7 @@ class Supervisor:
         return bool(self.files)
 
     def report_end(self, before: int) -> bool:
-        """Tell why a plugin runs no more; return whether a file has changed."""
+        """Say why a plugin no longer runs; return whether a file has changed."""
         if self.ended.is_set():
             return False
         status = self.plugin.exit_status()
@@ -107,16 +107,16 @@ class Supervisor:
             self.plugin.stop()
 
     def changed(self) -> bool:
-        """Tell whether a file of the plugin is another one than at its start, and whole."""
+        """Tell whether a file of the plugin has changed since its start, and is completely written."""
         now = [file_stamp(file) for file in self.files]
         return now != self.seen and None not in now
 
     def last_lines(self, before: int) -> str:
-        """Return what the plugin has printed last, each line on its own."""
+        """Return the last lines that the plugin has printed."""
         lines = last_lines(self.plugin.output()[before:], self.files[-1] if self.files else None)
         return "\n".join(["Its last lines:", *lines]) if lines else "It printed nothing."
 
 
 def _short_word(word: str) -> str:
-    """Return a word of a command as somebody would type it."""
+    """Return a word of a command as a person would type it."""
     return "python" if word == sys.executable else short_path(Path(word)) if os.path.isfile(word) else word

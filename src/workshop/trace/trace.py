@@ -50,7 +50,7 @@ class Options:
 
 
 def main(options: Options) -> int:
-    """Trace until Ctrl-C or SIGTERM; return 0, 1 (it cannot be done here now) or 2 (what was typed is wrong)."""
+    """Trace until Ctrl-C or SIGTERM; return 0, 1 (not possible here and now) or 2 (wrong usage)."""
     try:
         options = _check_options(options)
         with End() as end:
@@ -82,8 +82,8 @@ class End:
         os.close(self.writer)
 
     def set(self) -> None:
-        """Bring the end, from any thread."""
-        with contextlib.suppress(BlockingIOError):  # a full pipe has brought it
+        """End the trace, from any thread."""
+        with contextlib.suppress(BlockingIOError):  # if the pipe is full, the end has come already
             os.write(self.writer, b"\0")
 
     def wait(self) -> None:
@@ -92,7 +92,7 @@ class End:
 
 
 def _check_options(options: Options) -> Options:
-    """Return the options with the learner's own plugin where none is named. Raises Usage and WrongCommand."""
+    """Return the options, with the learner's own plugin if none is named. Raises Usage and WrongCommand."""
     given = [f"--{name}" for name in ("plugin", "run", "socket", "tcp") if getattr(options, name)]
     if len(given) > 1:
         raise Usage(f"{' and '.join(given)} name two plugins: give one of them.   {tool()} trace --help")
@@ -110,7 +110,7 @@ def _check_options(options: Options) -> Options:
 
 
 def _own_plugin() -> str:
-    """Return the learner's own plugin. Raises Usage where there is none."""
+    """Return the learner's own plugin. Raises Usage if there is none."""
     if repository.find_clone():
         from workshop.repository import work
 
@@ -120,7 +120,7 @@ def _own_plugin() -> str:
 
 
 def trace(options: Options, end: End) -> None:
-    """Put everything together, wait for the end, and take it apart in the other order. Raises Usage and Refused."""
+    """Start everything, wait for the end, and stop it in reverse order. Raises Usage and Refused."""
     clock = Clock()
     with contextlib.ExitStack() as stack:
         title = f"trace of {options.plugin or options.run or options.socket or options.to}"
@@ -184,7 +184,7 @@ def _tcp_listener(text: str) -> socket.socket:
 
 
 def _host_and_port(text: str) -> tuple[str, int]:
-    """Return HOST:PORT as a pair; an IPv6 address stands in brackets. Raises Usage."""
+    """Return HOST:PORT as a pair; an IPv6 address is in brackets. Raises Usage."""
     match = re.fullmatch(r"(?:tcp://|https?://)?\[?([^\[\]/]+?)\]?:(\d{1,5})/?", text)
     if not match or int(match[2]) > 65535:
         raise Usage(
@@ -210,10 +210,10 @@ def _web_page(options: Options, teller: Teller, title: str, clock: Clock) -> Ite
     try:
         server = live.PageServer(feed, options.port)
     except OSError as error:
-        raise Refused(f"The page cannot have port {options.port}: {error.strerror}. Leave it to us:   "
+        raise Refused(f"The page cannot have port {options.port}: {error.strerror}. Let trace choose one:   "
                       f"{tool()} trace --web") from None  # fmt: skip
     with server:
-        # said here, and not by the teller: the page would show its own token
+        # printed here, and not by the teller: the page would show its own token
         teller.show([f"The page:   {server.url}"])
         yield
 
@@ -224,7 +224,7 @@ def _clock_time(seconds: float) -> str:
 
 
 def show(path: str | Path) -> int:
-    """Print a recording; return 0, or 2 where there is none."""
+    """Print a recording; return 0, or 2 if there is none."""
     try:
         first, calls = read(path)
     except Usage as wrong:

@@ -6,7 +6,6 @@ The steps of the course want the answers that suit everybody. Here an answer is 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import socket
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from workshop.checker.case import CLIENTS
 from workshop.checker.roots import Rooted, wants_file
 from workshop.plugins.kernel import session_processes
 from workshop.plugins.under_test import PluginUnderTest
-from workshop.protocol.exchange import NO_OPTIONS, Exchange, failure, read_answer, request
+from workshop.protocol.exchange import NO_OPTIONS, Exchange, exchange, failure, request
 
 # Docker waits 60 s (moby daemon/volume/drivers/proxy.go), and twice that for Create and Mount, which nobody here waits
 # for; Podman 5 s
@@ -313,13 +312,8 @@ class Candidate(PluginUnderTest):
 
     def on(self, connection: socket.socket, endpoint: str, body: Body | None = None) -> Exchange:
         """Call an endpoint on a connection that is open."""
-        result = Exchange(endpoint, self.bytes_of(endpoint, body))
-        try:
-            connection.sendall(result.request)
-            read_answer(connection, result)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            result.status, result.failure = 0, failure(error)
-            self.hangs = self.hangs or isinstance(error, TimeoutError)
+        result = exchange(self.address(), endpoint, self.bytes_of(endpoint, body), self.limit, connection=connection)
+        self.hangs = self.hangs or result.failure == "no answer in time"
         self.exchanges.append(result)
         return result
 

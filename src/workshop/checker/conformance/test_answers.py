@@ -27,8 +27,8 @@ def whole_life(plugin: Candidate) -> Iterator[Exchange]:
 def test_answers_to_all(plugin: Candidate) -> None:
     """Each endpoint is answered.
 
-    Docker waits a minute for most of them, and two for Create and Mount; Podman waits five seconds. The command of
-    the user hangs for so long, and fails (moby daemon/volume/drivers/proxy.go, shortTimeout and longTimeout;
+    Docker waits a minute for most of them, and two for Create and Mount; Podman waits five seconds. The user's command
+    hangs for that time, and fails (moby daemon/volume/drivers/proxy.go, shortTimeout and longTimeout;
     libpod/plugin/volume_api.go).
     """
     for answer in whole_life(plugin):
@@ -59,9 +59,10 @@ def test_answers_object(plugin: Candidate) -> None:
 
 @case("must", podman="should")
 def test_answers_err(plugin: Candidate) -> None:
-    """Err is a text, and empty where all went well: "", null or absent.
+    """Err is a string, and on success "", null or absent.
 
-    A number or an object under Err cannot be decoded, and any text is an error (moby daemon/volume/drivers/proxy.go).
+    Docker cannot decode a number or an object under Err, and takes any other string for an error (moby
+    daemon/volume/drivers/proxy.go).
     """
     for answer in whole_life(plugin):
         said = answer.object.get("Err")
@@ -71,9 +72,9 @@ def test_answers_err(plugin: Candidate) -> None:
 
 @case("should")
 def test_answers_media_type(plugin: Candidate) -> None:
-    """Answers say in Content-Type that they are JSON.
+    """The Content-Type of an answer says JSON.
 
-    No client looks at it; people and proxies do. The plugins' own is application/vnd.docker.plugins.v1.2+json.
+    No client looks at it; people and proxies do. The media type of plugins is application/vnd.docker.plugins.v1.2+json.
     """
     for answer in whole_life(plugin):
         said = answer.headers.get("content-type", "")

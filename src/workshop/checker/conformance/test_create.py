@@ -15,7 +15,7 @@ SOME_OPTIONS = {"zzz-no-such-option": "1"}
 def test_create_makes_a_volume(plugin: Candidate) -> None:
     """After Create the volume is there.
 
-    Docker does not ask again whether it is. It goes on with the Mount, and the container does not start (moby
+    Docker does not ask again. It sends the Mount, and the container does not start (moby
     daemon/volume/service/store.go, create).
     """
     name = plugin.create()
@@ -27,8 +27,8 @@ def test_create_makes_a_volume(plugin: Candidate) -> None:
 def test_create_options_null(plugin: Candidate) -> None:
     """Opts null is no option at all.
 
-    Docker passes on what its client sent: docker 28 sends null for a volume without options. Refused, no volume can
-    be made without options (seen on Docker Engine 28.5.2).
+    Docker passes on what its client sent: docker 28 sends null for a volume without options. If the plugin refuses it,
+    no volume can be made without options (seen on Docker Engine 28.5.2).
     """
     plugin.needs_no_options()
     plugin.succeeds("VolumeDriver.Create", {"Name": plugin.name(), "Opts": None})
@@ -38,8 +38,8 @@ def test_create_options_null(plugin: Candidate) -> None:
 def test_create_options_empty(plugin: Candidate) -> None:
     """Opts {} is no option at all.
 
-    docker 20.10 sends it for a volume without options. Refused, no volume can be made without options (seen on
-    Docker Engine 20.10.24).
+    docker 20.10 sends it for a volume without options. If the plugin refuses it, no volume can be made without options
+    (seen on Docker Engine 20.10.24).
     """
     plugin.needs_no_options()
     plugin.succeeds("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {}})
@@ -49,7 +49,7 @@ def test_create_options_empty(plugin: Candidate) -> None:
 def test_create_options_absent(plugin: Candidate) -> None:
     """A Create without Opts is one without options.
 
-    Podman leaves Opts out where there are none. Refused, no volume can be made without options
+    Podman leaves Opts out where there are none. If the plugin refuses it, no volume can be made without options
     (libpod/plugin/volume_api.go, CreateVolume).
     """
     plugin.needs_no_options()
@@ -86,7 +86,8 @@ def test_create_again_succeeds(plugin: Candidate) -> None:
 def test_create_refused_makes_nothing(plugin: Candidate) -> None:
     """A Create that is refused leaves no volume.
 
-    Docker finds the volume at the next try, takes it for made, and never sends the Create with the right options.
+    Docker finds the volume at the next try, assumes that it was made, and never sends the Create with the right
+    options.
     """
     name = plugin.name()
     if plugin.fails(plugin.call("VolumeDriver.Create", {"Name": name, "Opts": SOME_OPTIONS})):
@@ -95,9 +96,9 @@ def test_create_refused_makes_nothing(plugin: Candidate) -> None:
 
 @case("should")
 def test_create_after_remove(plugin: Candidate) -> None:
-    """A name that was removed can be had again.
+    """A name can be used again after Remove.
 
-    `docker compose down -v` and up do just that.
+    `docker compose down -v` and up do that.
     """
     name = plugin.create()
     plugin.remove(name)
@@ -107,9 +108,9 @@ def test_create_after_remove(plugin: Candidate) -> None:
 
 @case("should")
 def test_create_ten_lives(plugin: Candidate) -> None:
-    """The tenth life of a name is like the first.
+    """A name that is made and removed ten times works the tenth time as the first.
 
-    What a volume leaves behind must not meet the next one of its name.
+    What one volume leaves behind must not harm the next one with its name.
     """
     name, mount_id = plugin.name(), plugin.mount_id()
     for _ in range(10):

@@ -12,7 +12,7 @@ from workshop.checker.conformance.case import case
 def test_create_without_body(plugin: Candidate) -> None:
     """A Create with an empty body is never answered with success.
 
-    Docker sends a call that broke again, without its body (moby issue 39331), and would go on without the volume.
+    Docker repeats a call whose connection broke without its body (moby issue 39331). It would go on without the volume.
     """
     before = sorted(plugin.list_names())
     plugin.does_not_take("VolumeDriver.Create", b"")
@@ -23,8 +23,8 @@ def test_create_without_body(plugin: Candidate) -> None:
 def test_mount_without_body(plugin: Candidate) -> None:
     """A Mount with an empty body is never answered with success.
 
-    Docker would start the container with what stands in Mountpoint, and with a folder of its own where nothing
-    does. What is written there is lost with the container (moby issue 39331).
+    Docker would start the container with the answer's Mountpoint, or with a folder of its own where there is none. What
+    is written there is lost with the container (moby issue 39331).
     """
     plugin.does_not_take("VolumeDriver.Mount", b"")
 
@@ -33,7 +33,7 @@ def test_mount_without_body(plugin: Candidate) -> None:
 def test_unmount_without_body(plugin: Candidate) -> None:
     """An Unmount with an empty body is never answered with success.
 
-    Docker would take it for done, while the volume stays mounted for ever.
+    Docker would take it for done, while the volume stays mounted.
     """
     plugin.does_not_take("VolumeDriver.Unmount", b"")
 
@@ -42,8 +42,8 @@ def test_unmount_without_body(plugin: Candidate) -> None:
 def test_remove_without_body(plugin: Candidate) -> None:
     """A Remove with an empty body removes nothing, and is never answered with success.
 
-    Without a name, a careless plugin removes the folder of all volumes. Docker sends it where the connection of a
-    Remove broke (moby issue 39331).
+    A careless plugin without a name removes the folder of all volumes. Docker sends it where the connection of a Remove
+    broke (moby issue 39331).
     """
     name = plugin.create()
     plugin.does_not_take("VolumeDriver.Remove", b"")
@@ -54,8 +54,8 @@ def test_remove_without_body(plugin: Candidate) -> None:
 def test_get_without_body(plugin: Candidate) -> None:
     """A Get with an empty body tells of no volume.
 
-    Docker would go on with a volume that it did not ask for. It is sent where the connection of a Get broke (moby
-    issue 39331).
+    Docker sends it where the connection of a Get broke (moby issue 39331), and would go on with a volume that it did
+    not ask for.
     """
     answer = plugin.call("VolumeDriver.Get", b"")
     volume = answer.object.get("Volume") if plugin.takes(answer) else None

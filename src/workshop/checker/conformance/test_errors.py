@@ -39,7 +39,8 @@ def test_errors_status(plugin: Candidate) -> None:
 def test_errors_json(plugin: Candidate) -> None:
     """An error is a JSON object with a sentence in Err.
 
-    Docker prints Err; where there is none, it prints the whole body, a page of HTML too. Podman cannot decode that.
+    Docker prints Err. Where there is none, Docker prints the whole body, also a page of HTML. Podman cannot decode
+    that.
     """
     for answer in (*unknown(plugin), plugin.call("VolumeDriver.Bake", {"Name": plugin.name()})):
         if answer.status != 200:
@@ -48,7 +49,7 @@ def test_errors_json(plugin: Candidate) -> None:
 
 @case("should")
 def test_errors_sentence(plugin: Candidate) -> None:
-    """What stands in Err is a line that a person can read.
+    """Err is one line that a person can read.
 
     `docker volume create` prints it as it is: no traceback, no page, no newline in the middle.
     """
@@ -63,7 +64,7 @@ def test_errors_sentence(plugin: Candidate) -> None:
 def test_errors_not_json(plugin: Candidate) -> None:
     """A body that is not JSON is refused.
 
-    A plugin that takes a name out of what it cannot read works on a volume that nobody meant.
+    A plugin that guesses a name from such a body uses a volume that nobody named.
     """
     for endpoint in (*plugin.creating(), "Mount", "Unmount", "Path"):
         name = plugin.name().encode()
@@ -84,7 +85,7 @@ def test_errors_wrong_shape(plugin: Candidate) -> None:
 
 @case("should", destructive=True)
 def test_errors_nameless(plugin: Candidate) -> None:
-    """A Name that is missing, empty or no text is refused, and makes no volume.
+    """A Name that is missing, empty or no string is refused, and makes no volume.
 
     No client sends one on purpose. As a path, an empty name is the folder of all volumes.
     """
@@ -97,9 +98,9 @@ def test_errors_nameless(plugin: Candidate) -> None:
 
 @case("should")
 def test_errors_further_fields(plugin: Candidate) -> None:
-    """A field that the plugin does not know is left alone.
+    """A field that the plugin does not know is ignored.
 
-    A newer client may say more than an older one: Mount got its ID in this way.
+    A newer client may send more than an older one: the ID was added to Mount in this way.
     """
     name, mount_id = plugin.name(), plugin.mount_id()
     more: dict[str, object] = {"Name": name, "Labels": {"a": "b"}, "Season": None}
@@ -111,9 +112,9 @@ def test_errors_further_fields(plugin: Candidate) -> None:
 
 @case("must")
 def test_errors_live_on(plugin: Candidate) -> None:
-    """After a call that it cannot take, the plugin answers the next one.
+    """After a call that it cannot read, the plugin answers the next one.
 
-    While it is away, each `docker volume ls` waits 15 s for it (moby issue 22653).
+    While the plugin is away, each `docker volume ls` waits 15 s for it (moby issue 22653).
     """
     name = plugin.create()
     for body in (b"", b"[]\n", b"x", b"{}\n", b'{"Name":7,"ID":[]}\n', b'{"Name":"\xff"}'):
@@ -126,7 +127,7 @@ def test_errors_live_on(plugin: Candidate) -> None:
 def test_errors_deep_json(plugin: Candidate) -> None:
     """A body of 100 000 brackets does not end the plugin.
 
-    Many JSON readers call themselves for each bracket, until their stack is full.
+    Many JSON decoders call themselves for each bracket, until the stack is full.
     """
     name = plugin.create()
     plugin.does_not_take("VolumeDriver.Mount", b"[" * 100_000)
@@ -138,7 +139,7 @@ def test_errors_deep_json(plugin: Candidate) -> None:
 def test_errors_big_body(plugin: Candidate) -> None:
     """A body of 64 MiB is not kept in memory.
 
-    Names and options are short. What has no limit can take the memory of the whole machine.
+    Names and options are short. A body without a limit can fill the memory of the whole machine.
     """
     before = peak(plugin)
     plugin.call("VolumeDriver.Create", b'{"Name":"' + b"x" * 64 * MIB + b'"}')

@@ -28,7 +28,8 @@ def is_there_again(plugin: Candidate, name: str, note: Path, after: str, root: s
 def test_files_after_a_kill(plugin: Candidate) -> None:
     """After a kill -9 a volume that was mounted can be mounted again, and has its files.
 
-    A container that starts then gets an empty folder, or none (rclone 1.60 does not know the volume any more).
+    Otherwise the next container gets an empty folder, or does not start (rclone 1.60 does not know the volume any
+    more).
     """
     name = plugin.create()
     _, note = plugin.leave_for_sure(name)
@@ -40,8 +41,8 @@ def test_files_after_a_kill(plugin: Candidate) -> None:
 def test_files_after_docker_cp(plugin: Candidate) -> None:
     """After the first of two Unmounts of one ID, the container still has its files.
 
-    `docker cp` ends with that Unmount, while the container goes on (seen on Docker Engine 20.10.24). A plugin that lets
-    go at the first one takes the files from under it (easyfuse).
+    `docker cp` ends with that Unmount, while the container goes on (seen on Docker Engine 20.10.24). The container
+    loses its files if the plugin frees the volume at the first Unmount (easyfuse).
     """
     name = plugin.create()
     mount_id, note = plugin.leave_for_sure(name)

@@ -18,7 +18,7 @@ JSON_TYPE = "application/json"
 
 @case("must")
 def test_activate_names_volume_driver(plugin: Candidate) -> None:
-    """Plugin.Activate, which has an empty body, is answered with a list that names VolumeDriver.
+    """The answer to Plugin.Activate, whose body is empty, is a list that names VolumeDriver.
 
     In any other spelling Docker says that the plugin does not implement the requested driver, and remembers that until
     it is restarted (moby pkg/plugins/plugins.go, activateWithLock).
@@ -43,9 +43,9 @@ def test_activate_again(plugin: Candidate) -> None:
 
 @case("should")
 def test_activate_with_a_body(plugin: Candidate) -> None:
-    """Plugin.Activate takes no notice of a body.
+    """Plugin.Activate ignores a body.
 
-    No client of today sends one. curl -d '{}', with which its author tries a plugin, does.
+    Today's clients send none. An author who tries the plugin with curl -d '{}' does.
     """
     wanted = plugin.activate().json
     answer = plugin.call("Plugin.Activate", {}, content_type=JSON_TYPE)
@@ -69,7 +69,7 @@ def test_http_empty_host(plugin: Candidate) -> None:
 
 @case("must", podman="none")
 def test_http_no_content_type(plugin: Candidate) -> None:
-    """A body is JSON, though no Content-Type says so.
+    """A body is read as JSON, even without a Content-Type.
 
     Docker names none (moby pkg/plugins/transport/http.go, NewRequest).
     """
@@ -79,10 +79,10 @@ def test_http_no_content_type(plugin: Candidate) -> None:
 
 @case("should", podman="must")
 def test_http_podman_content_type(plugin: Candidate) -> None:
-    """A call is answered whatever its Content-Type says.
+    """A call is answered, whatever its Content-Type is.
 
-    Podman sends application/vnd.docker.plugins.v1.1+json, and curl -d a form's. Refused, no volume can be used with
-    Podman (libpod/plugin/volume_api.go, sendRequest).
+    Podman sends application/vnd.docker.plugins.v1.1+json, and curl -d that of a form. If the plugin refuses them, no
+    volume can be used with Podman (libpod/plugin/volume_api.go, sendRequest).
     """
     for content_type in (PODMAN_TYPE, JSON_TYPE, "application/x-www-form-urlencoded"):
         name = plugin.name()
@@ -93,7 +93,7 @@ def test_http_podman_content_type(plugin: Candidate) -> None:
 
 @case("must")
 def test_http_keep_alive(plugin: Candidate) -> None:
-    """One connection takes one call after the other, until an answer says Connection: close.
+    """One connection takes several calls, until an answer says Connection: close.
 
     Docker keeps its connections for hundreds of calls. A call that meets a closed one is sent again without its body
     (moby issue 39331).
@@ -120,10 +120,10 @@ def calls_on(plugin: Candidate, connection: socket.socket, name: str, calls: int
 
 @case("must")
 def test_http_silent_caller(plugin: Candidate) -> None:
-    """A connection on which nothing is said keeps nobody waiting.
+    """A connection without a call makes no other one wait.
 
-    Docker keeps idle connections open, and opens others beside them; Plugin.Activate waits for ever. All commands
-    of that driver then hang (moby pkg/plugins/client.go, Call; seen on Docker Engine 20.10.24).
+    Docker keeps idle connections open, and opens others beside them. It waits for the answer to Plugin.Activate without
+    a limit: all commands of that driver then hang (moby pkg/plugins/client.go, Call; seen on Docker Engine 20.10.24).
     """
     with plugin.connection():
         plugin.activate()
@@ -132,9 +132,9 @@ def test_http_silent_caller(plugin: Candidate) -> None:
 
 @case("should")
 def test_http_half_a_call(plugin: Candidate) -> None:
-    """A call that comes only half keeps nobody waiting.
+    """A call that stops halfway makes no other one wait.
 
-    A daemon that is stopped in the middle of a call must not take the plugin with it.
+    A daemon can be stopped while it sends a call. The plugin goes on.
     """
     name = plugin.create()
     whole = plugin.bytes_of("VolumeDriver.Create", {"Name": plugin.name(), "Opts": {}})
@@ -148,10 +148,10 @@ def test_http_half_a_call(plugin: Candidate) -> None:
 
 @case("must")
 def test_http_cut_call(plugin: Candidate) -> None:
-    """A call that is cut off makes nothing.
+    """A call that is cut off makes no volume.
 
-    Its user is told that it failed. A volume that is there all the same was asked for by nobody. Docker gives up
-    after its time, and undoes nothing (moby daemon/volume/drivers/proxy.go, longTimeout).
+    The user hears that the call failed. Nobody wants the volume that is there all the same. Docker gives up after its
+    time limit, and undoes nothing (moby daemon/volume/drivers/proxy.go, longTimeout).
     """
     name = plugin.name()
     whole = plugin.bytes_of("VolumeDriver.Create", {"Name": name, "Opts": {"note": "x" * 50}})
@@ -166,10 +166,10 @@ def test_http_cut_call(plugin: Candidate) -> None:
 
 @case("must", process=True)
 def test_http_descriptors(plugin: Candidate) -> None:
-    """A call leaves no open file behind in the plugin.
+    """A call leaves no open file in the plugin.
 
-    A daemon calls thousands of times. A plugin that has used up its files answers nobody. One `docker run` alone
-    makes some ten calls (seen on Docker Engine 20.10.24).
+    A daemon makes thousands of calls. A plugin without a free file descriptor answers none of them. One `docker run`
+    alone makes some ten calls (seen on Docker Engine 20.10.24).
     """
     live(plugin)
     before = descriptors(plugin)
@@ -197,9 +197,9 @@ def descriptors(plugin: Candidate) -> int:
 
 @case("should")
 def test_http_unknown_endpoint(plugin: Candidate) -> None:
-    """An endpoint that the plugin does not have is an error, and the plugin lives on.
+    """A call of an endpoint that the plugin does not have gets an error, and the plugin goes on.
 
-    The next version of the protocol asks for it, and must not be told that all went well (moby issue 21758).
+    A later version of the protocol may call it, and must not take the answer for success (moby issue 21758).
     """
     plugin.does_not_take("VolumeDriver.Bake", {"Name": plugin.name()})
     plugin.activate()
@@ -209,7 +209,7 @@ def test_http_unknown_endpoint(plugin: Candidate) -> None:
 def test_http_wrong_method(plugin: Candidate) -> None:
     """Only POST makes a volume.
 
-    Every client sends POST. A GET, which a browser can be made to send, should change nothing.
+    Every client sends POST. A web page can make a browser send a GET: it should change nothing.
     """
     name = plugin.name()
     for method in ("GET", "PUT"):

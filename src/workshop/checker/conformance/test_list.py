@@ -27,8 +27,8 @@ def test_list_of_nothing(plugin: Candidate) -> None:
 def test_list_without_body(plugin: Candidate) -> None:
     """List needs no body.
 
-    Podman sends an empty one, Docker {}. Refused, `podman volume ls` fails (libpod/plugin/volume_api.go,
-    ListVolumes).
+    Podman sends an empty body, Docker {}. If the plugin refuses it, `podman volume ls` fails
+    (libpod/plugin/volume_api.go, ListVolumes).
     """
     name = plugin.create()
     answer = plugin.call("VolumeDriver.List", b"")
@@ -41,8 +41,8 @@ def test_list_without_body(plugin: Candidate) -> None:
 def test_list_is_the_truth(plugin: Candidate) -> None:
     """List names each volume that was made and not removed, once.
 
-    It is what `docker volume ls` shows, and what people clean up by. A volume that is missing there is removed by
-    nobody, and its files are found by nobody (moby daemon/volume/service/store.go, list).
+    `docker volume ls` shows it, and people remove volumes by it. Nobody finds a volume that is missing there, nor its
+    files (moby daemon/volume/service/store.go, list).
     """
     names = [plugin.create() for _ in range(5)]
     plugin.remove(names[2])
@@ -65,9 +65,9 @@ def test_list_without_null(plugin: Candidate) -> None:
 
 @case("must")
 def test_list_types(plugin: Candidate) -> None:
-    """CreatedAt, Status and Mountpoint in List are of the types that they have in Get.
+    """CreatedAt, Status and Mountpoint in List have the same types as in Get.
 
-    One volume that Docker cannot decode spoils the whole List. `docker volume ls` then shows no volume of this
+    One volume that Docker cannot decode makes the whole List an error. `docker volume ls` then shows no volume of this
     driver (moby daemon/volume/drivers/proxy.go, volumeDriverProxyListResponse).
     """
     plugin.create()
@@ -79,7 +79,7 @@ def test_list_types(plugin: Candidate) -> None:
 
 @case("should")
 def test_list_mountpoint(plugin: Candidate) -> None:
-    """List tells the same Mountpoint as Get, or none.
+    """List names the same Mountpoint as Get, or none.
 
     `docker volume ls --format` shows it.
     """
@@ -91,9 +91,9 @@ def test_list_mountpoint(plugin: Candidate) -> None:
 
 @case("should")
 def test_list_of_many(plugin: Candidate) -> None:
-    """List is whole with 110 volumes, too.
+    """List is complete with 110 volumes, too.
 
-    A daemon asks for all at once: there is no next page.
+    A daemon asks for all of them at once: there is no next page.
     """
     names = [plugin.name() for _ in range(110)]
     with ThreadPoolExecutor(8) as pool:
@@ -108,9 +108,9 @@ def test_list_of_many(plugin: Candidate) -> None:
 
 @case("should")
 def test_path_of_mounted(plugin: Candidate) -> None:
-    """Path of a mounted volume is what Mount told.
+    """Path of a mounted volume is Mount's Mountpoint.
 
-    Older engines ask for it; newer ones, and Podman 4.3, have stopped.
+    Older engines call it; newer ones, and Podman 4.3, do not.
     """
     name = plugin.create()
     _, mountpoint = plugin.hold(name)
@@ -122,7 +122,7 @@ def test_path_of_mounted(plugin: Candidate) -> None:
 def test_path_of_unmounted(plugin: Candidate) -> None:
     """Path of a volume that nobody has mounted is no error: its Mountpoint may be empty.
 
-    `docker volume inspect` of older engines asks for it.
+    `docker volume inspect` of older engines calls it.
     """
     answer = plugin.succeeds("VolumeDriver.Path", {"Name": plugin.create()})
     told = answer.object.get("Mountpoint")
@@ -133,6 +133,6 @@ def test_path_of_unmounted(plugin: Candidate) -> None:
 def test_path_of_unknown(plugin: Candidate) -> None:
     """Path of an unknown volume is an error.
 
-    There is no such folder, and nobody should be sent there.
+    There is no such folder.
     """
     plugin.refuses("VolumeDriver.Path", {"Name": plugin.name()})

@@ -25,7 +25,7 @@ def at_once(plugin: Candidate, call: Callable[[str], Exchange], words: Iterable[
 
 @case("must")
 def test_many_create(plugin: Candidate) -> None:
-    """Fifty volumes that are asked for at once are all made.
+    """Fifty Creates at the same time all make their volume.
 
     `docker compose up` asks for all its volumes in parallel.
     """
@@ -44,10 +44,10 @@ def create(plugin: Candidate, name: str) -> Exchange:
 
 @case("must")
 def test_many_create_one_name(plugin: Candidate) -> None:
-    """Of twenty who ask for one name at once, one gets it; there is one volume, and it can be used.
+    """Of twenty Creates of one name at the same time, one succeeds; there is one volume, and it can be used.
 
-    Whoever comes second must not undo what the first has made. A container that has begun to write loses its files
-    (moby daemon/volume/service/store.go, Create, locks a name in one daemon alone).
+    The second Create must not undo what the first has made: a container that has begun to write loses its files (moby
+    daemon/volume/service/store.go, Create, locks a name in one daemon alone).
     """
     name = plugin.name()
     answers = at_once(plugin, lambda name: create(plugin, name), [name] * 20)
@@ -58,9 +58,9 @@ def test_many_create_one_name(plugin: Candidate) -> None:
 
 @case("must")
 def test_many_mounts(plugin: Candidate) -> None:
-    """Forty who mount a volume at once all get the same folder, and when all have let go it is free.
+    """Forty Mounts of a volume at the same time all get the same folder, and after forty Unmounts it is free.
 
-    A machine that starts up starts its containers together. Refused, some of them do not start (moby
+    At boot, a machine starts its containers together. If the plugin refuses some, these do not start (moby
     daemon/volume/mounts/mounts.go, Setup, is called by each container on its own).
     """
     name, ids = plugin.create(), [plugin.new_id() for _ in range(40)]
@@ -76,13 +76,17 @@ def test_many_mounts(plugin: Candidate) -> None:
 
 @case("must", podman="none")
 def test_many_mounts_of_one_id(plugin: Candidate) -> None:
-    """Twenty Mounts with one ID at once are counted, each of them.
+    """Twenty Mounts with one ID at the same time are all counted.
 
-    Two `docker cp` can run beside a container. Counted too few, the container goes on without its files (seen on
-    Docker Engine 20.10.24).
+    Two `docker cp` can run beside a container. If the plugin counts too few Mounts, the container loses its files (seen
+    on Docker Engine 20.10.24).
     """
     name, mount_id = plugin.create(), plugin.new_id()
-    at_once(plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), [mount_id] * 20)
+    answers = at_once(
+        plugin, lambda each: plugin.call("VolumeDriver.Mount", {"Name": name, "ID": each}), [mount_id] * 20
+    )
+    for refused in [answer for answer in answers if not plugin.takes(answer)]:
+        raise Rooted("same ID", f"wanted success for all 20 Mounts with one ID, got\n{refused}")
     for _ in range(19):
         plugin.unmount_anyway(name, mount_id)
     plugin.exchanges[:-1] = []
@@ -115,7 +119,8 @@ def test_many_mount_against_remove(plugin: Candidate) -> None:
 def test_many_get_beside_others(plugin: Candidate) -> None:
     """Get knows a volume at every instant, while others are made and removed.
 
-    One "no" in between, and Docker forgets its labels and options (moby volume/service/store.go, lookupVolume).
+    One error is enough, and Docker forgets the labels and options of the volume (moby volume/service/store.go,
+    lookupVolume).
     """
     stays, others = plugin.create(), [plugin.name() for _ in range(12)]
 
@@ -135,8 +140,8 @@ def test_many_get_beside_others(plugin: Candidate) -> None:
 def test_many_list_beside_others(plugin: Candidate) -> None:
     """List succeeds at every instant, while volumes are made and removed.
 
-    A volume that goes away while it is listed is no fault. `docker volume ls` shows no volume of this driver then,
-    and prune takes it for empty (moby daemon/volume/service/store.go, list).
+    A volume may go away while List reads it. If List then fails, `docker volume ls` shows no volume of this driver
+    (moby daemon/volume/service/store.go, list).
     """
     stays, others = plugin.create(), [plugin.name() for _ in range(12)]
 
@@ -154,11 +159,10 @@ def test_many_list_beside_others(plugin: Candidate) -> None:
 
 @case("must")
 def test_many_connections(plugin: Candidate) -> None:
-    """While forty callers keep their connections open after a call, the next one is answered.
+    """While forty clients keep their connections open after a call, the next call is answered.
 
-    A daemon keeps several, for each of its parallel calls; there may be several daemons, or Podman beside one.
-    Docker keeps idle ones for as long as it runs (moby vendor/github.com/docker/go-connections/sockets/sockets.go).
-    The others hang.
+    A daemon keeps several, for its parallel calls, and there may be several daemons, or Podman. Docker keeps idle ones
+    for as long as it runs (moby vendor/github.com/docker/go-connections/sockets/sockets.go). The other calls hang.
     """
     with ExitStack() as stack:
         for _ in range(40):

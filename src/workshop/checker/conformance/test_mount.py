@@ -13,10 +13,10 @@ from workshop.checker.conformance.case import case
 
 @case("must")
 def test_mount_tells_a_mountpoint(plugin: Candidate) -> None:
-    """Mount tells a Mountpoint that is not empty.
+    """Mount names a Mountpoint that is not empty.
 
-    Docker starts the container all the same, with a folder of its runtime at that place: nothing written there is
-    kept. It goes with the container (seen on Docker Engine 20.10.24; moby daemon/volume/drivers/adapter.go, Mount).
+    Docker starts the container all the same, with a folder of the runtime in its place. What is written there is lost
+    with the container (seen on Docker Engine 20.10.24; moby daemon/volume/drivers/adapter.go, Mount).
     """
     plugin.hold(plugin.create())
 
@@ -25,8 +25,8 @@ def test_mount_tells_a_mountpoint(plugin: Candidate) -> None:
 def test_mount_absolute(plugin: Candidate) -> None:
     """The Mountpoint is an absolute path.
 
-    Docker's idea of the current folder is not the plugin's: a relative path ends in the container's bundle. The
-    container does not start, or its files are gone with it (moby daemon/volume/mounts/mounts.go, Setup).
+    Docker's current folder is not the plugin's. The container does not start, or its files are lost with it (moby
+    daemon/volume/mounts/mounts.go, Setup).
     """
     _, mountpoint = plugin.hold(plugin.create())
     assert os.path.isabs(mountpoint), f"wanted an absolute Mountpoint in\n{plugin.exchanges[-1]}"
@@ -34,7 +34,7 @@ def test_mount_absolute(plugin: Candidate) -> None:
 
 @case("should")
 def test_mount_straight(plugin: Candidate) -> None:
-    """The Mountpoint has no .. in it, and leads over no symbolic link at its end.
+    """The Mountpoint has no .. in it, and is no symbolic link.
 
     An engine that keeps a plugin to its own folder compares the text of the path (moby issue 53023).
     """
@@ -47,7 +47,7 @@ def test_mount_straight(plugin: Candidate) -> None:
 def test_mount_outside_docker(plugin: Candidate) -> None:
     """The Mountpoint is not in the folder where Docker keeps its own volumes.
 
-    There it is Docker that makes and removes; a managed plugin's folder is another one.
+    Docker makes and removes what is there. A managed plugin has another folder.
     """
     _, mountpoint = plugin.hold(plugin.create())
     assert not mountpoint.startswith("/var/lib/docker/volumes/"), f"wanted another place in\n{plugin.exchanges[-1]}"
@@ -67,8 +67,8 @@ def test_mount_folder(plugin: Candidate) -> None:
 def test_mount_writable(plugin: Candidate) -> None:
     """Files can be written at the Mountpoint, and read again.
 
-    This is what a volume is for. A program that cannot save its files loses them (tests/engine/test_volumes.py). A
-    volume that is only to be read has the trait read-only.
+    A program that cannot save its files loses them (tests/engine/test_volumes.py). A volume that can only be read has
+    the trait read-only.
     """
     note = plugin.files(plugin.create()) / "note"
     try:
@@ -85,8 +85,8 @@ def test_mount_writable(plugin: Candidate) -> None:
 def test_mount_shared(plugin: Candidate) -> None:
     """Two containers that share a volume see the same files.
 
-    Each of them writes for the other. The mountpoint may be another one for each ID. Files that one has written are
-    missing for the other (tests/engine/test_volumes.py, two containers share a volume).
+    Files that one container has written are missing for the other (tests/engine/test_volumes.py, two containers share a
+    volume). The mountpoint may be another one for each ID.
     """
     name = plugin.create()
     _, first = plugin.hold(name)
@@ -100,8 +100,8 @@ def test_mount_shared(plugin: Candidate) -> None:
 def test_mount_not_shared(plugin: Candidate) -> None:
     """Two volumes have two folders.
 
-    They are two, so that nobody sees the files of the other. Docker hands on the path unseen, and one Remove takes
-    the files of both (moby daemon/volume/mounts/mounts.go, Setup).
+    Otherwise each container sees the files of the other, and one Remove takes the files of both. Docker does not check
+    the path (moby daemon/volume/mounts/mounts.go, Setup).
     """
     first, second = plugin.hold(plugin.create())[1], plugin.hold(plugin.create())[1]
     assert first != second, f"wanted another folder than {first} in\n{plugin.exchanges[-1]}"
@@ -121,7 +121,7 @@ def test_mount_unknown(plugin: Candidate) -> None:
 def test_mount_unknown_makes_nothing(plugin: Candidate) -> None:
     """Mount of an unknown volume makes no volume.
 
-    What was not asked for by Create has no options, no labels, and no owner.
+    A volume that no Create asked for has no options, no labels and no owner.
     """
     name = plugin.name()
     plugin.call("VolumeDriver.Mount", {"Name": name, "ID": plugin.mount_id()})
@@ -132,7 +132,8 @@ def test_mount_unknown_makes_nothing(plugin: Candidate) -> None:
 def test_mount_same_id(plugin: Candidate) -> None:
     """A second Mount with the same ID succeeds, with the same folder.
 
-    `docker cp` on a running container sends it (seen on Docker Engine 20.10.24). Refused, docker cp fails.
+    `docker cp` on a running container sends it (seen on Docker Engine 20.10.24). If the plugin refuses it, docker cp
+    fails.
     """
     name = plugin.create()
     mount_id, first = plugin.hold(name)
@@ -142,9 +143,9 @@ def test_mount_same_id(plugin: Candidate) -> None:
 
 @case("should")
 def test_mount_refused_counts_nothing(plugin: Candidate) -> None:
-    """A Mount that was refused does not keep the volume.
+    """A Mount that was refused does not count.
 
-    No Unmount follows a Mount that failed (moby issue 22564), so that nobody could ever remove it.
+    Docker sends no Unmount after a Mount that failed (moby issue 22564): nobody could ever remove the volume.
     """
     name = plugin.create()
     for wrong in ({}, {"ID": ""}, {"ID": 7}, {"ID": "../x"}, {"ID": "x" * 300}):
@@ -159,9 +160,9 @@ def test_mount_refused_counts_nothing(plugin: Candidate) -> None:
 
 @case("must", podman="should")
 def test_mount_many(plugin: Candidate) -> None:
-    """A volume that twenty have mounted is free when the twentieth has let go, and not before.
+    """A volume that twenty have mounted is free after the twentieth Unmount, and not before.
 
-    A volume can serve many containers at once. Let go too early, nineteen go on without their files (moby issue
+    A volume can serve many containers at once. If it is freed too early, nineteen of them lose their files (moby issue
     17585).
     """
     name = plugin.create()
@@ -175,9 +176,9 @@ def test_mount_many(plugin: Candidate) -> None:
 
 @case("should", podman="must")
 def test_mount_one_id_for_all(plugin: Candidate) -> None:
-    """The same ID can mount several volumes, and lets go of them one by one.
+    """The same ID can mount several volumes, and unmount them one by one.
 
-    Podman has one ID for everything. Refused, a container with two volumes does not start
+    Podman has one ID for everything. If the plugin refuses it, a container with two volumes does not start
     (libpod/plugin/volume_api.go).
     """
     first, second, mount_id = plugin.create(), plugin.create(), plugin.mount_id()

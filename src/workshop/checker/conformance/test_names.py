@@ -27,9 +27,9 @@ def lives(plugin: Candidate, name: str) -> None:
 
 @case("should")
 def test_names_usual(plugin: Candidate) -> None:
-    """A name of letters in both cases, digits, dots, dashes and underscores can be had.
+    """A volume can have a name of letters in both cases, digits, dots, dashes and underscores.
 
-    These are the names that Docker's own driver takes, and people are used to.
+    Docker's own driver takes these names, and people are used to them.
     """
     name = plugin.choose(f"Vol.1_1-{plugin.name()}")
     plugin.create(name)
@@ -38,9 +38,9 @@ def test_names_usual(plugin: Candidate) -> None:
 
 @case("must")
 def test_names_of_64_digits(plugin: Candidate) -> None:
-    """A name of 64 hexadecimal digits can be had.
+    """A volume can have a name of 64 hexadecimal digits.
 
-    `docker run -v /data --volume-driver=…` makes such a name for each volume that its user does not name. Refused,
+    `docker run -v /data --volume-driver=…` makes such a name for each volume without a name. If the plugin refuses it,
     that container does not start (moby daemon/volume/service/service.go, Create).
     """
     name = plugin.choose(plugin.new_id())
@@ -50,7 +50,7 @@ def test_names_of_64_digits(plugin: Candidate) -> None:
 
 @case("should", destructive=True)
 def test_names_of_two_letters(plugin: Candidate) -> None:
-    """A name of two letters can be had.
+    """A volume can have a name of two letters.
 
     Docker's own driver takes it, too.
     """
@@ -63,8 +63,8 @@ def test_names_of_two_letters(plugin: Candidate) -> None:
 def test_names_do_not_meet(plugin: Candidate) -> None:
     """Names that differ in one character, or in its case, are different volumes with different files.
 
-    Two containers would write into each other's files, and one Remove would take both. Docker tells them apart,
-    letter by letter (moby daemon/volume/service/store.go, getNamed).
+    Two containers would write into each other's files, and one Remove would take both. Docker compares names letter by
+    letter (moby daemon/volume/service/store.go, getNamed).
     """
     stem = plugin.name()
     names = [plugin.choose(f"{stem}{end}") for end in ("-b", "_b", ".b", "-B", "--b")]
@@ -77,9 +77,9 @@ def test_names_do_not_meet(plugin: Candidate) -> None:
 
 @case("should")
 def test_names_long(plugin: Candidate) -> None:
-    """A name of 255 or of 4096 characters does for a whole life, or is refused without a trace.
+    """A name of 255 or of 4096 characters works from Create to Remove, or is refused without a trace.
 
-    A file system takes 255 bytes. A name that is cut short is another volume's.
+    A file name has at most 255 bytes. A name that is cut can be the name of another volume.
     """
     stem = plugin.name()
     lives(plugin, plugin.choose(stem.ljust(255, "x")))
@@ -89,18 +89,18 @@ def test_names_long(plugin: Candidate) -> None:
 
 @case("should")
 def test_names_not_ascii(plugin: Candidate) -> None:
-    """A name with letters beyond ASCII does for a whole life, or is refused without a trace.
+    """A name with letters beyond ASCII works from Create to Remove, or is refused without a trace.
 
-    Docker passes on what was typed, without a look at it.
+    Docker passes on what the user typed.
     """
     lives(plugin, plugin.choose(f"größe-{plugin.name()}"))
 
 
 @case("should")
 def test_names_with_blanks(plugin: Candidate) -> None:
-    """A name with a blank or a newline at its end is not the name without it.
+    """A name with a blank or a newline at its end is another name than that without it.
 
-    Trimmed in silence, it is another volume's.
+    A plugin that removes it without a word uses another volume.
     """
     stem = plugin.name()
     for name in (f"{stem} ", f" {stem}", f"{stem}\n"):

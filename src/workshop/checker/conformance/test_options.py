@@ -19,8 +19,8 @@ SECRET_KEY = re.compile("passw|secret|token|credential|key$", re.IGNORECASE)
 def test_capabilities_there(plugin: Candidate) -> None:
     """Capabilities is answered.
 
-    Docker asks right after the activation. Without an answer the scope is local, and it asks again at nearly every
-    step.
+    Docker calls it right after the activation. Without an answer the scope is local, and Docker calls it again at
+    nearly every step.
     """
     plugin.succeeds("VolumeDriver.Capabilities", {})
 
@@ -44,7 +44,7 @@ def test_capabilities_scope(plugin: Candidate) -> None:
 def test_capabilities_stay(plugin: Candidate) -> None:
     """Capabilities are the same before and after a volume is made.
 
-    Docker asks once, and remembers the answer until it is restarted.
+    Docker calls it once, and remembers the answer until the daemon is restarted.
     """
     first = plugin.succeeds("VolumeDriver.Capabilities", {})
     plugin.create()
@@ -69,7 +69,7 @@ def test_capabilities_tell(plugin: Candidate) -> None:
 def test_options_unknown(plugin: Candidate) -> None:
     """An option that the plugin does not know is refused.
 
-    A slip of the finger would otherwise make a volume without what was asked for, such as its encryption.
+    Otherwise a typing mistake makes a volume without what was asked for, such as its encryption.
     """
     plugin.refuses("VolumeDriver.Create", {"Name": plugin.name(), "Opts": SOME_OPTIONS})
 
@@ -89,7 +89,7 @@ def test_options_named(plugin: Candidate) -> None:
 def test_options_no_object(plugin: Candidate) -> None:
     """Opts that are no object are refused.
 
-    No client sends them. Taken as "no options", what somebody meant by them is lost.
+    No client sends them. If they are taken for "no options", what somebody meant is lost.
     """
     for options in (["size=1"], "size=1", 7, [["size", "1"]]):
         plugin.does_not_take("VolumeDriver.Create", {"Name": plugin.name(), "Opts": options})
@@ -120,7 +120,7 @@ def secret_options(plugin: Candidate) -> tuple[dict[str, object], list[str]]:
 
 @case("should", process=True)
 def test_options_secret_logged(plugin: Candidate) -> None:
-    """The value of an option does not stand in what the plugin prints.
+    """The value of an option is not in what the plugin prints.
 
     It may be a password, and logs go to many places.
     """

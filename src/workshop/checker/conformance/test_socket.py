@@ -17,9 +17,9 @@ from workshop.plugins.process import accepts
 
 @case("must")
 def test_socket_there(plugin: Candidate) -> None:
-    """There is a socket, and somebody listens.
+    """There is a socket, and the plugin listens on it.
 
-    Docker looks for a file of this kind; any other it passes by (moby pkg/plugins/discovery.go).
+    Docker looks for a socket, and ignores any other file (moby pkg/plugins/discovery.go).
     """
     assert plugin.socket.is_socket(), f"wanted a socket at {plugin.socket}"
     assert accepts(plugin.socket), f"wanted somebody to listen at {plugin.socket}"
@@ -29,7 +29,7 @@ def test_socket_there(plugin: Candidate) -> None:
 def test_socket_closed_to_others(plugin: Candidate) -> None:
     """Other users may not connect to the socket.
 
-    Whoever can call a plugin can have, read and remove any volume. Connecting takes the right to write to the
+    Anyone who can call a plugin can get, read and remove every volume. Connecting needs the right to write to the
     socket. The files of all volumes are open to each user of the machine (unix(7); go-connections makes its socket
     0660, docker/go-plugins-helpers).
     """
@@ -40,9 +40,9 @@ def test_socket_closed_to_others(plugin: Candidate) -> None:
 
 @case("should")
 def test_socket_own_mode(plugin: Candidate) -> None:
-    """The socket's own mode gives others no right at all, wherever it lies.
+    """The socket's own mode gives others no right at all, in whatever folder it is.
 
-    /run/docker/plugins is open to everybody's eyes; a private folder is not always private.
+    Everybody can open /run/docker/plugins, and a private folder may be opened later.
     """
     mode = stat.S_IMODE(plugin.socket.stat().st_mode)
     assert not mode & 0o007, f"wanted a mode such as 0600, not {mode:04o}"
@@ -52,8 +52,8 @@ def test_socket_own_mode(plugin: Candidate) -> None:
 def test_socket_stale(plugin: Candidate) -> None:
     """After a kill -9 the plugin starts again, though its old socket is still there.
 
-    Nobody is there to remove it. Until then each `docker volume ls` waits 15 s. No container with such a volume
-    starts meanwhile (moby pkg/plugins/discovery.go; moby issue 22653).
+    Nothing removes it. Until the plugin listens again, each `docker volume ls` waits 15 s, and no container with such a
+    volume starts (moby pkg/plugins/discovery.go; moby issue 22653).
     """
     plugin.leave_a_stale_socket()
     plugin.ensure_running()
@@ -62,9 +62,9 @@ def test_socket_stale(plugin: Candidate) -> None:
 
 @case("should", process=True)
 def test_socket_living(plugin: Candidate) -> None:
-    """A second plugin leaves the socket of a first one that lives, and ends.
+    """A second plugin does not take the socket of a first one that runs, and ends.
 
-    The first would go on with all its volumes, and nobody could reach it.
+    The first one would go on with all its volumes, and nobody could reach it.
     """
     before = plugin.socket.stat()
     assert plugin.root
@@ -81,9 +81,9 @@ def test_socket_living(plugin: Candidate) -> None:
 
 @case("should", process=True)
 def test_socket_not_a_file(plugin: Candidate) -> None:
-    """A file in the socket's place that is no socket is left alone.
+    """If another file is in the socket's place, the plugin does not remove it.
 
-    It belongs to somebody.
+    It belongs to somebody else.
     """
     plugin.shut_down().socket.unlink(missing_ok=True)
     plugin.socket.write_text("a letter to grandmother")
@@ -99,7 +99,7 @@ def test_socket_not_a_file(plugin: Candidate) -> None:
 def test_socket_stop(plugin: Candidate) -> None:
     """SIGTERM ends the plugin.
 
-    systemd and docker send it, and kill after a while what does not listen.
+    systemd and docker send it, and after a while they kill what has not ended.
     """
     plugin.activate()
     status = plugin.stop()
@@ -109,9 +109,9 @@ def test_socket_stop(plugin: Candidate) -> None:
 
 @case("should", process=True)
 def test_socket_taken_away(plugin: Candidate) -> None:
-    """A plugin that is stopped takes its socket away.
+    """A plugin that is stopped removes its socket.
 
-    Docker waits 15 s for one behind which nobody is (moby issue 22653).
+    Docker waits 15 s for a socket on which nothing listens (moby issue 22653).
     """
     plugin.activate()
     plugin.stop()
@@ -122,9 +122,9 @@ def test_socket_taken_away(plugin: Candidate) -> None:
 
 @case("should", process=True)
 def test_socket_folder(plugin: Candidate) -> None:
-    """The plugin makes the folder of its socket where it is missing.
+    """The plugin makes the folder of its socket if there is none.
 
-    /run/docker/plugins does not exist until somebody makes it; Docker does not.
+    Docker does not make /run/docker/plugins.
     """
     plugin.shut_down()
     here = plugin.socket

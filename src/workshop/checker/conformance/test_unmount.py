@@ -11,9 +11,9 @@ from workshop.checker.roots import Rooted, wants_file
 
 @case("should")
 def test_unmount_succeeds(plugin: Candidate) -> None:
-    """Unmount of what was mounted is answered with success.
+    """Unmount of a mounted volume is answered with success.
 
-    Docker writes an error into its log, keeps the ID, and uses it again at the next start of the container.
+    Docker writes an error into its log, keeps the ID, and uses it again when the container starts again.
     """
     name = plugin.create()
     mount_id, _ = plugin.hold(name)
@@ -24,7 +24,7 @@ def test_unmount_succeeds(plugin: Candidate) -> None:
 def test_unmount_lets_go(plugin: Candidate) -> None:
     """After the last Unmount the volume can be removed.
 
-    Otherwise nobody can ever get rid of it. `docker volume rm` says for ever that it is in use (moby
+    Otherwise nobody can ever remove it: `docker volume rm` answers that it is in use (moby
     daemon/volume/service/store.go, Remove).
     """
     name = plugin.create()
@@ -35,9 +35,9 @@ def test_unmount_lets_go(plugin: Candidate) -> None:
 
 @case("must")
 def test_unmount_keeps_files(plugin: Candidate) -> None:
-    """Files outlive the last Unmount, and are there at the next Mount.
+    """Files are kept after the last Unmount, and are there at the next Mount.
 
-    Outliving the container is what a volume is for. Docker unmounts at each stop and restart of a container
+    Docker unmounts at each stop and restart of a container. A volume outlives its container
     (tests/engine/test_volumes.py, the data outlives the container).
     """
     name = plugin.create()
@@ -53,7 +53,7 @@ def test_unmount_keeps_files(plugin: Candidate) -> None:
 def test_unmount_keeps_an_empty_folder(plugin: Candidate) -> None:
     """A volume without files can be mounted again, too.
 
-    A container need not write anything. If the plugin removed the folder, the container does not start again (moby
+    A container may write nothing. If the plugin removed the folder, the container does not start again (moby
     daemon/volume/mounts/mounts.go, Setup).
     """
     name = plugin.create()
@@ -78,10 +78,10 @@ def test_unmount_first_of_two(plugin: Candidate) -> None:
 
 @case("should")
 def test_unmount_foreign_id(plugin: Candidate) -> None:
-    """An Unmount with an ID that never mounted lets nobody go.
+    """An Unmount with an ID that never mounted frees no volume.
 
     Docker does not send it: it unmounts with the ID of a Mount that succeeded (moby daemon/volume/mounts/mounts.go,
-    Cleanup). A plugin that is told so all the same should not believe it.
+    Cleanup). Other programs can.
     """
     name = plugin.create()
     note = plugin.leave(plugin.hold(name)[1])
@@ -91,9 +91,9 @@ def test_unmount_foreign_id(plugin: Candidate) -> None:
 
 @case("should", podman="none")
 def test_unmount_foreign_volume(plugin: Candidate) -> None:
-    """An Unmount of one volume does not let go another one that the same ID has.
+    """An Unmount of one volume does not free another one with the same ID.
 
-    What is counted is the mount of a volume, not the ID. Docker sends no Unmount of a volume that it has not mounted.
+    The plugin counts mounts of a volume, not IDs. Docker sends no Unmount of a volume that it has not mounted.
     """
     first, second, mount_id = plugin.create(), plugin.create(), plugin.mount_id()
     note = plugin.leave(plugin.hold(first, mount_id)[1])
@@ -103,10 +103,10 @@ def test_unmount_foreign_volume(plugin: Candidate) -> None:
 
 @case("should")
 def test_unmount_repeated(plugin: Candidate) -> None:
-    """An ID that unmounts more often than it has mounted takes nothing from the others.
+    """An ID that unmounts more often than it has mounted frees no mount of others.
 
-    One counter for all goes wrong here (ContainX/docker-volume-netshare issues 106 and 107). Docker sends an Unmount
-    too many only after one that failed.
+    A plugin with one counter for all IDs counts wrongly here (ContainX/docker-volume-netshare issues 106 and 107).
+    Docker sends an extra Unmount only after one that failed.
     """
     name = plugin.create()
     first, _ = plugin.hold(name, plugin.new_id())
@@ -121,9 +121,9 @@ def test_unmount_repeated(plugin: Candidate) -> None:
 
 @case("should")
 def test_unmount_never_below_zero(plugin: Candidate) -> None:
-    """After an Unmount too many, the next Mount of that ID counts.
+    """After an extra Unmount, the next Mount of that ID counts.
 
-    A count below zero takes it for the one that was owed. Docker sends an Unmount too many only after one that failed.
+    A count below zero would be zero after it. Docker sends an extra Unmount only after one that failed.
     """
     name = plugin.create()
     mount_id, _ = plugin.hold(name)
@@ -134,10 +134,11 @@ def test_unmount_never_below_zero(plugin: Candidate) -> None:
 
 @case("must", podman="none")
 def test_unmount_docker_cp(plugin: Candidate) -> None:
-    """Mounts are counted for each ID: after two Mounts and one Unmount of it the volume is still in use.
+    """Mounts are counted for each ID: after two Mounts and one Unmount of an ID, the volume is still in use.
 
     `docker cp` mounts and unmounts with the ID of the running container, which goes on writing (seen on Docker Engine
-    20.10.24: Mount, Mount, Unmount, Mount, Unmount, Unmount, all with one ID). A set of IDs lets go too early.
+    20.10.24: Mount, Mount, Unmount, Mount, Unmount, Unmount, all with one ID). A plugin that keeps a set of IDs frees
+    the volume too early.
     """
     name = plugin.create()
     mount_id, mountpoint = plugin.hold(name)
@@ -151,9 +152,9 @@ def test_unmount_docker_cp(plugin: Candidate) -> None:
 
 @case("should")
 def test_unmount_unknown_makes_nothing(plugin: Candidate) -> None:
-    """Unmount of an unknown volume makes no volume, and the plugin lives on.
+    """Unmount of an unknown volume makes no volume, and the plugin goes on.
 
-    It can come after a Remove by somebody else.
+    It can come after somebody else has removed the volume.
     """
     name = plugin.name()
     plugin.unmount_anyway(name, plugin.mount_id())
@@ -168,7 +169,7 @@ def test_remove_in_use(plugin: Candidate) -> None:
     """A Remove while a container has the volume harms no file of it.
 
     Docker refuses it by itself for its own containers (moby volume/service/store.go, Remove). After a crash, or with a
-    second daemon, the plugin is asked, and the container loses the files that it works on.
+    second daemon, Docker asks the plugin, and the container loses the files that it uses.
     """
     name = plugin.create()
     _, note = plugin.leave_for_sure(name)
@@ -186,8 +187,8 @@ def test_remove_in_use(plugin: Candidate) -> None:
 def test_remove_in_use_is_refused(plugin: Candidate) -> None:
     """Remove is refused while a container has the volume.
 
-    One that only forgets the name, and keeps the files, costs nobody a file. But the name is free for another volume,
-    while the container goes on with the old one.
+    No file is lost where the plugin only forgets the name. But another volume can then get the name, while the
+    container uses the old one.
     """
     name = plugin.create()
     plugin.hold(name)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from workshop.course.site.notebook_pages import LOADER
 from workshop.protocol.exchange import Exchange
+from workshop.trace.page import element
 
 WIDTH = 46
 """How many characters a column has, where there is nothing but text."""
@@ -21,6 +25,9 @@ VARYING = [
 ]
 SECRETIVE = {"server": "…", "date": "…"}
 """Headers whose values are others on another machine, or a second later."""
+EXCHANGE = ("request", "response")
+FOLDERS = ("volumes folder before", "volumes folder after")
+UNCHANGED = "The volumes folder, before and after:"
 CELL = 'style="text-align: left; vertical-align: top"'
 PRE = (
     '<pre style="margin: 0; background: none; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere">'
@@ -30,50 +37,76 @@ PRE = (
 
 @dataclass
 class Cell:
-    """What a cell shows: a title, a table, and what stands below it; as text, and as HTML for a notebook."""
+    """What a cell shows: a title, a conversation, what stands below it, and the volumes folder before and after."""
 
     title: str = ""
     rows: list[tuple[str, str]] = field(default_factory=list)
+    """The conversation as a table: for text, and for a page that does not run scripts."""
     below: list[str] = field(default_factory=list)
-    heads: tuple[str, str] = ("request", "answer")
+    trees: tuple[str, str] = ("", "")
+    """The volumes folder before and after, each drawn as a tree; "" where there is none."""
+    recording: str = ""
+    """The conversation in the format of docs/trace.md; "" where it is only a table."""
+    compact: bool = True
+    """Whether the conversation is drawn without its title and its times."""
 
     def __repr__(self) -> str:
-        table = [*_beside(*self.heads), f"{'─' * WIDTH}─┼─{'─' * WIDTH}"] if self.rows else []
-        for number, row in enumerate(self.rows):
-            table += ["·" * WIDTH + " │ " + "·" * WIDTH] * bool(number) + _beside(*row)
-        return "\n\n".join(filter(None, [self.title, "\n".join(table), *self.below]))
+        return "\n\n".join(filter(None, [self.title, _table(EXCHANGE, self.rows), *self.below, self._folders()]))
+
+    def _folders(self) -> str:
+        before, after = self.trees
+        if before == after:
+            return f"{UNCHANGED}\n{after}" if after else ""
+        return _table(FOLDERS, [self.trees])
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th {CELL}>{head}</th>" for head in self.heads)
-        rows = "".join(
-            f"<tr><td {CELL}>{_pre(left)}</td><td {CELL}>{_pre(right)}</td></tr>" for left, right in self.rows
-        )
-        table = (
-            f'<table class="exchange" width="100%"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-            if rows
-            else ""
-        )
-        blocks = [_pre(self.title), table, *map(_pre, self.below)]
+        changed = self.trees[0] != self.trees[1]
+        folders = _html_table("folders", FOLDERS, [self.trees]) if changed else _pre(self._folders())
+        blocks = [_pre(self.title), self._talk_html(), *map(_pre, self.below), folders]
         spaced = "".join(f'<div style="margin-bottom: 0.6em">{block}</div>' for block in blocks if block)
         return f'<div class="lab">{spaced}</div>'
+
+    def _talk_html(self) -> str:
+        """Return the conversation as HTML. One call has its words below it; of more calls each can be opened."""
+        words = _html_table("exchange", EXCHANGE, self.rows)
+        if not self.recording:
+            return words
+        alone = len(self.rows) == 1
+        return element(self.recording, compact=self.compact, instead="" if alone else words) + LOADER + words * alone
 
 
 class Answer(Cell):
     """An exchange, to look at (status, text, json, err) and to be shown."""
 
-    def __init__(self, exchange: Exchange, place: Path, below: list[str]) -> None:
-        super().__init__(rows=[row_of(exchange, place)], below=below)
+    def __init__(self, exchange: Exchange, place: Path, trees: tuple[str, str]) -> None:
+        super().__init__(rows=[row_of(exchange, place)], trees=trees, recording=recording_of([exchange], place))
         self.exchange, self.place = exchange, place
         self.status, self.text, self.json, self.err = exchange.status, exchange.text, exchange.json, exchange.err
 
     def whole(self) -> Cell:
         """Return the exchange with every header."""
         head = self.exchange.request.partition(b"\r\n\r\n")[0].decode().replace("\r\n", "\n")
-        headers = {name: SECRETIVE.get(name, value) for name, value in self.exchange.headers.items()}
         lines = [f"HTTP/1.1 {self.exchange.status} {self.exchange.reason}"]
-        lines += [f"{name.title()}: {value}" for name, value in headers.items()]
+        lines += [f"{name}: {value}" for name, value in _answer_headers(self.exchange)]
         body = mask(self.exchange.text.strip(), self.place)
         return Cell(rows=[(f"{head}\n\n{self.exchange.sent or '(empty body)'}", "\n".join([*lines, "", body]))])
+
+
+def _answer_headers(exchange: Exchange) -> list[tuple[str, str]]:
+    """Return the headers of an answer, alike in every run."""
+    return [(name.title(), SECRETIVE.get(name, value)) for name, value in exchange.headers.items()]
+
+
+def recording_of(calls: Sequence[Exchange], place: Path) -> str:
+    """Return calls as the lines that <plugin-conversation> draws: alike in every run, so without times."""
+    rows = []
+    for number, call in enumerate(calls, start=1):
+        first, *headers = call.request.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+        row: dict[str, Any] = {"n": number, "method": first.split(" ")[0], "path": f"/{call.endpoint}"}
+        row |= {"request_headers": [line.split(": ", 1) for line in headers], "request": mask(call.sent)}
+        row |= {"status": call.status, "reason": call.reason, "answer_headers": _answer_headers(call)}
+        rows.append(row | {"answer": mask(call.text.strip(), place), "failure": call.failure})
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
 
 
 def row_of(exchange: Exchange, place: Path) -> tuple[str, str]:
@@ -115,6 +148,25 @@ def _about(entry: Path) -> str:
     if entry.is_dir() or entry.parent.name == "mounts":
         return ""
     return f": {textwrap.shorten(entry.read_text(), 24, placeholder=' …')}"
+
+
+def _table(heads: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:
+    """Return rows of two columns as text; "" without a row."""
+    if not rows:
+        return ""
+    lines = [*_beside(*heads), f"{'─' * WIDTH}─┼─{'─' * WIDTH}"]
+    for number, row in enumerate(rows):
+        lines += ["·" * WIDTH + " │ " + "·" * WIDTH] * bool(number) + _beside(*row)
+    return "\n".join(lines)
+
+
+def _html_table(kind: str, heads: tuple[str, str], rows: Sequence[tuple[str, str]]) -> str:
+    """Return rows of two columns as HTML; "" without a row."""
+    if not rows:
+        return ""
+    head = "".join(f"<th {CELL}>{each}</th>" for each in heads)
+    body = "".join(f"<tr><td {CELL}>{_pre(left)}</td><td {CELL}>{_pre(right)}</td></tr>" for left, right in rows)
+    return f'<table class="{kind}" width="100%"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _beside(left: str, right: str) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from workshop import repository
 from workshop.course.course import CourseError
+
+LOADER = '<script src="/static/notebook.js"></script>'
+"""Draws the conversations of a cell in JupyterLab, which serves this script. A page of the site has its own."""
 
 
 def notebook_files() -> list[Path]:
@@ -41,7 +45,10 @@ def _block(cell: dict[str, Any], path: Path) -> str:
 
 
 def _output_html(data: dict[str, list[str]]) -> str:
-    """Return an output as HTML: in one line, because an empty line would end it for Markdown."""
+    """Return an output as HTML without an empty line, which would end it for Markdown."""
     text = "".join(data["text/plain"])
     rich = "".join(data.get("text/html", [])) or f"<pre>{html.escape(text, quote=False)}</pre>"
-    return '<div class="output">' + rich.replace("\n", "&#10;") + "</div>"
+    # in a script, &#10; would be five letters: the lines of a recording stay, and none is empty
+    pieces = re.split("(<script.*?</script>)", rich.replace(LOADER, ""), flags=re.DOTALL)
+    kept = [each if each.startswith("<script") else each.replace("\n", "&#10;") for each in pieces]
+    return '<div class="output">' + "".join(kept) + "</div>"

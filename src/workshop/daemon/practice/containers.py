@@ -1,4 +1,4 @@
-"""The container verbs of `./workshop docker`: run, start, stop, kill, rm, ps, cp. What runs is no container."""
+"""The container verbs of `./workshop docker`: run, start, stop, kill, rm, ps, cp. What runs is not a container."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from workshop.protocol.exchange import Shape
 
 # an image's name, as docker writes it: busybox, library/busybox:1.36
 IMAGE = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:\w[\w.-]*)?(@sha256:[0-9a-f]{64})?")
-NO_CONTAINER = "This is no container: the command runs here, with the volumes in place."
+NO_CONTAINER = "This is not a container: the command runs here, with the volumes in place."
 
 
 class Machine:
-    """What runs the containers' commands: this machine. Tests have one that runs nothing."""
+    """Runs the containers' commands, on this machine. Tests have one that runs nothing."""
 
     def foreground(self, practice: Practice, container: Container) -> int:
         """Run a container's command to its end; return its exit status."""
@@ -35,8 +35,8 @@ class Machine:
         return status
 
     def detached(self, practice: Practice, container: Container) -> None:
-        """Start a container's command. A program of its own mounts its volumes, and stays until they are unmounted."""
-        # -P: no file of the current folder is imported, whatever its name
+        """Start a container's command. A separate program mounts its volumes, and runs until they are unmounted."""
+        # -P: Python imports no file of the current folder, whatever its name
         words = [
             sys.executable,
             "-P",
@@ -54,7 +54,7 @@ class Machine:
             started = output.read() == "started\n"
         if not started:
             raise Failed(keeper.wait())
-        keeper.returncode = 0  # it is left to itself, and nobody waits for it
+        keeper.returncode = 0  # nobody waits for it
 
     def end(self, container: Container, patience: float) -> None:
         """End a container's command."""
@@ -100,11 +100,11 @@ def run(
 def _begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.Popen[bytes]:
     """Mount a container's volumes and start its command. Raises DockerError, Failed or Unable, with nothing mounted."""
     note(NO_CONTAINER)
-    with daemon.record:  # nobody is to see it running and without its process
+    with daemon.record:  # nobody must see it running without its process
         try:
             bound = daemon.container_start(container)
             process = machine.start(container.command, bound, detached)
-        except BaseException as error:  # whatever it was, nothing is left behind
+        except BaseException as error:  # whatever it was, leave nothing behind
             if container.status == "running":
                 daemon.container_stop(container, 127)
             if container.remove:
@@ -116,7 +116,7 @@ def _begin(daemon: Daemon, container: Container, detached: bool) -> subprocess.P
 
 
 def _start_error(error: BaseException) -> BaseException:
-    """Return what docker makes of a command that could not be started; 127 stands for one that is not there."""
+    """Return docker's error for a command that could not be started. Status 127 means that there is no such command."""
     runc = "OCI runtime create failed: runc create failed: unable to start container process"
     match error:
         case machine.NoCommand():
@@ -164,7 +164,7 @@ def start(practice: Practice, names: list[str]) -> None:
         raise Failed(1)
 
 
-# docker waits without limit for less than nothing; this does not
+# for a negative number docker waits without limit; this does not
 SECONDS = click.IntRange(0, 10**6)
 
 
@@ -196,7 +196,7 @@ def kill(practice: Practice, names: list[str]) -> None:
 
 
 def _status(practice: Practice, container: Container) -> str:
-    """Return how a container is: one whose command has ended unseen, as in a reboot, is "exited"."""
+    """Return the state of a container: one whose command has ended unseen, as in a reboot, is "exited"."""
     unseen = container.status in ("running", "stopping") and not practice.machine.is_running(container)
     return "exited" if unseen else container.status
 
@@ -266,10 +266,10 @@ def ps(practice: Practice, all_of_them: bool, quiet: bool) -> None:
 
 
 def _state(container: Container, how: str) -> str:
-    """Return how a container is, in the words of docker ps."""
+    """Return the state of a container, in the words of docker ps."""
     if how != "exited":
         return how.capitalize()
-    # of a command that has ended unseen nobody knows the exit status: docker ps shows 255 then
+    # nobody knows the exit status of a command that has ended unseen: docker ps shows 255 then
     return f"Exited ({container.exit_status if container.status == 'exited' else 255})"
 
 

@@ -29,7 +29,7 @@ DEEPEST = 100
 
 
 class Clash(Exception):
-    """Something cannot be copied to where it is to be, or not be copied at all."""
+    """Something cannot be copied to its target, or not at all."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ def _take(daemon: Daemon, name: str, path: str, target: str) -> None:
 
 
 def _existing(daemon: Daemon, view: View, name: str, path: str) -> Found:
-    """Return what is at a container's path. Raises DockerError where nothing is."""
+    """Return what is at a container's path. Raises DockerError if nothing is."""
     found = view.look(path)
     if not found.exists:
         raise _missing(daemon, name, path)
@@ -136,7 +136,7 @@ def _target_on_machine(target: str) -> tuple[str, int]:
 
 
 def _put(daemon: Daemon, text: str, name: str, path: str) -> None:
-    """Copy into a container. First docker asks what is there, which mounts once more; of errors it takes no notice."""
+    """Copy into a container. First docker asks what is there, which mounts once more; it ignores errors of that."""
     mode, told = 0, path
     with contextlib.suppress(DockerError):
         found = _look(daemon, name, path)
@@ -220,7 +220,7 @@ def _destination(source: Source, path: str, mode: int, folder_meant: bool) -> tu
 
 @contextlib.contextmanager
 def _refused(words: Callable[[str], Exception]) -> Iterator[None]:
-    """Say of a Clash what docker says, which depends on who meets it: the client, or the daemon."""
+    """Say what docker says about a Clash. That depends on who finds it: the client, or the daemon."""
     try:
         yield
     except Clash as clash:
@@ -229,7 +229,7 @@ def _refused(words: Callable[[str], Exception]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _machine_errors() -> Iterator[None]:
-    """Raise WrongFlag, as the client fails, where a file of the machine cannot be read or written."""
+    """Raise WrongFlag, as the client fails, if a file of the machine cannot be read or written."""
     try:
         yield
     except Clash as clash:
@@ -240,7 +240,7 @@ def _machine_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _in_dockers_words(path: str) -> Iterator[None]:
-    """Raise DockerError where a path of a container cannot be followed, WrongFlag where it leads out of the volumes."""
+    """Raise DockerError if a path of a container cannot be followed, WrongFlag if it leads out of the volumes."""
     try:
         yield
     except Outside:
@@ -249,7 +249,7 @@ def _in_dockers_words(path: str) -> Iterator[None]:
         raise DockerError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
-# The copy itself: from an open folder to an open folder, and never through a link
+# The copy itself: from an open folder to an open folder, without following a link
 
 
 def _transfer_all(source: Source, into: int, base: str, where: str) -> None:
@@ -285,7 +285,7 @@ def _transfer(source: int, name: str, into: int, base: str, where: str, inner: s
 
 
 def _make_way(into: int, base: str, path: str, is_dir: bool) -> None:
-    """Remove the file or link that is in the way. Raises Clash where one of the two is a folder, the other is not."""
+    """Remove the file or link that is in the way. Raises Clash if one of the two is a folder, the other is not."""
     try:
         there = stat.S_ISDIR(os.stat(base, dir_fd=into, follow_symlinks=False).st_mode)
     except FileNotFoundError:
@@ -322,7 +322,7 @@ def _copy_link(target: str, into: int, base: str, where: str, path: str) -> None
 
 def copy_file(source: int, name: str, into: int, base: str) -> None:
     """Copy a file to a new one."""
-    # O_NONBLOCK: a pipe in its place, put there meanwhile, would be waited for
+    # O_NONBLOCK: if somebody puts a pipe in its place meanwhile, do not wait for a writer
     read = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=source)
     with open(read, "rb") as old:
         found = os.fstat(read)
@@ -335,7 +335,7 @@ def copy_file(source: int, name: str, into: int, base: str) -> None:
 
 
 def _identity(folder: int) -> tuple[int, int]:
-    """Return what tells an open folder from all others."""
+    """Return what identifies an open folder."""
     found = os.fstat(folder)
     return found.st_dev, found.st_ino
 

@@ -38,7 +38,7 @@ def home() -> Path:
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Raise Homeless where the folder cannot be written to."""
+    """Raise Homeless if the folder cannot be written to."""
     try:
         yield
     except OSError as error:
@@ -56,7 +56,7 @@ def places(folder: Path) -> Places:
 
 
 class DiskRecord(Record):
-    """The record in a file. While a verb is at work others wait: each sees what the last has left."""
+    """The record in a file. While one verb works, the others wait: each sees what the last one has left."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 A path is followed component by component: a link in a volume leads to where it would lead in the container, through
 its mounts. What was found is opened in the same way, each folder relative to the one above it and never through a link
-(O_NOFOLLOW): whoever puts a link in place of a folder meanwhile gets an error, and no file of the machine is touched.
+(O_NOFOLLOW): if somebody puts a link in place of a folder meanwhile, that is an error, and no file outside is touched.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class View:
     def look(self, path: str) -> Found:
         """Return what is at a path; a link is not followed, unless the path says that a folder is meant.
 
-        Raises Outside, and OSError where something above it is no folder. Nothing above it is no error: there is
+        Raises Outside, and OSError if something above it is not a folder. Nothing above it is no error: there is
         nothing at the path, then.
         """
         spot = self.follow(path, means_folder(path))
@@ -104,14 +104,14 @@ class View:
         return self.spot("/" + "/".join(done))
 
     def link(self, path: str) -> str:
-        """Return where a link leads, "" for what is none. Outside of the volumes none is known."""
+        """Return where a link leads, "" for what is not a link. Links outside of the volumes are not known."""
         try:
             with self.parent(self.spot(path)) as (folder, name):
                 return os.readlink(name, dir_fd=folder) if name != "." else ""
         except (Outside, FileNotFoundError, NotADirectoryError):
             return ""
         except OSError as error:
-            if error.errno == errno.EINVAL:  # it is no link
+            if error.errno == errno.EINVAL:  # it is not a link
                 return ""
             raise
 
@@ -144,5 +144,5 @@ class View:
 
 
 def open_folder(name: str, above: int) -> int:
-    """Open a folder in another one. Raises OSError where it is a link, or no folder."""
+    """Open a folder in another one. Raises OSError if it is a link, or no folder."""
     return os.open(name, FOLDER, dir_fd=above)

@@ -1,7 +1,7 @@
-"""A command of this machine with volumes at their place: in a mount namespace of its own, which is no container.
+"""A command of this machine with volumes at their place: in a mount namespace of its own, which is not a container.
 
-The command sees the machine's files and, where the volumes are to be, those of the volumes. Where the machine has no
-folder of that name, none is made on it: what stands above it is laid out anew, of links into the machine.
+The command sees the machine's files and, at the places of the volumes, the files of the volumes. If the machine has no
+folder at such a place, none is made on the machine: the folder above is laid out again, with links into the machine.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from workshop.daemon.daemon import Bound
 
-UNABLE = """This machine lets nobody give a command a view of its own of the files:
-neither by bubblewrap nor by unshare. Volumes can be made and mounted all the same.
+UNABLE = """On this machine you cannot give a command its own view of the files:
+neither by bubblewrap nor by unshare. You can still make and mount volumes.
 Install bubblewrap, then try again:
     sudo apt-get install bubblewrap"""
 
@@ -29,7 +29,7 @@ class Unable(Exception):
 
 
 # A step of a layout: "tmpfs" (an empty folder), "bind" or "read" (a folder or file of the machine), "link"; "try" is
-# a bind of what may be gone by then.
+# a bind of something that may be gone by then.
 Step = tuple[str, str, str]
 
 
@@ -61,8 +61,8 @@ def _overlay_steps(folder: str) -> Iterator[Step]:
 
 
 def _by_bubblewrap(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
-    """Return the command line that runs a command so, by bubblewrap. Source: bwrap(1)."""
-    # with the first process of a namespace all that it started ends, too
+    """Return the command line that runs a command in such a namespace, by bubblewrap. Source: bwrap(1)."""
+    # when the first process of a namespace exits, the kernel kills all processes in it
     words = ["bwrap", "--die-with-parent", "--unshare-pid"]
     options = {"bind": "--dev-bind", "try": "--dev-bind-try", "read": "--ro-bind"}
     for kind, source, place in steps:
@@ -89,7 +89,7 @@ while [ "$1" != -- ]; do
         link) ln -s -- "$source" "$target" ;;
         *)
             if [ -d "$source" ]; then mkdir -p "$target"; else [ -e "$target" ] || : > "$target"; fi
-            # what another user has closed cannot be bound, and would not be seen by the command anyway
+            # a folder that another user has closed cannot be bound, and the command would not see into it anyway
             mount --rbind "$source" "$target" || [ ! -r "$source" ]
             ;;
     esac
@@ -104,7 +104,7 @@ exit $?
 
 
 def _by_unshare(steps: Iterable[Step], command: Sequence[str]) -> list[str]:
-    """Return the same by unshare and mount: the root is laid out on a tmpfs above /mnt, and becomes the root."""
+    """Return the same by unshare and mount: the new root is laid out on a tmpfs above /mnt."""
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     words = [word for step in steps for word in step]
     alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", *user]
@@ -138,7 +138,7 @@ def start(command: Sequence[str], bound: Sequence[Bound], detached: bool = False
 
 
 def _check(bound: Bound) -> None:
-    """Raise OSError where a volume has no folder, or its place cannot be one."""
+    """Raise OSError if a volume has no folder, or if its place cannot be a folder."""
     if not os.path.isabs(bound.source) or not os.path.exists(bound.source):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), bound.source)
     place = Path(bound.destination)
@@ -152,7 +152,7 @@ def _check(bound: Bound) -> None:
 def wait(process: subprocess.Popen[bytes]) -> int:
     """Wait for a command, whatever Ctrl-C does to it; a SIGTERM to this program ends it. Return its exit status.
 
-    So does SIGHUP, which a terminal sends that is closed; after nohup, which has it ignored, it does not.
+    So does SIGHUP, which a terminal sends when it is closed; but not after nohup, which ignores it.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     for number in before:
@@ -169,9 +169,9 @@ def wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def start_time(pid: int) -> str:
-    """Return when a process started, in ticks of the kernel's clock, and since which boot; "" for one that has ended.
+    """Return when a process started, in ticks of the kernel's clock, and in which boot; "" for one that has exited.
 
-    The kernel gives a pid again, but not with the same start. Source: proc(5), field 22 of /proc/PID/stat.
+    The kernel uses a pid again, but not with the same start. Source: proc(5), field 22 of /proc/PID/stat.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()
@@ -188,7 +188,7 @@ def is_running(pid: int, start: str) -> bool:
 
 def end(pid: int, start: str, patience: float = 10.0) -> None:
     """End a process and all it started: by SIGTERM, and after so many seconds by SIGKILL, as docker stop does."""
-    # as long as one of them lives, the kernel has the volume mounted
+    # while one of them lives, the kernel has the volume mounted
     everyone = [(each, start_time(each)) for each in (pid, *children(pid))] if is_running(pid, start) else []
     limit = time.monotonic() + patience
     _send_signal(pid, start, signal.SIGTERM if patience else signal.SIGKILL)

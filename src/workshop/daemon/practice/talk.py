@@ -1,4 +1,4 @@
-"""What the practice daemon says to the one who types: docker's own words, the exchanges, and what to do next."""
+"""What the practice daemon prints: docker's own words, the exchanges, and what to do next."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Practice:
 
 
 class Failed(Exception):
-    """All is said; this is the exit status."""
+    """Everything is printed; this is the exit status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -45,7 +45,7 @@ class Failed(Exception):
 
 
 def attempt(practice: Practice, action: Callable[[], Any], prefix: str = "") -> Any:
-    """Return what a verb of the daemon returns. Raises Failed once docker's words for an error are said."""
+    """Return what a verb of the daemon returns. Raises Failed after docker's words for an error are printed."""
     try:
         return action()
     except DockerError as error:
@@ -69,7 +69,7 @@ class Missing(DockerError):
 
 
 class Unsaid(Exception):
-    """An action came to nothing, which is no failure: its name is not printed."""
+    """An action did nothing, which is not a failure: its name is not printed."""
 
 
 def each(practice: Practice, names: Iterable[str], action: Callable[[str], Any], end: bool = True) -> list[str]:
@@ -90,7 +90,7 @@ def each(practice: Practice, names: Iterable[str], action: Callable[[str], Any],
 
 
 def table(rows: list[list[str]]) -> None:
-    """Print rows as docker does: three spaces between columns, of which none but the last is under 10 wide."""
+    """Print rows as docker does: three spaces between columns, and all but the last at least 10 wide."""
     widths = [max(10, *(len(row[column]) + 3 for row in rows)) for column in range(len(rows[0]))]
     for row in rows:
         print("".join(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)) + row[-1])
@@ -147,7 +147,7 @@ def _hint(error: DockerError, folder: Path, own: bool) -> str:
     if WRONG_KIND in text:
         return (
             "Docker keeps what a plugin says first until it is restarted. The practice\n"
-            "daemon, too: mend the plugin, start it again, then type\n"
+            "daemon, too: fix the plugin, start it again, then type\n"
             "    ./workshop docker --restart"
         )
     missing = re.search(r'plugin "(.+)" not found|dial unix (\S+): connect: (?:no such file|connection refused)', text)

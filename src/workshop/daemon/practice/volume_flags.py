@@ -71,7 +71,7 @@ def _by_mode(mode: str) -> bool:
 
 
 def _checked(place: str) -> str:
-    """Return the place of a volume without "." and "..". Raises DockerError where it cannot be one."""
+    """Return the place of a volume without "." and "..". Raises DockerError if it cannot be one."""
     wrong = 'invalid mount config for type "volume": invalid'
     if not place.startswith("/"):
         raise DockerError(f"{wrong} mount path: '{place}' mount path must be absolute")

@@ -207,7 +207,7 @@
   const tookOf = (row) => (row.took >= 10 ? `${row.took.toFixed(1)} s` : `${(row.took * 1000).toFixed(1)} ms`);
 
   const timeOf = (row) => {
-    if (!row.clock) return `${row.at.toFixed(3)} s`;
+    if (!row.clock) return row.at === undefined ? "" : `${row.at.toFixed(3)} s`;
     const when = new Date(row.clock * 1000);
     const two = (number, length = 2) => String(number).padStart(length, "0");
     return `${two(when.getHours())}:${two(when.getMinutes())}:${two(when.getSeconds())}.${two(when.getMilliseconds(), 3)}`;
@@ -246,7 +246,9 @@
 
   const asked = (row) => {
     const [space, method] = row.path.replace(/^\//, "").match(/^(.*\.)?([^.]*)$/s)?.slice(1) ?? ["", row.path];
-    const line = make("span", "ask", unseen("Docker asks: "), make("span", "space", space || ""));
+    // Docker asks with POST alone
+    const other = row.method && row.method !== "POST" ? `${row.method} ` : "";
+    const line = make("span", "ask", unseen("Docker asks: "), other, make("span", "space", space || ""));
     line.append(make("span", "method", method || row.path || "(not HTTP)"));
     const volume = volumeOf(row);
     if (volume) line.append(" ", make("span", "volume", volume.length > 40 ? `${volume.slice(0, 12)}…` : volume));
@@ -260,7 +262,7 @@
     if (error) line.append(make("b", "", row.status ? "Error" : "No answer"), " ");
     const what = error || `${row.status} ${row.reason}`;
     line.append(make("span", "what", what.length > 160 ? `${what.slice(0, 160)}…` : what));
-    line.append(" ", make("span", "took", `· ${tookOf(row)}`));
+    if (row.took !== undefined) line.append(" ", make("span", "took", `· ${tookOf(row)}`));
     return line;
   };
 
