@@ -258,13 +258,17 @@ def test_the_verb_with_a_plan(plan: Plan) -> None:
     assert printed.rstrip().endswith("check " + " ".join(f"--skip {step}" for step in agenda.skipped(plan)))
 
 
-def test_the_example_of_the_readme_is_half_a_day() -> None:
-    typed = re.findall(r"`\./workshop (agenda[^`]*)`", (Path(__file__).parent.parent / "README.md").read_text())
-    assert typed
+def test_every_example_in_the_texts_ends_in_time() -> None:
+    root = Path(__file__).parent.parent
+    texts = [path.read_text() for path in (root / "README.md", *sorted((root / "docs").glob("*.md")))]
+    typed = {words for text in texts for words in re.findall(r"\./workshop (agenda(?: --[a-z]+ [\w:-]+)*)", text)}
+    assert "agenda --at 13:30" in typed
     for words in typed:
         printed = workshop(*words.split()).stdout
-        end = agenda.minutes_of(re.findall(r"^From [\d:]+ to ([\d:]+):", printed)[0])
-        assert "\nPlan: half a day." in printed and end <= 17 * 60 + 30
+        title = re.findall(r"^Plan: (.+?)\.", printed, re.MULTILINE)[0]
+        plan = next(plan for plan in PLANS.values() if plan.title.lower() == title)
+        times = re.findall(r"^From ([\d:]+) to ([\d:]+):", printed, re.MULTILINE)
+        assert all(agenda.minutes_of(end) - agenda.minutes_of(start) <= plan.minutes for start, end in times), words
 
 
 def test_the_verb_with_a_wrong_plan() -> None:
