@@ -347,7 +347,7 @@ def test_under_pytest_only_a_must_fails(tmp_path: Path) -> None:
 
     done = says("unmount_docker_cp or options_named or capabilities_tell")
     assert done.returncode == 1 and "1 failed, 1 passed" in done.stdout and "1 xfailed" in done.stdout, done.stdout
-    assert "FAIL  unmount.docker-cp" in done.stdout and "A set of IDs lets go too early" in " ".join(
+    assert "FAIL  unmount.docker-cp" in done.stdout and "keeps a set of IDs frees the volume too early" in " ".join(
         done.stdout.split()
     )
     assert "should: The error for an unknown option names it." in done.stdout
@@ -400,7 +400,7 @@ def test_a_failure_shows_what_was_said_and_why_it_matters() -> None:
     text = "\n".join(suite.lines_of(result_of("Get knows everything")))
     assert text.startswith("  FAIL  get.unknown")
     assert "[docker]  POST /VolumeDriver.Get" in text and "[plugin]  200 OK" in text
-    assert "one that says yes to all gets every named volume" in " ".join(text.split())
+    assert "One that knows every name gets every new volume" in " ".join(text.split())
     assert [line for line in text.splitlines() if len(line) > 80] == []
 
 

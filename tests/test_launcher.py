@@ -728,12 +728,12 @@ def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) 
 @pytest.mark.parametrize(
     ("typed", "options"),
     [
-        ("-k part1 -x", ["-m", "not slow and not engine and not browser", "-k", "part1", "-x"]),
-        ("--require engine", ["-n", "auto", "-m", "not slow and not browser", "--ddd-require", "engine"]),
+        ("-k part1 -x", ["-m", "not slow and not engine and not browser and not peers", "-k", "part1", "-x"]),
+        ("--require engine", ["-n", "auto", "-m", "not slow and not browser and not peers", "--ddd-require", "engine"]),
         ("-m slow", ["-m", "slow"]),
         ("tests/test_it.py::test_yes", ["tests/test_it.py::test_yes"]),
         ("--require engine tests", ["--ddd-require", "engine", "tests"]),
-        ("--ddd-seed=1 --lf", ["-m", "not slow and not engine and not browser", "--ddd-seed=1", "--lf"]),
+        ("--ddd-seed=1 --lf", ["-m", "not slow and not engine and not browser and not peers", "--ddd-seed=1", "--lf"]),
     ],
 )
 def test_what_pytest_is_asked(
