@@ -208,6 +208,49 @@ def test_a_deck_opens_on_a_phone(chromium: Chromium, site: Path, name: str) -> N
     assert chromium.errors == before
 
 
+IN_THE_MIDDLE = "document.elementFromPoint(innerWidth / 2, innerHeight / 2).closest('section[id]').id"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["screen", "phone"])
+@pytest.mark.parametrize("address", ["step-3-12", "3.12"])
+def test_an_address_leads_to_its_slide(chromium: Chromium, site: Path, address: str, width: int, height: int) -> None:
+    page = chromium.open(site / "decks" / "part3.html", f"#/{address}", width=width, height=height)
+    shown = page.evaluate(IN_THE_MIDDLE)
+    page.reload()
+    page.wait_for_selector(".reveal[data-painted]", state="attached")
+    again = page.evaluate(IN_THE_MIDDLE)
+    page.context.close()
+    assert shown == again == "step-3-12"
+
+
+def test_on_a_phone_the_address_follows_the_slide(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "part3.html", "#/step-3-12", width=390, height=844)
+    page.evaluate("document.getElementById('step-3-13').closest('.scroll-page').scrollIntoView()")
+    page.wait_for_function("location.hash === '#/step-3-13'")
+    page.context.close()
+
+
+@each_scheme
+def test_a_deck_is_as_light_or_dark_as_the_site_and_the_site_as_the_deck(
+    chromium: Chromium, site: Path, scheme: str
+) -> None:
+    page = chromium.open(site / "part3-2.html", scheme=scheme)
+    background = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(background)
+    page.locator("label.md-header__button[for^=__palette]:visible").press("Enter")
+    page.wait_for_function(f"(before) => {background} !== before", arg=before)
+    page.get_by_role("link", name="Show the slides").click()
+    page.wait_for_selector(".reveal[data-painted]", state="attached")
+    assert page.evaluate("document.documentElement.dataset.theme") != scheme
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    page.locator("#step-3-6 .page").click()
+    page.wait_for_function(f"(before) => {background} === before", arg=before)
+    checked = page.eval_on_selector("[name=__palette]:checked", "(input) => input.dataset.mdColorScheme")
+    page.context.close()
+    assert checked == {"light": "default", "dark": "slate"}[scheme]
+
+
 def test_without_javascript_a_deck_leads_to_its_page(chromium: Chromium, site: Path) -> None:
     context = chromium.browser.new_context(java_script_enabled=False)
     page = context.new_page()
