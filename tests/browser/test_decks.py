@@ -19,20 +19,23 @@ __all__ = ["chromium", "machine", "site"]
 LOWEST = """
 (slide) => {
   const shown = [...slide.children].filter((e) => !e.matches('.page, .notes, .fragment'));
+  const own = (edge) => edge / Reveal.getScale();
   const box = slide.getBoundingClientRect();
   const edges = shown.map((e) => e.getBoundingClientRect());
   // for the text in a drawing see test_pictures.py: its scrollWidth is not its width
   const parts = [...slide.querySelectorAll('*')].filter((e) => !e.ownerSVGElement);
   const wide = parts.filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth);
   return {
-    down: Math.max(...edges.map((e) => e.bottom - box.top)),
-    right: Math.max(...edges.map((e) => e.right - box.left)),
-    link: slide.querySelector('.page').getBoundingClientRect().top - box.top,
+    down: own(Math.max(...edges.map((e) => e.bottom - box.top))),
+    right: own(Math.max(...edges.map((e) => e.right - box.left))),
+    link: own(slide.querySelector('.page').getBoundingClientRect().top - box.top),
+    inside: box.left >= 0 && box.top >= 0 && box.right <= innerWidth && box.bottom <= innerHeight,
     wide: wide.map((e) => e.className || e.tagName),
   };
 }
 """
-"""Returns how far down and right a slide reaches, in its own pixels, and where the link at its foot begins."""
+"""Returns how far down and right a slide reaches, in its own pixels, where the link at its foot begins, and whether the
+window shows all of it."""
 
 CUT = """
 () => [...document.querySelectorAll('.pdf-page')].filter((sheet) => {
@@ -71,14 +74,17 @@ def show(page: Any, name: str) -> None:
     page.evaluate(go, name)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1024, 768)], ids=["16:9", "4:3"])
 @each_deck
-def test_nothing_reaches_over_the_edge_of_a_slide(chromium: Chromium, site: Path, name: str) -> None:
-    page = chromium.open(site / "decks" / f"{name}.html")
+def test_nothing_reaches_over_the_edge_of_a_slide(
+    chromium: Chromium, site: Path, name: str, width: int, height: int
+) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html", width=width, height=height)
     over = []
     for slide in slides(page):
         show(page, slide)
         edges = page.eval_on_selector(f"#{slide}", LOWEST)
-        if edges["down"] > edges["link"] or edges["right"] > 1240 or edges["wide"]:
+        if edges["down"] > edges["link"] or edges["right"] > 1240 or edges["wide"] or not edges["inside"]:
             over.append((slide, edges))
     page.context.close()
     assert not over
