@@ -308,7 +308,7 @@ def page(figures: Figures) -> str:
         blocks.append(f"## {title}\n\n{text + chr(10) * 2 if text else ''}{markdown(cells)}")
         if title == "Targets":
             blocks += [MISSED] if any("missed" in each.verdict for each in targets(figures)) else []
-            blocks.append("![What a call costs, in milliseconds: the figures are in the tables](cost.svg)\n")
+            blocks.append(f"![{TITLE}](cost.svg)\n")
     blocks.append(WHERE)
     for verb, functions in figures.profiles.items():
         caller, thread = figures.inside[verb]
@@ -326,12 +326,20 @@ def markdown(cells: list[list[str]]) -> str:
 
 # the picture
 
+TITLE = "What a call costs, in milliseconds: the figures are in the tables"
 MARKS = {
-    "gunicorn": ("#9a4300", '<circle cx="{x}" cy="{y}" r="6"/>'),
-    "development": ("#00607a", '<rect x="{left}" y="{top}" width="11" height="11"/>'),
-    "go": ("#22662b", '<path d="M{x} {top} l7 11 h-14 z"/>'),
-    "local": ("#51606f", '<path d="M{x} {top} l6.5 5.5 l-6.5 5.5 l-6.5 -5.5 z"/>'),
+    "gunicorn": ("var(--first)", '<circle cx="{x}" cy="{y}" r="6"/>'),
+    "development": ("var(--second)", '<rect x="{left}" y="{top}" width="11" height="11"/>'),
+    "go": ("var(--third)", '<path d="M{x} {top} l7 11 h-14 z"/>'),
+    "local": ("var(--fourth)", '<path d="M{x} {top} l6.5 5.5 l-6.5 5.5 l-6.5 -5.5 z"/>'),
 }
+STYLE = """<style>
+svg { --paper: #fdfcf9; --ink: #1d2733; --line: #d8d3c6;
+  --first: #9a4300; --second: #00607a; --third: #22662b; --fourth: #51606f; }
+@media (prefers-color-scheme: dark) { svg { --paper: #12181f; --ink: #e9edf1; --line: #36434f;
+  --first: #ffb454; --second: #7fd4e6; --third: #a5d98a; --fourth: #a9b6c3; } }
+</style>"""
+"""The colours of the picture alone. On the page it has those of the page: see docs/stylesheets/site.css."""
 STEPS = [digit * 10.0**power for power in range(-4, 6) for digit in (1, 2, 5)]
 ROW, LEFT, WIDTH, TOP = 34, 200, 560, 64
 
@@ -374,10 +382,11 @@ def draw(figures: Figures) -> str:
                 body.append(mark(kind, [across(each) for each in spread], y + 3 * (place - 1.5)))
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 40} {height}" role="img" '
-        'aria-labelledby="t d" font-family="system-ui, sans-serif" font-size="15" fill="#1d2733">',
-        '<title id="t">What a call costs</title>',
-        f'<desc id="d">{html.escape(describe(figures))}</desc>',
-        f'<rect width="{LEFT + WIDTH + 40}" height="{height}" rx="8" fill="#fdfcf9"/>',
+        'aria-labelledby="cost-title cost-desc" font-family="system-ui, sans-serif" font-size="15" fill="var(--ink)">',
+        f'<title id="cost-title">{TITLE}</title>',
+        f'<desc id="cost-desc">{html.escape(describe(figures))}</desc>',
+        STYLE,
+        f'<rect width="{LEFT + WIDTH + 40}" height="{height}" rx="8" fill="var(--paper)"/>',
         *body,
         "</svg>",
         "",
@@ -405,9 +414,9 @@ def legend(figures: Figures) -> str:
 
 def scale(steps: list[float], height: int, across: Callable[[float], float]) -> str:
     """Return a line for each step of the scale."""
-    found = [f'<text x="{LEFT - 14}" y="{height - 18}" text-anchor="end" font-size="13">milliseconds</text>']
+    found = [f'<text x="{LEFT - 28}" y="{height - 18}" text-anchor="end" font-size="13">milliseconds</text>']
     for step in steps:
         x = f"{across(step):.1f}"
-        found.append(f'<path d="M{x} {TOP - 6} V{height - 40}" stroke="#d8d3c6"/>')
+        found.append(f'<path d="M{x} {TOP - 6} V{height - 40}" stroke="var(--line)"/>')
         found.append(f'<text x="{x}" y="{height - 18}" text-anchor="middle" font-size="13">{step:g}</text>')
     return "\n".join(found)

@@ -19,20 +19,23 @@ __all__ = ["chromium", "machine", "site"]
 LOWEST = """
 (slide) => {
   const shown = [...slide.children].filter((e) => !e.matches('.page, .notes, i.fragment'));
+  const own = (edge) => edge / Reveal.getScale();
   const box = slide.getBoundingClientRect();
   const edges = shown.map((e) => e.getBoundingClientRect());
   // for the text in a drawing see test_pictures.py: its scrollWidth is not its width
   const parts = [...slide.querySelectorAll('*')].filter((e) => !e.ownerSVGElement);
   const wide = parts.filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth);
   return {
-    down: Math.max(...edges.map((e) => e.bottom - box.top)),
-    right: Math.max(...edges.map((e) => e.right - box.left)),
-    link: slide.querySelector('.page').getBoundingClientRect().top - box.top,
+    down: own(Math.max(...edges.map((e) => e.bottom - box.top))),
+    right: own(Math.max(...edges.map((e) => e.right - box.left))),
+    link: own(slide.querySelector('.page').getBoundingClientRect().top - box.top),
+    inside: box.left >= 0 && box.top >= 0 && box.right <= innerWidth && box.bottom <= innerHeight,
     wide: wide.map((e) => e.className || e.tagName),
   };
 }
 """
-"""Returns how far down and right a slide reaches, in its own pixels, and where the link at its foot begins."""
+"""Returns how far down and right a slide reaches, in its own pixels, where the link at its foot begins, and whether the
+window shows all of it."""
 
 CUT = """
 () => [...document.querySelectorAll('.pdf-page')].filter((sheet) => {
@@ -71,14 +74,17 @@ def show(page: Any, name: str) -> None:
     page.evaluate(go, name)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1024, 768)], ids=["16:9", "4:3"])
 @each_deck
-def test_nothing_reaches_over_the_edge_of_a_slide(chromium: Chromium, site: Path, name: str) -> None:
-    page = chromium.open(site / "decks" / f"{name}.html")
+def test_nothing_reaches_over_the_edge_of_a_slide(
+    chromium: Chromium, site: Path, name: str, width: int, height: int
+) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html", width=width, height=height)
     over = []
     for slide in slides(page):
         show(page, slide)
         edges = page.eval_on_selector(f"#{slide}", LOWEST)
-        if edges["down"] > edges["link"] or edges["right"] > 1240 or edges["wide"]:
+        if edges["down"] > edges["link"] or edges["right"] > 1240 or edges["wide"] or not edges["inside"]:
             over.append((slide, edges))
     page.context.close()
     assert not over
@@ -206,6 +212,49 @@ def test_a_deck_opens_on_a_phone(chromium: Chromium, site: Path, name: str) -> N
     before = list(chromium.errors)
     chromium.open(site / "decks" / f"{name}.html", width=390, height=844).context.close()
     assert chromium.errors == before
+
+
+IN_THE_MIDDLE = "document.elementFromPoint(innerWidth / 2, innerHeight / 2).closest('section[id]').id"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)], ids=["screen", "phone"])
+@pytest.mark.parametrize("address", ["step-3-12", "3.12"])
+def test_an_address_leads_to_its_slide(chromium: Chromium, site: Path, address: str, width: int, height: int) -> None:
+    page = chromium.open(site / "decks" / "part3.html", f"#/{address}", width=width, height=height)
+    shown = page.evaluate(IN_THE_MIDDLE)
+    page.reload()
+    page.wait_for_selector(".reveal[data-painted]", state="attached")
+    again = page.evaluate(IN_THE_MIDDLE)
+    page.context.close()
+    assert shown == again == "step-3-12"
+
+
+def test_on_a_phone_the_address_follows_the_slide(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "part3.html", "#/step-3-12", width=390, height=844)
+    page.evaluate("document.getElementById('step-3-13').closest('.scroll-page').scrollIntoView()")
+    page.wait_for_function("location.hash === '#/step-3-13'")
+    page.context.close()
+
+
+@each_scheme
+def test_a_deck_is_as_light_or_dark_as_the_site_and_the_site_as_the_deck(
+    chromium: Chromium, site: Path, scheme: str
+) -> None:
+    page = chromium.open(site / "part3-2.html", scheme=scheme)
+    background = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(background)
+    page.locator("label.md-header__button[for^=__palette]:visible").press("Enter")
+    page.wait_for_function(f"(before) => {background} !== before", arg=before)
+    page.get_by_role("link", name="Show the slides").click()
+    page.wait_for_selector(".reveal[data-painted]", state="attached")
+    assert page.evaluate("document.documentElement.dataset.theme") != scheme
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    page.locator("#step-3-6 .page").click()
+    page.wait_for_function(f"(before) => {background} === before", arg=before)
+    button = page.locator("label.md-header__button[for^=__palette]:visible").get_attribute("title")
+    page.context.close()
+    assert button == {"light": "Switch to dark", "dark": "Switch to light"}[scheme]
 
 
 def test_without_javascript_a_deck_leads_to_its_page(chromium: Chromium, site: Path) -> None:

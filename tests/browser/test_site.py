@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
 
-from workshop.course import course
+from workshop.course import contents, course
 
 from .site_fixtures import CONTRASTS, Chromium, chromium, machine, site
 
@@ -108,11 +109,13 @@ def test_what_is_copied_is_what_is_typed(chromium: Chromium, site: Path) -> None
 @pytest.mark.parametrize("width", [1440, 1024])
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_no_line_of_a_part_is_clipped_or_broken(chromium: Chromium, site: Path, part: int, width: int) -> None:
-    page = chromium.open(site / f"part{part}.html", width=width, height=900)
-    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    lines = page.locator(".edit .line, .whole .line").count()
-    found = page.evaluate(CLIPPED)
-    page.context.close()
+    lines, found = 0, []
+    for each in contents.pages(course.folder() / f"part{part}.md"):
+        page = chromium.open(site / f"{each.name}.html", width=width, height=900)
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        lines += page.locator(".edit .line, .whole .line").count()
+        found += page.evaluate(CLIPPED)
+        page.context.close()
     assert lines > len(course.part(part).after["plugin.py"].lines)
     assert found == []
 
@@ -147,3 +150,43 @@ def test_a_deck_and_a_page_are_light(chromium: Chromium, site: Path) -> None:
     decks = {path.name: loaded(chromium, path) for path in (site / "decks").glob("*.html")}
     assert min(decks.values()) > 200_000, "what a deck loads is not seen"
     assert {name: size for name, size in decks.items() if size >= 700_000} == {}
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
+def test_the_chart_of_the_costs_has_the_colours_of_its_page(
+    chromium: Chromium, site: Path, scheme: str, width: int
+) -> None:
+    page = chromium.open(site / "cost.html", scheme=scheme, width=width)
+    page.add_style_tag(content="* { transition: none !important }")
+    button = page.locator("label.md-header__button[for^=__palette]:visible")
+    seen = {}
+    for _ in range(2):
+        texts = page.evaluate(CONTRASTS, ".chart")
+        weak = [text for text in texts if text["ratio"] < 4.5 or text["size"] < 9]
+        assert len(texts) > 20 and weak == []
+        paper = page.eval_on_selector(".chart rect", "(rect) => getComputedStyle(rect).fill")
+        seen[paper] = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        button.press("Enter")
+    page.context.close()
+    assert len(seen) == 2 and all(paper == background for paper, background in seen.items())
+
+
+def test_an_address_that_people_have_kept_leads_on(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "part3.html", "#step-3-12")
+    page.wait_for_url("**/part3-3.html#step-3-12")
+    page.context.close()
+
+
+def test_a_name_in_a_table_is_not_broken(chromium: Chromium, site: Path) -> None:
+    broken = []
+    for width in (390, 1440):
+        page = chromium.open(site / "operators.html", width=width)
+        names = page.locator("article td:first-child code").all()
+        broken += [name.inner_text() for name in names if name.inner_text().isidentifier() and lines(name) > 1]
+        page.context.close()
+    assert broken == []
+
+
+def lines(name: Any) -> int:
+    """Return on how many lines a text stands."""
+    return int(name.evaluate("(code) => code.getClientRects().length"))

@@ -4,17 +4,20 @@ const root = document.documentElement;
 const deck = document.querySelector(".reveal");
 const printing = /print-pdf|view=print/.test(location.search);
 
-// light or dark: what the system prefers, until the key T says otherwise
-function remembered() {
-  try { return localStorage.getItem("theme"); } catch { return null; }
+// Light or dark: as on the pages of the site, whose choice Material keeps under this name; else what the system prefers.
+// The key T chooses for the pages, too.
+const kept = new URL("..", location).pathname + ".__palette";
+const system = matchMedia("(prefers-color-scheme: dark)");
+function chosen() {
+  try { return JSON.parse(localStorage.getItem(kept)).color.scheme; } catch { return system.matches ? "slate" : "default"; }
 }
 function dark() {
-  if (printing) return false;
-  const chosen = remembered();
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  return !printing && chosen() === "slate";
 }
 function turn() {
-  try { localStorage.setItem("theme", dark() ? "light" : "dark"); } catch { /* this window alone */ }
+  const [index, scheme, media] = dark() ? [0, "default", "light"] : [1, "slate", "dark"];
+  const color = { media: `(prefers-color-scheme: ${media})`, scheme, primary: "custom", accent: "custom" };
+  try { localStorage.setItem(kept, JSON.stringify({ index, color })); } catch { /* not kept from file:// in some browsers */ }
   paint();
 }
 
@@ -48,7 +51,24 @@ function point() {
   listing.scrollTo({ top: seen.offsetTop - lines[0].offsetTop, behavior: "instant" });
 }
 
+// #/3.4 is the slide of step 3.4, whose name is step-3-4.
+function name() {
+  const step = location.hash.match(/^#\/(\d+)\.(\d+)$/);
+  if (step) history.replaceState(null, "", `#/step-${step[1]}-${step[2]}`);
+}
+
+// On a phone one scrolls. Reveal.js looks for the slide of the address before its slides have a height there, and does
+// not keep the address up to date.
+name();
+const address = location.hash;
+function arrive() {
+  if (!Reveal.isScrollView()) return;
+  document.getElementById(decodeURIComponent(address.slice(2)))?.closest(".scroll-page").scrollIntoView();
+  Reveal.on("slidechanged", ({ currentSlide }) => history.replaceState(null, "", `#/${currentSlide.id}`));
+}
+
 paint();
+addEventListener("hashchange", name);
 Reveal.initialize({
   width: 1280, height: 720, margin: 0, minScale: 0.1, maxScale: 3, center: false,
   hash: true, slideNumber: "c/t", transition: "none", backgroundTransition: "none",
@@ -60,6 +80,9 @@ for (const event of ["ready", "slidechanged", "fragmentshown", "fragmenthidden"]
   Reveal.on(event, point);
   Reveal.on(event, talk);
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+system.addEventListener("change", paint);
 addEventListener("storage", paint);
-Reveal.on("ready", () => { deck.dataset.painted = "yes"; });
+Reveal.on("ready", () => {
+  arrive();
+  deck.dataset.painted = "yes";
+});

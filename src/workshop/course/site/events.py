@@ -35,8 +35,8 @@ if (page) location.replace(`${page}.html${location.hash}`);
 """
 SLIDE = re.compile(r"\]\((\w+)\.md#([\w-]+)\)")
 """A link to a slide: the file of slides/, and the name of the slide in it."""
-TASK = re.compile(r'(<li class="task-list-item"><label class="task-list-control">.*?)</label>(.*?)</li>', re.DOTALL)
-"""A point of a checklist, of which pymdownx makes no label for its box."""
+TASK = re.compile(r'(?<=<li class="task-list-item">)(<input type="checkbox"[^>]*>.*?)(?=</li>)', re.DOTALL)
+"""A point of a checklist: pymdownx gives its box no label."""
 DESCRIPTION = 160
 """How many characters of a description search engines show."""
 ASIDE = ".pdf"
@@ -113,7 +113,7 @@ def _next_step(meta: dict[str, Any]) -> str:
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Give each page a description, which is how it begins, and each point of a checklist a label."""
     page.meta.setdefault("description", describe(html))
-    return TASK.sub(r"\1\2</label></li>", html)
+    return TASK.sub(r"<label>\1</label>", html)
 
 
 def describe(html: str) -> str:
@@ -126,12 +126,17 @@ def describe(html: str) -> str:
 
 
 def on_post_page(output: str, page: Any = None, **_: Any) -> str:
-    """Bring in what draws conversations where one is, name Material's search, and lead old addresses on."""
-    output = output.replace(' role="dialog"', ' role="dialog" aria-label="Search"', 1)
+    """Bring in what draws conversations where one is, name the search, and lead old addresses on."""
+    output = on_post_template(output)
     scripts = _moved(page.file.src_uri.removesuffix(".md")) if page else ""
     if "<plugin-conversation" in output:
         scripts += f'<script src="{SCRIPT}" defer></script><script>{FOLLOW}</script>'
     return output.replace("</body>", f"{scripts}</body>")
+
+
+def on_post_template(output: str, **_: Any) -> str:
+    """Name the dialog of Material's search. Of all pages only 404.html is a template."""
+    return output.replace(' role="dialog"', ' role="dialog" aria-label="Search"', 1)
 
 
 def _moved(name: str) -> str:

@@ -10,6 +10,7 @@ import html
 import re
 from pathlib import Path
 
+from workshop import repository
 from workshop.course import course
 from workshop.course.course import CourseError
 
@@ -25,6 +26,8 @@ ALONE = f"""svg {{ background: var(--paper); font-family: system-ui, sans-serif;
 """The colours of a picture that is opened by itself."""
 LINE = re.compile(r"^!\[([^\]\n]*)\]\((?:[\w./]+/)?pictures/([\w-]+)\.svg\)[ \t]*$", re.MULTILINE)
 """A line that stands for a picture: its title, and its name."""
+CHART = re.compile(r"^!\[[^\]\n]*\]\(([\w-]+)\.svg\)[ \t]*$", re.MULTILINE)
+"""A line that stands for a chart of docs/, which a command draws."""
 OWN_STYLE = re.compile(r"<style>.*?</style>\n", re.DOTALL)
 TEXTS = re.compile(r"<title\b[^>]*>([^<]+)</title>\s*<desc\b[^>]*>[^<]{40,}</desc>\n")
 """What a picture says to those who do not see it: its title, and a description."""
@@ -37,7 +40,13 @@ def folder() -> Path:
 
 def inline(text: str, where: str) -> str:
     """Return Markdown with each picture itself in the place of its line. where is for messages. Raises CourseError."""
-    return LINE.sub(lambda found: _figure(found[2], found[1], where), text)
+    return CHART.sub(_chart, LINE.sub(lambda found: _figure(found[2], found[1], where), text))
+
+
+def _chart(line: re.Match[str]) -> str:
+    """Return a chart in the place of its line. It has small type: on a phone it scrolls, and Tab leads to it."""
+    drawing = (repository.clone_root() / "docs" / f"{line[1]}.svg").read_text()
+    return f'\n<figure class="chart" tabindex="0">\n{OWN_STYLE.sub("", drawing).strip()}\n</figure>\n'
 
 
 def _figure(name: str, title: str, where: str) -> str:
