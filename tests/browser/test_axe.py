@@ -88,7 +88,8 @@ def test_no_page_has_a_violation(chromium: Chromium, site: Path, address: str, s
     found = {}
     for path in sorted(site.glob("*.html")):
         page = opened(chromium, f"{address}/{path.name}", scheme, width)
-        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        # the whole of a part has the colours of its edits, and thousands of elements
+        page.evaluate("document.querySelectorAll('details:not(.whole)').forEach((each) => { each.open = true; })")
         found[path.name] = violations(page)
         page.context.close()
     assert {name: seen for name, seen in found.items() if seen} == {}
