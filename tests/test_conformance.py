@@ -49,7 +49,7 @@ NOTED = {
 }
 
 
-def check(*words: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+def check(*words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workshop", "check", "--conformance", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
 

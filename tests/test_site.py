@@ -330,16 +330,13 @@ def test_a_notebook_that_failed_fails_the_build(tmp_path: Path) -> None:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the site."""
     folder = tmp_path_factory.mktemp("site")
-    before = time.monotonic()
     build.build(folder)
-    (folder / "seconds").write_text(str(time.monotonic() - before))
     return folder
 
 
 @pytest.mark.slow
 @needs_mkdocs
-def test_the_site_is_built_in_ten_seconds_without_a_warning(built: Path) -> None:
-    assert float((built / "seconds").read_text()) < 10
+def test_the_site_is_built_without_a_warning(built: Path) -> None:
     for name in course.ORDER:
         assert (built / f"{name}.html").is_file()
         assert (built / "decks" / f"{name}.html").is_file()
