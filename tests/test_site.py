@@ -477,7 +477,7 @@ def test_the_site_is_served_where_it_says_until_ctrl_c() -> None:
         assert serving.wait(10) == 0
 
 
-def fetched(address: str, seconds: float = 20, wanted: str = "") -> str:
+def fetched(address: str, seconds: float = 60, wanted: str = "") -> str:
     """Return a page, as soon as somebody serves it with the wanted text on it."""
     end = time.monotonic() + seconds
     while True:
