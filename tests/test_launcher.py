@@ -725,15 +725,18 @@ def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) 
     assert cli.run_pytest(small_clone, ["-c", os.devnull, "-q", *options.split()]) == status
 
 
+PLAIN = "not slow and not engine and not browser and not peers and not thorough"
+
+
 @pytest.mark.parametrize(
     ("typed", "options"),
     [
-        ("-k part1 -x", ["-m", "not slow and not engine and not browser and not peers", "-k", "part1", "-x"]),
-        ("--require engine", ["-n", "auto", "-m", "not slow and not browser and not peers", "--ddd-require", "engine"]),
+        ("-k part1 -x", ["-m", PLAIN, "-k", "part1", "-x"]),
+        ("--require engine", ["-n", "auto", "-m", PLAIN.replace("not engine and ", ""), "--ddd-require", "engine"]),
         ("-m slow", ["-m", "slow"]),
         ("tests/test_it.py::test_yes", ["tests/test_it.py::test_yes"]),
         ("--require engine tests", ["--ddd-require", "engine", "tests"]),
-        ("--ddd-seed=1 --lf", ["-m", "not slow and not engine and not browser and not peers", "--ddd-seed=1", "--lf"]),
+        ("--ddd-seed=1 --lf", ["-m", PLAIN, "--ddd-seed=1", "--lf"]),
     ],
 )
 def test_what_pytest_is_asked(

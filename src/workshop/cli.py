@@ -112,7 +112,7 @@ def _name_left_out(marks: list[str]) -> None:
     if marks:
         click.echo("\nLeft out, because of what these tests need:")
     for mark in marks:
-        click.echo(f"    {mark:8}{setup.NEEDS[mark].why:40}./workshop test --require {mark}")
+        click.echo(f"    {mark:9}{setup.NEEDS[mark].why:40}./workshop test --require {mark}")
 
 
 @cli.command()
