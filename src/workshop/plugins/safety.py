@@ -163,10 +163,10 @@ class GuardedPlugin(Plugin):
 
     def in_root(self, path: str) -> bool:
         """Tell whether a path is in DDD_ROOT, and not in what is mounted there, be it for the plugin's eyes alone."""
-        assert self.root and self.process
+        assert self.root
         root, real = self.root.resolve(), Path(os.path.realpath(path))
         with contextlib.suppress(OSError):
-            points = {*mounts_below(root), *mounts_below(root, str(self.process.pid))} - self.own_mounts
+            points = {*mounts_below(root), *mounts_below(root, str(self.pid))} - self.own_mounts
             return real.is_relative_to(root) and not any(real.is_relative_to(point) for point in points)
         return False
 
