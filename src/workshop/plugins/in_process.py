@@ -28,6 +28,12 @@ class PluginInProcess(PluginUnderTest):
     program: Program | None = None
     """Its last run."""
 
+    def watch(self, request: str | None) -> None:
+        """Hear that the plugin's code begins to run, for the first line of a request or "" for a start; None: it ended.
+
+        Code that never comes back keeps this whole process: who watches has to be outside of it.
+        """
+
     @property
     def pid(self) -> int:
         """The number of this process."""
@@ -36,7 +42,10 @@ class PluginInProcess(PluginUnderTest):
     def start(self) -> Self:
         """Run the plugin until it serves. Raises NotReady."""
         environment = {"DDD_SOCKET": str(self.socket), "DDD_ROOT": str(self.root)}
-        self.program = Program(Path(self.command[-1]), environment, self.log.fileno(), self.umask).run()
+        self.program = Program(Path(self.command[-1]), environment, self.log.fileno(), self.umask)
+        self.watch("")
+        self.program.run()
+        self.watch(None)
         if self.program.status is not None:
             raise NotReady(f"The plugin ended with status {self.program.status} before it listened.")
         if f"unix://{self.socket}" not in self.program.listening():
@@ -51,7 +60,9 @@ class PluginInProcess(PluginUnderTest):
         assert self.program
         if not self.program.server:
             raise TimeoutError
+        self.watch(sent.partition(b" HTTP/")[0].decode(errors="replace"))
         answer = self.program.answer(sent)
+        self.watch(None)
         if not self.runs:
             self._hang_up()
         return answer

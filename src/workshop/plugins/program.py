@@ -183,6 +183,7 @@ class Program:
             (sys, "stderr", OUTPUT),
             (OUTPUT, "to", self.output),
             (logging.root, "handlers", []),
+            (os, "environ", self.environment),
             (os, "_exit", exits),
             (atexit, "register", registers),
             (signal, "signal", handles),
@@ -202,13 +203,11 @@ class Program:
             for owner, name, value in stands_for:
                 stack.enter_context(replaced(owner, name, value))
             stack.enter_context(main_module(self.module))
-            environment, umask = dict(os.environ), os.umask(self.umask)
-            _set_environment(self.environment)
+            umask = os.umask(self.umask)
             try:
                 yield
             finally:
-                self.environment, self.umask = dict(os.environ), os.umask(umask)
-                _set_environment(environment)
+                self.umask = os.umask(umask)
 
     def socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, *_: object) -> UnboundSocket:
         """Stand for socket.socket."""
@@ -248,13 +247,6 @@ def main_module(module: ModuleType) -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = before
-
-
-def _set_environment(environment: Mapping[str, str]) -> None:
-    """Let this process have these variables and no others."""
-    if os.environ != environment:
-        os.environ.clear()
-        os.environ.update(environment)
 
 
 class Caller:

@@ -13,6 +13,7 @@ from workshop import repository
 from workshop.course import agenda as day
 from workshop.course import course
 from workshop.course.course import CourseError
+from workshop.course.page import build as try_page
 from workshop.course.site import deck, notebook_pages, pictures
 from workshop.course.site.pages import page
 from workshop.trace import page as web
@@ -26,6 +27,11 @@ new MutationObserver(follow).observe(document.body, {attributeFilter: ["data-md-
 follow();
 """
 """Keeps the conversations of a page as light or dark as the page."""
+TRY = (
+    '<p class="begin">No Linux here? <a class="md-button" href="try/index.html">Write the plugin in this browser</a> '
+    "with nothing installed.</p>"
+)
+"""What the first page says where the page try/ is built."""
 ASIDE = ".pdf"
 """Where PDFs are while mkdocs empties the folder of the site."""
 log = logging.getLogger("mkdocs.hooks.workshop")
@@ -66,7 +72,15 @@ def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
     with _mkdocs_errors():
         text = pictures.inline(markdown, page.file.src_uri if page else "the page")
         text = deck.consoles(text).replace("](../README.md)", "](index.md)")
+        text = text.replace("<!-- try -->", "" if try_page.lacking() else TRY)
         return text.replace("<!-- agenda -->", agenda_table())
+
+
+def on_post_build(config: Any) -> None:
+    """Build the page try/ into the site; say what it lacks where it cannot be built."""
+    with _mkdocs_errors():
+        if why := try_page.build(Path(config.site_dir, "try")):
+            log.info(why)
 
 
 def on_post_page(output: str, **_: Any) -> str:

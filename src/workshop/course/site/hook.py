@@ -43,4 +43,4 @@ def _load() -> Any:
 
 events = _load()
 on_pre_build, on_files, on_post_page = events.on_pre_build, events.on_files, events.on_post_page
-on_page_markdown = events.on_page_markdown
+on_page_markdown, on_post_build = events.on_page_markdown, events.on_post_build
