@@ -191,6 +191,7 @@ class Program:
             (socket, "socket", self.socket),
             (socket, "fromfd", self.socket_of),
             (socket, "AF_UNIX", getattr(socket, "AF_UNIX", 1)),
+            (werkzeug.serving, "af_unix", getattr(socket, "AF_UNIX", 1)),
             (socket, "getfqdn", lambda name="": name),
             (socketserver.BaseServer, "serve_forever", serves),
             (werkzeug.serving.BaseWSGIServer, "serve_forever", serves),

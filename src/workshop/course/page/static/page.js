@@ -226,7 +226,8 @@ const draw = (each) => {
   });
   part("diagram").replaceChildren(diagram);
   part("trees").hidden = false;
-  choose(current.trees.length - 1);
+  const changing = current.trees.findLastIndex(([before, after]) => String(before) !== String(after));
+  choose(changing < 0 ? current.trees.length - 1 : changing);
 };
 
 const choose = (at) => {
