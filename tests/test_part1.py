@@ -45,6 +45,7 @@ def test_1_3_closed_to_other_users(plugin: PluginUnderTest) -> None:
 
 def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
     """Clients that send nothing keep nobody waiting: Docker calls on several connections at once."""
+    plugin.needs_socket()
     with contextlib.ExitStack() as silent:
         for _ in range(SILENT):
             silent.enter_context(socket.socket(socket.AF_UNIX)).connect(str(plugin.socket))

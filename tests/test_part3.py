@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from unittest import SkipTest
 
-from workshop.plugins.under_test import PluginUnderTest
+from workshop.plugins.under_test import Call, PluginUnderTest
 from workshop.protocol.exchange import NO_OPTIONS, SHAPES
 from workshop.protocol.gojson import ZONED
 
@@ -395,7 +394,7 @@ def test_3_15_what_is_mounted_in_a_volume_stays(plugin: PluginUnderTest) -> None
     inside.mkdir(parents=True)
     canary = plugin.outside() / "canary"
     canary.write_text("alive")
-    if subprocess.run(["mount", "--bind", canary.parent, inside], capture_output=True).returncode:
+    if not mounts(canary.parent, inside):
         raise SkipTest("mounts a folder inside a volume, which only root can do: type sudo before the command")
     try:
         plugin.succeeds("VolumeDriver.Remove", {"Name": neighbour})
@@ -409,6 +408,15 @@ def test_3_15_what_is_mounted_in_a_volume_stays(plugin: PluginUnderTest) -> None
         plugin.succeeds("VolumeDriver.Remove", {"Name": name})
 
 
+def mounts(folder: Path, place: Path) -> bool:
+    """Mount a folder at another place too, and return whether that could be done. Raises SkipTest."""
+    try:
+        return not subprocess.run(["mount", "--bind", folder, place], capture_output=True).returncode
+    except OSError:
+        text = "mounts a folder inside a volume, and here no program can be started"
+        raise SkipTest(f"{text}. It runs on a Linux machine:   ./workshop check") from None
+
+
 def unmount_all_of(folder: Path) -> None:
     """Unmount what is mounted from a folder of ours, wherever a plugin has moved it meanwhile."""
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
@@ -420,24 +428,21 @@ def unmount_all_of(folder: Path) -> None:
 def test_3_16_one_at_a_time(plugin: PluginUnderTest) -> None:
     """Eight callers at once get their answers; where Mount and Remove meet, one of the two is refused."""
     names = [plugin.name() for _ in range(16)]
-    with ThreadPoolExecutor(8) as pool:
-        all_succeed(plugin, pool, "Create", [{"Name": name, "Opts": {}} for name in names])
-        missing = set(names) - set(plugin.list_names())
-        assert not missing, f"wanted {sorted(missing)} in List, in\n{plugin.exchanges[-1]}"
-        if plugin.last_shape:
-            for folder in filter(None, map(plugin.files_of, names)):
-                put_many_files(folder)
-            all_succeed(plugin, pool, "Remove", [{"Name": name} for name in names])
-            for _ in range(ROUNDS):
-                if not meet(plugin, pool):
-                    return
+    all_succeed(plugin, "Create", [{"Name": name, "Opts": {}} for name in names])
+    missing = set(names) - set(plugin.list_names())
+    assert not missing, f"wanted {sorted(missing)} in List, in\n{plugin.exchanges[-1]}"
+    if plugin.last_shape:
+        for folder in filter(None, map(plugin.files_of, names)):
+            put_many_files(folder)
+        all_succeed(plugin, "Remove", [{"Name": name} for name in names])
+        for _ in range(ROUNDS):
+            if not meet(plugin):
+                return
 
 
-def all_succeed(
-    plugin: PluginUnderTest, pool: ThreadPoolExecutor, endpoint: str, bodies: list[dict[str, object]]
-) -> None:
+def all_succeed(plugin: PluginUnderTest, endpoint: str, bodies: list[dict[str, object]]) -> None:
     """Make these calls of an endpoint at once, and want success for each."""
-    answers = pool.map(lambda body: plugin.call(f"VolumeDriver.{endpoint}", body), bodies)
+    answers = plugin.at_once([(f"VolumeDriver.{endpoint}", body) for body in bodies])
     refused = [answer for answer in answers if not answer.ok]
     plugin.exchanges[:] = refused[:1]  # one of them is enough to read
     assert not refused, f"wanted success for all {len(bodies)} callers"
@@ -449,21 +454,20 @@ def put_many_files(folder: Path) -> None:
         (folder / f"file-{number}").touch()
 
 
-def meet(plugin: PluginUnderTest, pool: ThreadPoolExecutor) -> bool:
+def meet(plugin: PluginUnderTest) -> bool:
     """Let a Remove and a Mount of the same volume meet, on four volumes at once; return whether to go on.
 
     A plugin by others that removes what is mounted, and keeps the files, does not lose them here either.
     """
     mounts = {plugin.create(): plugin.new_id() for _ in range(4)}
-    listing = pool.submit(plugin.call, "VolumeDriver.List", {})
-    removing, mounting = {}, {}
+    calls: list[Call] = [("VolumeDriver.List", {})]
     for name, mount_id in mounts.items():
-        removing[name] = pool.submit(plugin.call, "VolumeDriver.Remove", {"Name": name})
-        mounting[name] = pool.submit(plugin.call, "VolumeDriver.Mount", {"Name": name, "ID": mount_id})
-    both = [(removing[name].result(), mounting[name].result()) for name in mounts]
-    plugin.exchanges[:] = [listed := listing.result()]
+        calls.append(("VolumeDriver.Remove", {"Name": name}))
+        calls.append(("VolumeDriver.Mount", {"Name": name, "ID": mount_id}))
+    listed, *answers = plugin.at_once(calls)
+    plugin.exchanges[:] = [listed]
     assert listed.ok, f"wanted 200 from List while volumes are removed, for\n{listed}"
-    for removed, mounted in both:
+    for removed, mounted in zip(answers[::2], answers[1::2], strict=True):
         plugin.exchanges[:] = [mounted, removed] if mounted.status else [removed, mounted]
         assert mounted.status and removed.status, f"wanted an answer to Mount and to Remove, got\n{removed}"
         if plugin.by_others and removed.ok and mounted.ok:

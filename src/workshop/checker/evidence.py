@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.plugins.kernel import callers_waiting, waits_for_lock
+from workshop.plugins.kernel import waits_for_lock
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import Exchange
@@ -122,7 +122,7 @@ def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, 
         place(plugin.socket),
     )
     to_no_path = plugin.quietly(NO_ENDPOINT, {}) if last and last.status == 404 and not plugin.trouble else None
-    waiting = late and callers_waiting(plugin.socket) > 0
+    waiting = late and plugin.callers_waiting() > 0
     locked = bool(late and plugin.process and waits_for_lock(plugin.process.pid))
     return Evidence(
         step, failure, list(plugin.exchanges), log, *known, to_no_path, waiting, locked, list(plugin.command)

@@ -24,6 +24,7 @@ from workshop import repository
 from workshop.daemon.calls import attempt, host_header, url
 from workshop.plugins.folders import private_folder
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.protocol import in_memory
 from workshop.protocol.discovery import DiscoveryError, Found, Lookup, Places, locate, winner
 from workshop.protocol.exchange import Address, Exchange, request
 
@@ -133,6 +134,7 @@ class Discovery:
 
     def certificates(self) -> Path:
         """Return the folder of the check's own certificates. Raises SkipTest without openssl."""
+        self.plugin.needs_socket()
         return made_certificates(self.folder / "certs")
 
     def on_a_machine(self, text: str) -> str:
@@ -152,7 +154,12 @@ class Discovery:
         sent = request("Plugin.Activate", shape=self.plugin.shape, host=host_header(address))
         with contextlib.ExitStack() as stack:
             relay = None
+            near = in_memory.listeners.get(f"unix://{self.plugin.socket}")
             if not address.path:
+                self.check_address(address)
+            if near and not address.path:
+                stack.enter_context(in_memory.listening(str(address), near))
+            elif not address.path:
                 listener = self.listen(address)
                 relay = stack.enter_context(Relay(listener, self.plugin.socket, server, self.limit))
             made = attempt(address, "Plugin.Activate", sent, self.limit)
@@ -174,22 +181,23 @@ class Discovery:
         else:
             self.lookup.error = dockers
 
-    def listen(self, address: Address) -> socket.socket:
-        """Return a socket that listens at an address of loopback. Raises SkipTest where another program has the port.
-
-        A file that names another machine fails the check: nothing can be made to listen there.
-        """
+    def check_address(self, address: Address) -> None:
+        """Want an address where something can be made to listen: a file that names another machine fails the check."""
         lookup = self.lookup
         lookup.error = f"dial tcp: address {address.port}: invalid port" if address.port > 65535 else ""
         assert not lookup.error, f"wanted a port up to 65535, not\n{address.port}"
         assert _is_loopback(address.host), f"wanted an address of this machine alone, not {address.host}"
+
+    def listen(self, address: Address) -> socket.socket:
+        """Return a socket that listens at an address. Raises SkipTest where another program has the port."""
         try:
             return _listener(address.host, address.port, time.monotonic() + NEIGHBOURS)
         except OSError as error:
+            file = self.lookup.file and self.lookup.file.name
             taken = "another program has it" if error.errno == errno.EADDRINUSE else str(error.strerror).lower()
             raise SkipTest(
                 f"cannot listen at port {address.port} of {address.host}: {taken}. That is no fault of yours. "
-                f"Stop that program, or name another port in {lookup.file and lookup.file.name}: any is right."
+                f"Stop that program, or name another port in {file}: any is right."
             ) from None
 
 

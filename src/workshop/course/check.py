@@ -12,7 +12,7 @@ from workshop import interpreter, interrupt, repository, terminal
 from workshop.checker import export
 from workshop.checker.conformance.suite import SuiteText
 from workshop.checker.export import Export, as_json, as_json_lines, as_markdown, junit
-from workshop.checker.run import Run, Summary
+from workshop.checker.run import Listener, Run, Summary
 from workshop.course import learner, progress
 from workshop.course.listeners import Learner, StepsText, by_step, never_started
 from workshop.course.options import Options, command_to_repeat, cut_steps, run_of, run_of_own
@@ -49,13 +49,13 @@ def _begin(options: Options) -> int:
     run = run_of(options)
     for path in filter(None, (options.junit, options.json, options.json_lines, options.markdown)):
         export.try_out(path)
-    return _watch(options, run) if options.watch else _check_once(options, run, set())
+    return _watch(options, run) if options.watch else check_once(options, run, set())
 
 
-def _check_once(options: Options, run: Run, printed: set[str]) -> int:
+def check_once(options: Options, run: Run, printed: set[str], *listeners: Listener) -> int:
     """Run what was typed, print the results as they come, and then what to do next; return 0, 1, or 3 (our error).
 
-    printed are the steps whose ok is on the screen already.
+    printed are the steps whose ok is on the screen already; listeners hear of the steps, too.
     """
     again = f"{command_to_repeat(options)} --seed {run.target.seed}"
     forms = [(options.junit, junit), (options.json, as_json)]
@@ -67,7 +67,7 @@ def _check_once(options: Options, run: Run, printed: set[str]) -> int:
         return summary.status
     now, ids = progress.progress() if options.own else None, [case.id for case in run.cases]
     text = StepsText(again, options.skip, now.explained if now else ids, printed)
-    summary = run.execute(*files, text, *[Learner()] * options.own)
+    summary = run.execute(*files, *listeners, text, *[Learner()] * options.own)
     print("\n".join(_after_steps(options, summary, again)))
     return summary.status
 
@@ -132,7 +132,7 @@ def _watch(options: Options, run: Run) -> int:
     try:
         while True:
             before = [file_stamp(each) for each in (file, *beside)]
-            status = _check_once(options, run, printed)
+            status = check_once(options, run, printed)
             watched = " and ".join([terminal.short_path(file), *(each.name for each in beside if each.exists())])
             print(f"\nWatching {watched}: save to check again, Ctrl-C ends.\n", flush=True)
             while [file_stamp(each) for each in (file, *beside)] == before or not file.exists():

@@ -27,6 +27,8 @@ from workshop.plugins.under_test import PluginUnderTest, restarts_plugin
 from workshop.repository import work
 
 LONGEST_SOCKET = 107
+KIND: type[PluginUnderTest] = PluginUnderTest
+"""How a plugin is run: in a process of its own, unless a page of a browser sets another kind."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,13 @@ def run_of(options: Options) -> Run:
         cases = [case for case in rules.cases() if case.group in only]
         return Run(target, cases, True, Candidate, suite.FIRST, fail_on, baseline)
     cases = [case for part in _parts_of(options) for case in steps_of(part, options.skip)]
-    return Run(target, cases, options.go_on, baseline=baseline)
+    return Run(target, cases, options.go_on, KIND, baseline=baseline)
 
 
 def run_of_own(part: int) -> Run:
     """Return the run of a part on the learner's own file, up to the first step that fails."""
     file = (work() / "plugin.py").resolve()
-    return Run(_target(Options(), file), steps_of(part, progress.progress().cut))
+    return Run(_target(Options(), file), steps_of(part, progress.progress().cut), kind=KIND)
 
 
 def steps_of(part: int, cut: Collection[str]) -> list[Case]:

@@ -27,7 +27,8 @@ class Site:
         self.address = ""
         """Where the site is served, if that is known yet; "" if it is not served."""
         self.look = threading.Thread(target=self._look, daemon=True)
-        self.look.start()
+        with suppress(RuntimeError):  # where there are no threads, nothing is served either
+            self.look.start()
 
     def _look(self) -> None:
         request, answer = f"GET / HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode(), b""

@@ -8,7 +8,6 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,12 +22,14 @@ from workshop.plugins.errors import LACKING, NotReady, OurTrouble, WrongCommand
 from workshop.plugins.folders import NO_ROOM, ROOM, place_on_disk
 from workshop.plugins.kernel import (
     Wait,
+    callers_waiting,
     exit_status,
     exit_status_within,
     session_listens,
     session_processes,
     with_environment,
 )
+from workshop.protocol import in_memory
 from workshop.protocol.exchange import Address, Exchange, exchange, request
 
 SETTLED = 0.5
@@ -181,6 +182,12 @@ class Plugin:
         """Whether the program that was started last still runs."""
         return self.process is not None and exit_status(self.process) is None
 
+    @property
+    def pid(self) -> int:
+        """The number of the process that was started last."""
+        assert self.process
+        return self.process.pid
+
     def exit_status(self, wait: float = 0) -> int | None:
         """Return the plugin's exit status, None while it runs. A plugin that is exiting has this many seconds."""
         return exit_status_within(self.process, wait) if self.process else None
@@ -222,6 +229,10 @@ class Plugin:
     def listens(self) -> list[str]:
         """Return what the plugin, or a program that it started, listens on: paths of sockets, and "TCP port N"."""
         return session_listens(self.process.pid) if self.process else []
+
+    def callers_waiting(self) -> int:
+        """Return how many callers of the plugin's socket nobody has taken."""
+        return callers_waiting(self.socket)
 
     def close(self) -> None:
         """End the plugin, and all that it has started; give up what it has printed. A second time it does nothing."""
@@ -310,12 +321,14 @@ def _pass_on(process: subprocess.Popen[bytes], number: int) -> None:
 
 def accepts(path: Path) -> bool:
     """Tell whether somebody listens on the socket at path."""
-    with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(1)
-        try:
+    if f"unix://{path}" in in_memory.listeners:
+        return True
+    try:
+        with in_memory.unix_socket(str(path)) as caller:
+            caller.settimeout(1)
             caller.connect(str(path))
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True
 
 

@@ -173,10 +173,10 @@ class GuardedPlugin(Plugin):
 
         None where the kernel does not say.
         """
-        assert self.root and self.process
+        assert self.root
         root, real = self.root.resolve(), Path(os.path.realpath(path))
         with contextlib.suppress(OSError):
-            points = {*mounts_below(root), *mounts_below(root, str(self.process.pid))} - self.own_mounts
+            points = {*mounts_below(root), *mounts_below(root, str(self.pid))} - self.own_mounts
             return next((point for point in sorted(points) if real.is_relative_to(point)), "")
         return None
 

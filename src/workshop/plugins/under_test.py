@@ -16,7 +16,8 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import SkipTest
 
@@ -32,6 +33,10 @@ from workshop.protocol import answers, gojson
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
+Call = tuple[str, dict[str, object]]
+"""An endpoint, and the body that it is called with."""
+AT_ONCE = 8
+"""How many calls are on their way at the same time."""
 STANDSTILL = 2.0
 """How long a learner's plugin is waited for while it stands still, in seconds."""
 
@@ -186,6 +191,9 @@ class PluginUnderTest(GuardedPlugin):
         if not self.is_ours:
             raise SkipTest("starts and stops the plugin: give --plugin FILE or --run COMMAND instead of --socket")
 
+    def needs_socket(self) -> None:
+        """Skip the check where no other program can connect to the plugin's socket. Here all can."""
+
     def name(self) -> str:
         """Return a volume name that nobody has used before; the volume is removed after the check."""
         fruit, number = self.chance.choice(FRUIT), f"{self.chance.randrange(16**8):08x}"
@@ -245,6 +253,11 @@ class PluginUnderTest(GuardedPlugin):
                 f"Each Create gets the same options, and all volumes have the folder {mountpoint}. Name another one "
                 f"for each volume:   --opt '{key}={{root}}/{{name}}'"
             )
+
+    def at_once(self, calls: Sequence[Call]) -> list[Exchange]:
+        """Make calls at once, eight at a time and begun in their order; return the exchanges in that order."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda each: self.call(*each), calls))
 
     def takes(self, answer: Exchange) -> bool:
         """Tell whether the client treats an answer as success."""
@@ -464,7 +477,7 @@ class PluginUnderTest(GuardedPlugin):
         None if that cannot be: the volumes of a plugin by others may be on another disk.
         """
         with contextlib.suppress(OSError):
-            if file and self.root and self.in_root(str(file)):
+            if file and self.root and self.in_root(str(file)) and hasattr(os, "link"):
                 twin = self.outside() / f"twin-of-{file.name}"
                 os.link(file, twin)
                 return twin

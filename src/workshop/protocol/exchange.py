@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from workshop.protocol import answers, gojson
+from workshop.protocol import answers, gojson, in_memory
 from workshop.protocol.gojson import to_json
 from workshop.protocol.redirect import MOST, REDIRECTS, RedirectError, next_request
 
@@ -56,7 +56,7 @@ class Address:
         # where the plugin's queue is full, Docker tries again after a second
         give_up = time.monotonic() + min(timeout, 1.0)
         while True:
-            connection = socket.socket(socket.AF_UNIX)
+            connection = in_memory.unix_socket(self.path)
             connection.settimeout(timeout)
             try:
                 connection.connect(self.path)
@@ -232,11 +232,13 @@ def exchange(
 
 def _ask(address: Address, result: Exchange, sent: bytes, timeout: float, over: Callable[[], bool] | None) -> None:
     """Send a request on a new connection, and read what is answered into result. Raises OSError or HTTPException."""
-    with address.connect(timeout) as connection:
+    with in_memory.connect(str(address)) or address.connect(timeout) as connection:
         _ask_on(connection, result, sent, over)
 
 
-def _ask_on(connection: socket.socket, result: Exchange, sent: bytes, over: Callable[[], bool] | None) -> None:
+def _ask_on(
+    connection: socket.socket | in_memory.Connection, result: Exchange, sent: bytes, over: Callable[[], bool] | None
+) -> None:
     """Send a request on a connection, and read what is answered into result. Raises OSError or HTTPException."""
     result.reached = True
     # a plugin may refuse a large body before it has read all of it: what it answered still counts
@@ -253,7 +255,9 @@ def _stay(address: Address, base: str, url: str) -> None:
         raise RedirectError(url, "another host, or another scheme, is not asked here")
 
 
-def read_answer(connection: socket.socket, result: Exchange, over: Callable[[], bool] | None = None) -> None:
+def read_answer(
+    connection: socket.socket | in_memory.Connection, result: Exchange, over: Callable[[], bool] | None = None
+) -> None:
     """Read one HTTP answer into result, in the time that the connection has for one wait, or until over() is true.
 
     Raises OSError or HTTPException when none comes whole.
@@ -324,7 +328,9 @@ def _unzipped(body: bytes) -> bytes:
 class DeadlineReader(io.RawIOBase):
     """Reads from a connection until a deadline for all together: an answer may come drop by drop, and never end."""
 
-    def __init__(self, connection: socket.socket, over: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, connection: socket.socket | in_memory.Connection, over: Callable[[], bool] | None = None
+    ) -> None:
         self.connection = connection
         self.over = over
         self.limit = connection.gettimeout()

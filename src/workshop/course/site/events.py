@@ -16,6 +16,7 @@ from workshop import __version__, repository
 from workshop.course import agenda as day
 from workshop.course import contents, course
 from workshop.course.course import CourseError
+from workshop.course.page import build as try_page
 from workshop.course.site import deck, glossary, notebook_pages, pictures
 from workshop.course.site.pages import page
 from workshop.trace import page as web
@@ -29,6 +30,11 @@ new MutationObserver(follow).observe(document.body, {attributeFilter: ["data-md-
 follow();
 """
 """Keeps the conversations of a page as light or dark as the page."""
+TRY = (
+    '<p class="begin">No Linux here? <a class="md-button" href="try/index.html">Write the plugin in this browser</a> '
+    "with nothing installed.</p>"
+)
+"""What the first page says where the page try/ is built."""
 MOVED = """
 const page = %s[location.hash.slice(1)];
 if (page) location.replace(`${page}.html${location.hash}`);
@@ -95,6 +101,7 @@ def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
         text = pictures.inline(linked, name)
         text = deck.consoles(text).replace("](../README.md)", "](index.md)")
         text = SLIDE.sub(_to_its_page, text)
+        text = text.replace("<!-- try -->", "" if try_page.lacking() else TRY)
         text = text.replace("<!-- agenda -->", agenda_table()).replace("<!-- plans -->", other_plans())
         return text + _next_step(page.meta if page else {})
 
@@ -123,6 +130,13 @@ def describe(html: str) -> str:
     sentences = re.findall(r"\S.*?[.:?](?=\s|$)", " ".join(text.split()))
     fitting = [n for n in range(1, len(sentences)) if len(" ".join(sentences[: n + 1])) <= DESCRIPTION]
     return " ".join(sentences[: max(fitting, default=0) + 1])
+
+
+def on_post_build(config: Any) -> None:
+    """Build the page try/ into the site; say what it lacks where it cannot be built."""
+    with _mkdocs_errors():
+        if why := try_page.build(Path(config.site_dir, "try")):
+            log.info(why)
 
 
 def on_post_page(output: str, page: Any = None, **_: Any) -> str:

