@@ -365,7 +365,8 @@ def test_the_report_says_what_to_give_and_counts_one_cause(tmp_path: Path) -> No
     done = check("--conformance", "--run", f"{sys.executable} {tmp_path / 'plugin.py'}")
     said = " ".join(done.stdout.split())
     assert done.returncode == 1 and done.stdout.count("  FAIL") == 1, done.stdout
-    assert "Give what you type behind -o of docker volume create: --opt KEY=VALUE" in said
+    assert "Give what you type behind -o of docker volume create; for a folder of the volume's own, the VALUE" in said
+    assert "'{root}/{name}': --opt KEY=VALUE" in said
     assert re.search(r"  must +\d+ ok    1 not +\d+ skipped +\d+ follow from others\n", done.stdout), done.stdout
     assert re.search(r"broken create.makes-a-volume \d+ follow from create.makes-a-volume: activate.again,", said)
 

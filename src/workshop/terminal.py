@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TextIO
 
 WIDTH = 80
-LOG_WIDTH = 72
 COLOURS = {"head": "1", "you": "33", "docker": "36", "plugin": "32", "error": "31"}
 COLOURS |= {"ok": "32", "FAIL": "31", "skip": "33", "warn": "33", "note": "36", "known": "33"}
 COLOURS |= {"+": "32", "-": "31", "@": "36"}  # the lines of a diff
@@ -37,9 +36,14 @@ def last_lines(log: str, file: Path | None) -> list[str]:
     # the place of a package says nothing, and would push the code of the line out of sight
     plain = re.sub(r'File "/[^"]*/([^/"]+/[^/"]+)"', r'File "…/\1"', plain)
     kept = [line for line in plain.strip().splitlines() if line.strip(" ~^")]
-    # a line of a log says what is wrong at its end
-    short = [shorten(printable(line), 3 * LOG_WIDTH) for line in kept[-6:]]
-    return [f"    {part}" for line in short for part in textwrap.wrap(line, LOG_WIDTH, break_on_hyphens=False)]
+    return [f"    {part}" for line in kept[-6:] for part in _in_width(printable(line), WIDTH - 8)]
+
+
+def _in_width(line: str, width: int) -> list[str]:
+    """Return a line of a log in lines of this width: what is wrong is at its end. Code and places in code are cut."""
+    if line[:1].isspace():
+        return [shorten(line, width)]
+    return textwrap.wrap(shorten(line, 3 * width), width, break_on_hyphens=False)
 
 
 def printable(text: str) -> str:
