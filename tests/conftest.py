@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/engine/", "tests/browser/", "tests/test_mistakes.py", "tests/test_peers.py")
-"""They share a Docker Engine and its images; a Chromium and the built site; the reports of all mistakes; one by one."""
+TOGETHER = (
+    "tests/engine/",
+    "tests/browser/",
+    "tests/test_mistakes.py",
+    "tests/test_mkdocs.py",
+    "tests/test_peers.py",
+    "tests/test_site.py",
+    "tests/test_wheel.py",
+)
+"""They share a Docker Engine and its images; a Chromium and the built site; reports; an environment made by pip."""
 
 
 @pytest.fixture

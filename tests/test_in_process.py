@@ -12,6 +12,7 @@ import pytest
 from files import FILES, WrongFiles
 from mutants import MUTANTS, Mutant
 from test_diagnoses import TRANSCRIPTS, masked
+from thirds import thirds
 
 from workshop import terminal
 from workshop.checker import report, steps
@@ -66,7 +67,7 @@ WRONG = [each for each in ROWS if can_run(each, accepted(each)) and each.name no
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", thirds(WRONG, lambda wrong: wrong.name), ids=lambda wrong: wrong.name)
 def test_a_wrong_plugin_gets_the_same_report(
     wrong: Mutant | WrongFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ async (root) => {
 """
 """Returns what axe-core finds in a place of the page, a line for each element."""
 SCROLLS = "scrollable-region-focusable"
-each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
+each_scheme = pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -83,7 +83,7 @@ def test_axe_sees_what_is_broken(chromium: Chromium, address: str, broken: str, 
 
 
 # what a phone shows, and what only a wide window shows: tests/browser/test_site.py looks at all colours in both
-@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), pytest.param("dark", 1440, marks=pytest.mark.thorough)])
 def test_no_page_has_a_violation(chromium: Chromium, site: Path, address: str, scheme: str, width: int) -> None:
     found = {}
     for path in sorted(site.glob("*.html")):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from test_diagnoses import masked
 from test_in_process import NOT_HERE, WRONG, accepted
+from thirds import thirds
 
 from workshop import repository
 from workshop.course import check, course
@@ -126,7 +127,7 @@ def test_every_step_fails_before_its_edit_and_passes_after_it_with_the_report_of
     assert compared == [step.id for part in course.parts() for step in part.steps if step.id not in NOT_RUN]
 
 
-@pytest.mark.parametrize("wrong", SAMPLE, ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", thirds(SAMPLE, lambda wrong: wrong.name), ids=lambda wrong: wrong.name)
 def test_a_wrong_plugin_gets_its_diagnosis(page: "Page", wrong: Any, tmp_path: Path) -> None:
     _, file = wrong.command(tmp_path)
     files = {path.name: path.read_text() for path in file.parent.iterdir() if path.is_file()}
