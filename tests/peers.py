@@ -227,7 +227,10 @@ def differences(peer: Peer, before: Verdict | None, now: Verdict) -> list[str]:
     return [f"{peer.name}, {key}: kept {old.get(key)}, now {new[key]}" for key in new if old.get(key) != new[key]]
 
 
-HEAD = """# Plugins through the suite
+HEAD = """---
+next: "Run the suite on a plugin of your own:   ./workshop check --conformance --run COMMAND"
+---
+# Plugins through the suite
 
 What the [conformance suite](authors.md) says of public plugins and of our own, as Docker would use them. A *must* that
 is broken breaks a real client, or loses files. Advice is what users and operators are better off with. The command

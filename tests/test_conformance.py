@@ -185,7 +185,7 @@ def test_the_verdict_on_the_plugin_in_go_is_right(tmp_path: Path) -> None:
 # plugins that are nothing like ours
 
 
-FORGETFUL_BREAKS = {"restart.keeps-volumes", "restart.after-a-kill", "restart.in-the-middle"}
+FORGETFUL_BREAKS = {"restart.keeps-volumes"}
 FORGETFUL_COULD = {
     *("answers.media-type", "errors.status", "errors.big-body", "get.without-body-is-no-no", "options.unknown"),
     *(
