@@ -160,17 +160,19 @@ def test_docker_starts_the_plugin_before_the_containers_that_need_it(engine: Eng
     )
 
 
-def test_an_upgrade_keeps_the_volumes(engine: Engine, volume: str, pushed: str) -> None:
+def test_an_upgrade_keeps_the_volumes_and_the_settings(engine: Engine, volume: str, pushed: str) -> None:
     engine.container("-v", f"{volume}:/data", BUSYBOX, "sh", "-c", "echo hello > /data/file")
     upgrade = ["plugin", "upgrade", "--grant-all-permissions", "--skip-remote-check", "ddd", pushed]
     assert "must be disabled before upgrading" in refused(engine, *upgrade)
     engine.docker("plugin", "disable", "--force", "ddd")
+    engine.docker("plugin", "set", "ddd", f"DDD_METRICS={METRICS}")
     try:
         engine.docker(*upgrade)
     finally:
         engine.docker("plugin", "enable", "ddd")
     description = engine.output("plugin", "inspect", "--format={{.Config.Description}}", "ddd")
     assert description.startswith("the next ddd")
+    assert f"DDD_METRICS={METRICS}" in engine.output("plugin", "inspect", "--format={{.Settings.Env}}", "ddd")
     assert engine.container("-v", f"{volume}:/data", BUSYBOX, "cat", "/data/file") == "hello"
 
 
