@@ -19,6 +19,7 @@ COUNTED: dict[str, tuple[int, int]] = {
     "docs/cost.md": (0, 1),
     "docs/index.md": (1, 1),
     "docs/machines.md": (2, 1),
+    "docs/managed.md": (0, 7),
     "docs/mutation.md": (0, 1),
     "docs/plugins.md": (0, 1),
     "docs/operators.md": (15, 6),

@@ -22,9 +22,9 @@ SOCKET = "/run/docker/plugins/ddd.sock"
 SERVERS = {"werkzeug": ["tests/serve.py"], "gunicorn": ["-m", "ddd"]}
 
 
-def ask(engine: Engine, endpoint: str, **body: object) -> dict[str, object]:
+def ask(engine: Engine, endpoint: str, socket: str = SOCKET, **body: object) -> dict[str, object]:
     """The answer of the plugin `ddd` to a call that does not come from Docker: with curl, beside the engine."""
-    curl = ["curl", "--silent", "--max-time", "10", "--unix-socket", SOCKET, "--data", json.dumps(body)]
+    curl = ["curl", "--silent", "--max-time", "10", "--unix-socket", socket, "--data", json.dumps(body)]
     answer = json.loads(engine.run(*curl, f"http://ddd/{endpoint}").stdout)
     assert isinstance(answer, dict)
     return answer
