@@ -1,7 +1,7 @@
 """Builds the page `try/` of the site: a folder that any web server can give out, and that asks nobody else.
 
 Pyodide and the editor come from npm once, and are kept in .cache/try; Flask and what it needs are those installed here.
-Pyodide, under Node, makes the bytecode of what the page imports.
+Pyodide, under Node, makes the bytecode of what the page imports of its library.
 """
 
 from __future__ import annotations
@@ -128,11 +128,10 @@ def _sources() -> dict[str, bytes]:
 
 
 def _add_bytecode(folder: Path) -> None:
-    """Add the bytecode of what Python imports to the archives of the page. Raises Lacking."""
+    """Add the bytecode of what Python imports to the archive of its library. Raises Lacking."""
     made = _bytecode(folder)
-    for path, place in ((folder / "course.zip", "course/"), (folder / "pyodide" / "python_stdlib.zip", "library/")):
-        added = {name.removeprefix(place): code for name, code in made.items() if name.startswith(place)}
-        _write_archive(path, _read_archive(path) | added)
+    library = folder / "pyodide" / "python_stdlib.zip"
+    _write_archive(library, _read_archive(library) | made)
 
 
 def _bytecode(folder: Path) -> dict[str, bytes]:

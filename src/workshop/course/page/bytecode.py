@@ -1,4 +1,4 @@
-"""The bytecode of what the page's Python imports: without it, Python compiles all of that each time the page opens."""
+"""Bytecode of Python's library for the page: without it, Python compiles what it imports each time the page opens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipimport import zipimporter
 
-from workshop import repository
 from workshop.course import course
 from workshop.course.page.session import Session
 
@@ -20,7 +19,7 @@ UNCHECKED = 0b01
 
 
 def write(session: Session, archive: str) -> None:
-    """Write the bytecode of what a session imports into an archive, below course/ and library/."""
+    """Write the bytecode of what a session imports into an archive."""
     use(session)
     with zipfile.ZipFile(archive, "w") as target:
         for name, code in imported():
@@ -35,24 +34,12 @@ def use(session: Session) -> None:
 
 
 def imported() -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytecode of each module that Python has imported from the clone, or from its library's archive."""
-    root = repository.clone_root()
+    """Yield name and bytecode of each module from the archive of Python's library: more would be too large to fetch."""
     for spec in [spec for module in [*sys.modules.values()] if (spec := getattr(module, "__spec__", None))]:
-        file = Path(spec.origin or "")
         if isinstance(spec.loader, zipimporter):
-            source = file.with_suffix(".py")
+            source = Path(spec.origin or "").with_suffix(".py")
             name = source.relative_to(spec.loader.archive).with_suffix(".pyc")
-            yield f"library/{name}", bytecode(spec.loader.get_data(str(source)), source)
-        elif file.is_relative_to(root):
-            yield in_the_course(file)
-    for file in root.glob("tests/*.py"):  # each check imports the steps anew
-        yield in_the_course(file)
-
-
-def in_the_course(file: Path) -> tuple[str, bytes]:
-    """Return name and bytecode of a file of the clone."""
-    name = Path(importlib.util.cache_from_source(str(file))).relative_to(repository.clone_root())
-    return f"course/{name}", bytecode(file.read_bytes(), file)
+            yield str(name), bytecode(spec.loader.get_data(str(source)), source)
 
 
 def bytecode(source: bytes, file: Path) -> bytes:
