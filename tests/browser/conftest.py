@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [
@@ -26,18 +26,24 @@ QUIET = [
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium without a window. Playwright allows one at a time: it ends with the module."""
-    lacking = [] if shutil.which(CHROMIUM) else ["no chromium"]
-    lacking += [] if importlib.util.find_spec("playwright") else ["no playwright"]
-    if lacking:
-        pytest.skip(f"No page can be opened here ({', '.join(lacking)}): ./workshop test --require browser")
+def playwright() -> Iterator[Playwright]:
+    """What drives a browser. Only one is allowed at a time: it ends with the module."""
+    if not importlib.util.find_spec("playwright"):
+        pytest.skip("No page can be opened here (no playwright): ./workshop test --require browser")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A Chromium without a window."""
+    if not shutil.which(CHROMIUM):
+        pytest.skip("No page can be opened here (no chromium): ./workshop test --require browser")
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    yield browser
+    browser.close()
 
 
 class Watched:

@@ -1,7 +1,11 @@
-"""The page try/ in Chromium: the steps, the reports and the diagnoses of a terminal, by keys, on a phone, offline."""
+"""The page try/ in Chromium: the steps, the reports and the diagnoses of a terminal, by keys, on a phone, offline.
+
+The nightly run opens it in Firefox, too.
+"""
 
 import functools
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +24,7 @@ from workshop.course.options import Options, run_of
 from workshop.course.page import build
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Playwright
 
 pytestmark = pytest.mark.browser
 PATIENCE = 300_000
@@ -60,15 +64,19 @@ def open_page(browser: Any, address: str) -> Callable[..., "Page"]:
     """Opens the page in a context of its own, and waits until Python is there."""
 
     def open_it(**options: Any) -> "Page":
-        context = browser.new_context(**options)
-        context.set_default_timeout(PATIENCE)
-        page: Page = context.new_page()
-        page.goto(address)
-        page.wait_for_selector("body[data-ready]")
-        page.evaluate("document.body.dataset.limit = 60000")  # of a busy machine nothing is said here
-        return page
+        return opened(browser.new_context(**options), address)
 
     return open_it
+
+
+def opened(context: Any, address: str) -> "Page":
+    """Open the page, and wait until Python is there."""
+    context.set_default_timeout(PATIENCE)
+    page: Page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]")
+    page.evaluate("document.body.dataset.limit = 60000")  # of a busy machine nothing is said here
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +144,36 @@ def test_a_wrong_plugin_gets_its_diagnosis(page: "Page", wrong: Any, tmp_path: P
     here, there = why.search(said), why.search(accepted(wrong))
     assert here and there and f"FAIL  {wrong.step} " in said
     assert plain(here[1]) == plain(there[1])
+
+
+COMPILED_HERE = """
+import sys
+
+found = []
+for name, module in list(sys.modules.items()):
+    spec = getattr(module, "__spec__", None)
+    if spec and type(spec.loader).__name__ == "zipimporter":
+        found += [name] if spec.origin.endswith(".py") else []
+sys.exit(f"compiled here: {found}")
+"""
+
+
+def test_python_compiles_nothing_of_its_library(page: "Page") -> None:
+    said = typed(page, "./workshop check 1", {"plugin.py": COMPILED_HERE})
+    assert "compiled here: []" in said, said
+
+
+@pytest.mark.thorough
+def test_in_firefox_a_check_fails_and_one_passes(playwright: "Playwright", address: str) -> None:
+    program = shutil.which("firefox-esr")
+    if not program:
+        pytest.skip("No page can be opened here (no firefox-esr): ./workshop test --require thorough --install")
+    firefox = playwright.firefox.launch(channel="moz-firefox", executable_path=program)
+    page = opened(firefox.new_context(), address)
+    part = course.part(3)
+    for files, wanted in ((part.before, "FAIL  3.1"), (part.after, "Achievement unlocked!")):
+        assert wanted in typed(page, "./workshop check 3", {name: str(text) for name, text in files.items()})
+    firefox.close()
 
 
 def test_an_exception_marks_its_line(page: "Page") -> None:
@@ -206,6 +244,15 @@ def test_it_is_used_by_keys_alone_on_a_phone_and_offline(open_page: Callable[...
     assert "FAIL  1.1" in page.inner_text("#output")
     assert all(each.startswith((address.rpartition("/")[0], "blob:")) for each in asked)
     page.context.close()
+
+
+def test_without_a_network_the_build_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+    monkeypatch.setattr(build, "_cache", lambda: tmp_path / "try")
+    said = build.build(tmp_path / "site")
+    assert "ECONNREFUSED" in said and said.endswith("\n    npm ping")
+    assert not (tmp_path / "site").exists()
 
 
 def test_axe_finds_nothing_serious(page: "Page", tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -20,7 +20,7 @@ import stat
 import sys
 import traceback
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -200,10 +200,7 @@ class Program:
             # until a thread of its own is made for each
             (socketserver.ThreadingMixIn, "daemon_threads", True),
         ]
-        with contextlib.ExitStack() as stack:
-            for owner, name, value in stands_for:
-                stack.enter_context(replaced(owner, name, value))
-            stack.enter_context(main_module(self.module))
+        with replaced(stands_for), main_module(self.module):
             umask = os.umask(self.umask)
             try:
                 yield
@@ -225,18 +222,20 @@ class Program:
 
 
 @contextlib.contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give an attribute another value for a while."""
+def replaced(stands_for: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Give attributes other values for a while: owner, name and value of each."""
     missing = object()
-    before = vars(owner).get(name, missing)
-    setattr(owner, name, value)
+    before = [(owner, name, vars(owner).get(name, missing)) for owner, name, _ in stands_for]
+    for each in stands_for:
+        setattr(*each)
     try:
         yield
     finally:
-        if before is missing:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, before)
+        for owner, name, value in before:
+            if value is missing:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
 
 
 @contextlib.contextmanager

