@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from workshop.course import course, options
 from workshop.course.page import build, bytecode, docker, session
 from workshop.course.page.tree import tree
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.protocol import in_memory
 from workshop.repository import Lacking
 
 ROOT = Path(__file__).parent.parent
@@ -36,12 +38,13 @@ class Page:
 
 
 @pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     monkeypatch.setenv("WORKSHOP_WORK", str(tmp_path / "work"))
     monkeypatch.setattr(docker, "FOLDER", tmp_path / "docker")
     monkeypatch.setattr(docker, "ROOT", tmp_path / "ddd")
     monkeypatch.setattr(options, "KIND", PluginUnderTest)  # the page's Python sets another
-    return Page()
+    yield Page()
+    in_memory.listeners.clear()  # the plugin of the page goes on until its worker ends
 
 
 def test_a_failure_is_marked_and_its_conversation_shown(page: Page) -> None:
