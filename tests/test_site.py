@@ -15,6 +15,7 @@ import time
 import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +37,7 @@ def needs(mark: str, *modules: str) -> pytest.MarkDecorator:
 
 
 needs_mkdocs = needs("slow", "mkdocs", "material")
+needs_markdown = needs("slow", "markdown")
 needs_pygments = needs("slow", "pygments", "markdown", "pymdownx")
 
 
@@ -139,6 +141,13 @@ def test_a_block_of_commands_says_which_terminal_it_is_for(info: str, caption: s
 
 def sources(number: int) -> str:
     return (ROOT / f"part{number}" / "plugin.py").read_text()
+
+
+def test_the_first_page_leads_to_try_only_if_that_is_built(tmp_path: Path) -> None:
+    config = SimpleNamespace(site_dir=str(tmp_path))
+    assert events.on_page_markdown("<!-- try -->", config=config) == ""
+    (tmp_path / "try").mkdir()
+    assert 'href="try/index.html"' in events.on_page_markdown("<!-- try -->", config=config)
 
 
 @pytest.mark.parametrize("number", PARTS)

@@ -61,6 +61,12 @@ def test_a_failure_is_marked_and_its_conversation_shown(page: Page) -> None:
     assert page.messages[-1]["page"] == "part1.html#step-1-1" and page.messages[-1]["done"] == 1
 
 
+def test_the_page_of_the_next_step_is_told(page: Page) -> None:
+    page.files.update({name: str(text) for name, text in course.step("3.10").before.items()})
+    assert "FAIL  3.10" in page.type("./workshop check 3")
+    assert page.messages[-1]["page"] == "part3-2.html#step-3-10"
+
+
 def test_the_tree_of_the_volumes_is_told_before_and_after_each_call(page: Page) -> None:
     page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text()
     page.type("docker volume create -d ddd mango")

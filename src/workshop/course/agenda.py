@@ -147,7 +147,7 @@ def _breaks(slides: Sequence[tuple[Path, Slide]], longest: int) -> tuple[int, ..
     There are as few breaks as can be: between two parts, or else before a slide to the right, rather than in a row of
     slides. A part that has a break inside begins after one.
     """
-    files = [path for path, _ in slides]
+    files = [path.stem for path, _ in slides]
     best: dict[int, tuple[int, int, int, tuple[int, ...]]] = {len(slides): (0, 0, 0, ())}
     for begin in reversed(range(len(slides))):
         choices, since = [], 0
@@ -250,12 +250,6 @@ def total(plan: list[Stretch]) -> tuple[int, int]:
     """Return the minutes of slides, and those of breaks."""
     taught = sum(each.minutes for each in plan if each.slides)
     return taught, sum(each.minutes for each in plan) - taught
-
-
-def spare(plan: Plan) -> int:
-    """Return how many minutes of a plan's time its longest sitting leaves, from its usual start. Raises CourseError."""
-    start = minutes_of(plan.start)
-    return plan.minutes - max(sitting[-1].end - start for sitting in sittings(plan, start))
 
 
 def main(at: str | None, chosen: str | None) -> int:

@@ -23,17 +23,22 @@ class Page:
 
 def anchor(slide: Slide, number: int) -> str:
     """Return the name of a slide in the addresses of deck and page; number is its place in the file, from 1."""
-    return f"step-{slide.step.replace('.', '-')}" if slide.step else f"slide-{number}"
+    return step_anchor(slide.step) if slide.step else f"slide-{number}"
+
+
+def step_anchor(step_id: str) -> str:
+    """Return the name of a step in the addresses of deck and page, "step-3-6"."""
+    return f"step-{step_id.replace('.', '-')}"
 
 
 def pages(path: Path) -> list[Page]:
     """Return the pages of a slides file, in their order. Raises CourseError."""
-    found = [Page(path.stem, course.full_title(path))]
+    found = [Page(path.stem, course.front_matter(path)[0])]
     for number, slide in enumerate(course.slides(path), start=1):
         if slide.page and number == 1:
             raise CourseError(f"{slide.where}: the first page begins here already: remove the line !PAGE.")
         if slide.page:
-            found.append(Page(f"{path.stem}-{len(found) + 1}", course.with_part(path, slide.page)))
+            found.append(Page(f"{path.stem}-{len(found) + 1}", slide.page))
         found[-1].slides.append((anchor(slide, number), slide))
     return found
 
@@ -46,5 +51,5 @@ def places() -> dict[tuple[str, str], str]:
 
 def page_of_step(step_id: str) -> str:
     """Return the address of a step on its page, "part3-2.html#step-3-6". Raises CourseError."""
-    name = f"step-{step_id.replace('.', '-')}"
+    name = step_anchor(step_id)
     return f"{places()[f'part{step_id[0]}', name]}.html#{name}"

@@ -52,5 +52,5 @@ def lines(step_id: str, passes: bool, site: Site) -> list[str]:
     """Return the lines below a step: why Docker needs it if it passes, and its page if the site is served."""
     about = course.step(step_id)
     why = terminal.wrap(" " * 12, about.why) if passes and about.why else []
-    page = f"{site.address}/{contents.page_of_step(step_id)}"
-    return [*why, *([f"  {'Page':10}{page}"] if site.address else [])]
+    page = [f"  {'Page':10}{site.address}/{contents.page_of_step(step_id)}"] if site.address else []
+    return [*why, *page]

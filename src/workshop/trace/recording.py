@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from workshop.protocol.exchange import Exchange
 from workshop.repository import tool
 from workshop.trace.errors import Usage
 
@@ -100,6 +101,20 @@ class Call:
         call.request, call.answer = Message.from_json(row, "request"), Message.from_json(row, "answer")
         call.status, call.reason, call.failure = int(row["status"]), str(row["reason"]), str(row["failure"])
         return call
+
+
+def call_of(exchange: Exchange, number: int) -> Call:
+    """Return an exchange as a call of a recording."""
+    head, _, body = exchange.request.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, path, *_ = first.split(" ")
+    call = Call(number, 0.0, exchange.seconds, method, path)
+    call.request.headers = [line.split(": ", 1) for line in lines]
+    call.request.add(bytearray(body))
+    call.answer = Message([[name.title(), value] for name, value in exchange.headers.items()])
+    call.answer.add(bytearray(exchange.body))
+    call.status, call.reason, call.failure = exchange.status, exchange.reason, exchange.failure
+    return call
 
 
 def header(title: str) -> dict[str, str]:

@@ -9,11 +9,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from workshop.course.site.notebook_pages import LOADER
 from workshop.protocol.exchange import Exchange
 from workshop.trace.page import element
+from workshop.trace.recording import call_of
 
 WIDTH = 46
 """How many characters a column has, where there is nothing but text."""
@@ -100,12 +100,11 @@ def _answer_headers(exchange: Exchange) -> list[tuple[str, str]]:
 def recording_of(calls: Sequence[Exchange], place: Path) -> str:
     """Return calls as the lines that <plugin-conversation> draws: alike in every run, so without times."""
     rows = []
-    for number, call in enumerate(calls, start=1):
-        first, *headers = call.request.partition(b"\r\n\r\n")[0].decode().split("\r\n")
-        row: dict[str, Any] = {"n": number, "method": first.split(" ")[0], "path": f"/{call.endpoint}"}
-        row |= {"request_headers": [line.split(": ", 1) for line in headers], "request": mask(call.sent)}
-        row |= {"status": call.status, "reason": call.reason, "answer_headers": _answer_headers(call)}
-        rows.append(row | {"answer": mask(call.text.strip(), place), "failure": call.failure})
+    for number, exchange in enumerate(calls, start=1):
+        row = call_of(exchange, number).as_json()
+        row |= {"request": mask(exchange.sent), "answer_headers": _answer_headers(exchange)}
+        row |= {"answer": mask(exchange.text.strip(), place)}
+        rows.append({name: value for name, value in row.items() if name not in ("at", "took")})
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
 
 

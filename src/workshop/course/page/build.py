@@ -81,7 +81,7 @@ def build(folder: Path) -> str:
     _write_licences(folder)
     page = (folder / "index.html").read_text()
     begin = json.dumps({name: str(text) for name, text in course.part(1).before.items()}).replace("<", "\\u003c")
-    (folder / "index.html").write_text(page.replace("{{BEGIN}}", begin).replace("{{VERSION}}", course.version()))
+    (folder / "index.html").write_text(page.replace("{{BEGIN}}", begin))
     return ""
 
 
@@ -128,29 +128,26 @@ def _sources() -> dict[str, bytes]:
 
 
 def _add_bytecode(folder: Path) -> None:
-    """Add the bytecode of what Python imports to the archive of its library. Raises Lacking."""
-    made = _bytecode(folder)
-    library = folder / "pyodide" / "python_stdlib.zip"
-    _write_archive(library, _read_archive(library) | made)
+    """Add the bytecode of what Python imports to the archive of its library, kept until a source changes.
 
-
-def _bytecode(folder: Path) -> dict[str, bytes]:
-    """Return the bytecode that the Python of the page makes, kept until a source changes. Raises Lacking."""
+    Raises Lacking.
+    """
     sources = [code for name, code in _read_archive(folder / "course.zip").items() if name.endswith(".py")]
     key = hashlib.sha256(b"".join([COMPILE.read_bytes(), *sources])).hexdigest()[:16]
-    kept = _cache() / f"bytecode-{key}.zip"
+    library, kept = folder / "pyodide" / "python_stdlib.zip", _cache() / f"library-{key}.zip"
     if not kept.is_file():
         with tempfile.TemporaryDirectory(dir=_cache()) as place:
-            fresh = Path(place, "bytecode.zip")
-            command = [*_tool("node"), str(COMPILE), str(folder), str(fresh)]
+            made, fresh = Path(place, "bytecode.zip"), Path(place, "library.zip")
+            command = [*_tool("node"), str(COMPILE), str(folder), str(made)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 said = "\n".join(done.stderr.strip().splitlines()[-5:])
                 raise Lacking(f"Node could not run the page's Python:\n{said}\nTry another Node:\n    {BY_PIP}")
-            for old in set(_cache().glob("bytecode-*.zip")) - {kept}:
+            _write_archive(fresh, _read_archive(library) | _read_archive(made))
+            for old in set(_cache().glob("library-*.zip")) - {kept}:
                 old.unlink(missing_ok=True)
             fresh.replace(kept)
-    return _read_archive(kept)
+    shutil.copyfile(kept, library)
 
 
 def _read_archive(path: Path) -> dict[str, bytes]:
@@ -161,7 +158,7 @@ def _read_archive(path: Path) -> dict[str, bytes]:
 
 def _write_archive(path: Path, files: Mapping[str, bytes]) -> None:
     """Write an archive of these files."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, content in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(name, DATE), content, zipfile.ZIP_DEFLATED, 9)
 
@@ -190,11 +187,10 @@ def _write_licences(folder: Path) -> None:
     target.mkdir()
     shutil.copyfile(_cache() / "ace-builds" / "LICENSE", target / "ace.txt")
     # Pyodide is under the MPL 2.0, whose text npm's package leaves out; pathspec, which mkdocs needs, has the same
-    for package, names in {"pyodide": ["pathspec"], **{name: [name] for name in WHEELS}}.items():
-        for source in names:
-            for each in importlib.metadata.files(source) or []:
-                if each.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
-                    shutil.copyfile(str(each.locate()), target / f"{package}.txt")
+    for package, source in {"pyodide": "pathspec", **{name: name for name in WHEELS}}.items():
+        for each in importlib.metadata.files(source) or []:
+            if each.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
+                shutil.copyfile(str(each.locate()), target / f"{package}.txt")
     python = Path(os.__file__).parent / "LICENSE.txt"
     text = python.read_text() if python.is_file() else "Python: https://docs.python.org/3/license.html\n"
     (target / "python.txt").write_text(text)

@@ -19,7 +19,7 @@ from workshop import repository
 from workshop.checker.diagnose import line_at_fault
 from workshop.checker.result import Result
 from workshop.checker.run import Listener
-from workshop.course import check, learner, options, progress, start
+from workshop.course import check, contents, learner, options, progress, start
 from workshop.course.options import Options, run_of
 from workshop.course.page import docker
 from workshop.course.page.tree import tree
@@ -27,7 +27,7 @@ from workshop.plugins.errors import OurTrouble, Usage, WrongCommand
 from workshop.plugins.in_process import PluginInProcess
 from workshop.protocol.exchange import Exchange
 from workshop.repository import work
-from workshop.trace.recording import Call, Message, header
+from workshop.trace.recording import call_of, header
 
 Tell = Callable[[str], object]
 """Gets a message for the page: JSON."""
@@ -84,7 +84,7 @@ class Session:
         if self.calls:
             self.tell(step="docker", outcome="", talk=recording(asked["line"], self.calls))
         upcoming = progress.next_step(progress.progress())
-        where = f"part{upcoming.id[0]}.html#step-{upcoming.id.replace('.', '-')}" if upcoming else "end.html"
+        where = contents.page_of_step(upcoming.id) if upcoming else "end.html"
         self.tell(done=status, files=read_files(), page=where)
 
     def typed(self, line: str) -> int:
@@ -167,20 +167,6 @@ def recording(title: str, calls: Sequence[dict[str, Any]]) -> dict[str, Any]:
     lines = [header(title), *(each["call"] for each in calls)]
     text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
     return {"recording": text, "trees": [[each["before"], each["after"]] for each in calls]}
-
-
-def call_of(exchange: Exchange, number: int) -> Call:
-    """Return an exchange as a call of a recording."""
-    head, _, body = exchange.request.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, path, *_ = first.split(" ")
-    call = Call(number, 0.0, exchange.seconds, method, path)
-    call.request.headers = [line.split(": ", 1) for line in lines]
-    call.request.add(bytearray(body))
-    call.answer = Message([[name.title(), value] for name, value in exchange.headers.items()])
-    call.answer.add(bytearray(exchange.body))
-    call.status, call.reason, call.failure = exchange.status, exchange.reason, exchange.failure
-    return call
 
 
 def write_files(files: dict[str, str]) -> None:

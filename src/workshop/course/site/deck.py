@@ -176,9 +176,13 @@ def _aside(slide: Slide) -> str:
     minutes += "<p><strong>Cut this first</strong> when time is short.</p>" if slide.cut else ""
     shorter = [plan for plan in course.PLANS if not slide.is_in(plan)] if not slide.cut else []
     minutes += f"<p><strong>Left out</strong> of: {', '.join(shorter)}.</p>" if shorter else ""
-    prompts = re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
     explained = questions.explanation(question(slide)) if slide.options else ""
-    return f'<aside class="notes">{minutes}{markdown(prompts, slide.where)}{explained}</aside>'
+    return f'<aside class="notes">{minutes}{markdown(prompts(slide), slide.where)}{explained}</aside>'
+
+
+def prompts(slide: Slide) -> str:
+    """Return the notes of a slide in Markdown, each prompt as a paragraph."""
+    return re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
 
 
 def _occasion() -> str:

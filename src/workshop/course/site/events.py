@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import unescape
 from importlib import import_module
@@ -34,7 +34,7 @@ TRY = (
     '<p class="begin">No Linux here? <a class="md-button" href="try/index.html">Write the plugin in this browser</a> '
     "with nothing installed.</p>"
 )
-"""What the first page says where the page try/ is built."""
+"""What the first page says if the page try/ is built."""
 MOVED = """
 const page = %s[location.hash.slice(1)];
 if (page) location.replace(`${page}.html${location.hash}`);
@@ -87,10 +87,13 @@ def on_files(files: Any, config: Any) -> Any:
             add(f"{path.stem}-notebook.md", notebook_pages.page(path), path)
     files.append(File.generated(config, SCRIPT, abs_src_path=str(web.FOLDER / "conversation.js")))
     files.append(File.generated(config, STYLE, abs_src_path=str(pictures.STYLE)))
+    with _mkdocs_errors():
+        if why := try_page.build(folder / "try"):  # before the pages: the first one leads there if it is built
+            log.info(why)
     return files
 
 
-def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any = None, config: Any = None, **_: Any) -> str:
     """Fill in pictures, plans, the next step and links to the glossary, and lead links to the page that they mean.
 
     The site ends at docs/: a link to the README leads to the first page. A link to a slide names the file of slides/.
@@ -101,8 +104,14 @@ def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
         text = pictures.inline(linked, name)
         text = deck.consoles(text).replace("](../README.md)", "](index.md)")
         text = SLIDE.sub(_to_its_page, text)
-        text = text.replace("<!-- try -->", "" if try_page.lacking() else TRY)
-        text = text.replace("<!-- agenda -->", agenda_table()).replace("<!-- plans -->", other_plans())
+        filled: dict[str, Callable[[], str]] = {
+            "<!-- try -->": lambda: TRY if config and Path(config.site_dir, "try").is_dir() else "",
+            "<!-- agenda -->": agenda_table,
+            "<!-- plans -->": other_plans,
+        }
+        for mark, made in filled.items():
+            if mark in text:
+                text = text.replace(mark, made())
         return text + _next_step(page.meta if page else {})
 
 
@@ -130,13 +139,6 @@ def describe(html: str) -> str:
     sentences = re.findall(r"\S.*?[.:?](?=\s|$)", " ".join(text.split()))
     fitting = [n for n in range(1, len(sentences)) if len(" ".join(sentences[: n + 1])) <= DESCRIPTION]
     return " ".join(sentences[: max(fitting, default=0) + 1])
-
-
-def on_post_build(config: Any) -> None:
-    """Build the page try/ into the site; say what it lacks where it cannot be built."""
-    with _mkdocs_errors():
-        if why := try_page.build(Path(config.site_dir, "try")):
-            log.info(why)
 
 
 def on_post_page(output: str, page: Any = None, **_: Any) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from string import Template
 
@@ -76,32 +74,25 @@ def _slide(number: int, slide: Slide) -> str:
 
 def _conversation(recording: str) -> str:
     """Return a conversation with all of its calls, below the command that caused it, without the page's controls."""
-    about, *calls = [json.loads(line) for line in recording.splitlines()]
-    element = web.element(recording).replace(">", f' theme="light" calls="{len(calls)}">', 1)
-    return f"<figure><h2>{html.escape(about['title'])}</h2>{element}</figure>"
+    title = json.loads(recording.partition("\n")[0])["title"]
+    element = web.element(recording, compact=True).replace(" ", ' theme="light" ', 1)
+    return f"<figure><h2>{html.escape(title)}</h2>{element}</figure>"
 
 
 def _notes(number: int, slide: Slide) -> str:
     """Return what belongs to a slide for those who teach: notes, answer, solutions; "" for none. Raises CourseError."""
-    prompts = re.sub(r"\n(?=(?:Ask|Demo|Note):)", "\n\n", slide.notes)
-    body = [_markdown(prompts, slide)] if prompts else []
+    body = [_markdown(deck.prompts(slide), slide)] if slide.notes else []
     body += [LINK.sub(r"\1", questions.explanation(question(slide)))] if slide.options else []
-    solved = ((f"**{each.title}.**", each.solution) for each in slide.exercises)
-    body += [_markdown("\n\n".join(chain.from_iterable(solved)), slide)] if slide.exercises else []
+    solved = "\n\n".join(f"**{each.title}.**\n\n{each.solution}" for each in slide.exercises)
+    body += [_markdown(solved, slide)] if solved else []
     return f'<section class="notes">\n{_head(number, slide)}\n{"".join(body)}\n</section>' if body else ""
 
 
 def _head(number: int, slide: Slide) -> str:
     """Return the heading of a slide: its number in the part, its step, its minutes."""
-    title = "".join(_inline(heading(slide)))
+    title = questions.inline(heading(slide))
     step = f"Step {slide.step} · " if slide.step else ""
     return f'<h2><span class="number">{number}</span> {step}{title} <small>{slide.minutes} min</small></h2>'
-
-
-def _inline(text: str) -> Iterator[str]:
-    """Yield a line of Markdown as HTML: what stands between two backticks is code."""
-    for number, piece in enumerate(text.split("`")):
-        yield f"<code>{html.escape(piece)}</code>" if number % 2 else html.escape(piece)
 
 
 def _markdown(text: str, slide: Slide) -> str:

@@ -43,6 +43,5 @@ def _load() -> Any:
 
 events = _load()
 on_config, on_pre_build, on_files = events.on_config, events.on_pre_build, events.on_files
-on_post_build = events.on_post_build
 on_page_markdown, on_page_content = events.on_page_markdown, events.on_page_content
 on_post_page, on_post_template = events.on_post_page, events.on_post_template

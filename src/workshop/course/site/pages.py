@@ -25,25 +25,25 @@ def page(path: Path, number: int = 1) -> str:
     pages = contents.pages(path)
     this, part = pages[number - 1], course.part_of(path)
     following = pages[number].slides if number < len(pages) else []
-    blocks = [f"---\n{_front_matter(this, _next_step(path, following))}---"]
+    blocks = [f"---\n{_front_matter(path, this, _next_step(path, following))}---"]
     sections = [_section(slide, name, path.stem, number == 1 and not n) for n, (name, slide) in enumerate(this.slides)]
     begin = f"{_buttons(path, this)}**{_minutes_text(sum(slide.minutes for _, slide in this.slides))}**\n{{: .begin }}"
     if number == 1:
         blocks += [sections.pop(0), begin]
     else:
         label = _step_label(f"Part {part}" if part else "")
-        blocks += [f"# {label}{this.title.removeprefix(f'Part {part} · ')}", begin]
+        blocks += [f"# {label}{this.title}", begin]
     blocks += [*_list_of_pages(pages, this), *sections]
     if part and not following:
         blocks += [table_of_checks(part), whole_file(part)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _front_matter(page: Page, next_step: str) -> str:
+def _front_matter(path: Path, page: Page, next_step: str) -> str:
     """Return title, next step and, where no introduction says it, what a page is about, as YAML: JSON is YAML, too."""
     about = ". ".join(heading(slide) for _, slide in page.slides) + "."
-    description = f"description: {json.dumps(about)}\n" if page.name[-2:-1] == "-" else ""
-    return f"title: {json.dumps(page.title)}\n{description}next: {json.dumps(next_step)}\n"
+    description = f"description: {json.dumps(about)}\n" if page.name != path.stem else ""
+    return f"title: {json.dumps(course.with_part(path, page.title))}\n{description}next: {json.dumps(next_step)}\n"
 
 
 def _next_step(path: Path, following: list[tuple[str, Slide]]) -> str:
@@ -67,10 +67,9 @@ def _buttons(path: Path, this: Page) -> str:
 
 def _list_of_pages(pages: list[Page], this: Page) -> list[str]:
     """Return the pages that a slides file makes as a list, with this one marked; nothing where it makes one only."""
-    titles = [re.sub(r"^Part \d · ", "", each.title) for each in pages]
     rows = [
-        f"1. **{title}**{{ aria-current=page }}" if each is this else f"1. [{title}]({each.name}.md)"
-        for each, title in zip(pages, titles, strict=True)
+        f"1. **{each.title}**{{ aria-current=page }}" if each is this else f"1. [{each.title}]({each.name}.md)"
+        for each in pages
     ]
     nav = '<nav class="pages" aria-label="The pages of this part" markdown="1">'
     return ["\n".join([nav, "", *rows, "", "</nav>"])] * (len(pages) > 1)
@@ -120,7 +119,7 @@ def table_of_checks(number: int) -> str:
     rows = ["| step | what is checked |", "|---|---|"]
     for step, check in steps_module.checks_of_part(number).items():
         said = " ".join((check.__doc__ or "").split()).replace("|", "\\|")
-        place = f"part{number}.md#step-{step.replace('.', '-')}"
+        place = f"part{number}.md#{contents.step_anchor(step)}"
         rows.append(f"| [{step} {course.step(step).title}]({place}) | {said} |")
     head = "## The steps, and the checks that say they are done { #checks }"
     said = f"`./workshop check {number}` checks them in this order, on your plugin, up to the first that fails."

@@ -151,11 +151,7 @@ const done = (message) => {
     read();
   }
   keep();
-  if (shown !== PLUGIN && files[shown] === undefined) shown = PLUGIN;
-  filling = true;
-  if (editor.getValue() !== (files[shown] ?? "")) editor.session.setValue(files[shown] ?? "");
-  filling = false;
-  list();
+  show(files[shown] === undefined ? PLUGIN : shown);
   const failed = talks.find((each) => each.mark && each.outcome === "FAIL");
   if (failed && message.done === 1) mark(failed.mark, failed.why);
   present();
