@@ -106,13 +106,12 @@ class Target:
 def targets(figures: Figures) -> list[Target]:
     """Return all targets, in the order of the page."""
 
-    def ratio(group: str, what: str, kind: str, base: str = "") -> float | None:
-        found = figures.ratio(group, what, kind, base=base)
+    def ratio(group: str, what: str, kind: str, to: str = "go", base: str = "") -> float | None:
+        found = figures.ratio(group, what, kind, to, base)
         return found[1] if found else None
 
     few, many = "with 10 volumes", f"with {figures.many} volumes"
     whole = figures.middle(many, "List", "gunicorn")
-    eight = figures.ratio("throughput", "Get", "go", to="gunicorn")
     return [
         Target("Create through the engine, gunicorn to Go", 1.5, ratio("engine", "create", "gunicorn")),
         Target("Create through the engine, development server to Go", 2.2, ratio("engine", "create", "development")),
@@ -121,7 +120,7 @@ def targets(figures: Figures) -> list[Target]:
             Target(f"{verb}, {number(figures.many)} volumes to 10", 1.3, ratio(many, verb, "gunicorn", base=few))
             for verb in GROWING
         ],
-        Target("Get, eight at once, calls of Go to gunicorn's", 4, eight[1] if eight else None),
+        Target("Get, eight at once, calls of Go to gunicorn's", 4, ratio("throughput", "Get", "go", to="gunicorn")),
         Target(f"List of {number(figures.many)} volumes", 300, whole, " ms"),
         Target(f"List of {number(figures.many)} volumes, gunicorn to Go", 1, ratio(many, "List", "gunicorn")),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -435,6 +437,14 @@ func main() {
 	http.Serve(listener, nil)
 }
 """
+
+
+def helpers_in_go(folder: Path) -> list[str]:
+    """Build the plugin in Go with the manners of its helpers in a folder; return its command."""
+    shutil.copy(Path(__file__).parent.parent / "benchmarks" / "go" / "go.mod", folder)
+    (folder / "main.go").write_text(HELPERS_IN_GO)
+    subprocess.run(["go", "build", "-o", "plugin", "."], cwd=folder, check=True)
+    return [str(folder / "plugin")]
 
 
 def needy(text: str = HELPERS_IN_PYTHON) -> str:

@@ -133,7 +133,9 @@ def run_case(file: Path, case: str) -> Result:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", thirds(ROWS, lambda mutant: mutant.case), ids=lambda mutant: mutant.case)
+@pytest.mark.parametrize(
+    "mutant", thirds(ROWS, lambda mutant: mutant.case.partition(".")[0]), ids=lambda mutant: mutant.case
+)
 def test_a_broken_rule_is_caught(mutant: Mutant | Breach) -> None:
     result = verdict(mutant)
     assert result.outcome == CAUGHT[result.level], (mutant.name, result.outcome, result.reason)

@@ -6,14 +6,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from steps import FOR_ROOT, first_failure, steps_of_part
+from steps import FOR_ROOT, PART_FILES, first_failure, steps_of_part
 
+from workshop.checker.target import Target
 from workshop.course import course, edits
 from workshop.course.course import Exercise, Part
 from workshop.plugins.process import command_for
@@ -40,6 +40,11 @@ def solved(number: int, folder: Path) -> Path:
     for name, text in files.items():
         (folder / name).write_text(str(text))
     return folder / "plugin.py"
+
+
+def opened(file: Path) -> AbstractContextManager[PluginUnderTest]:
+    """Return a plugin in a new folder, not yet started."""
+    return Target(command_for(str(file), None)).opened(PluginUnderTest)
 
 
 @each_part
@@ -69,7 +74,7 @@ def test_a_solution_fits_on_a_slide_as_a_step_does(part: Part, tmp_path: Path) -
 def test_part_1_a_path_that_is_too_long_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / ("0" * 200) / "ddd.sock"
     environment = os.environ | {"DDD_SOCKET": str(path)}
-    for file, sentence in ((course_file(1, tmp_path), False), (solved(1, tmp_path), True)):
+    for file, sentence in ((PART_FILES["1"], False), (solved(1, tmp_path), True)):
         done = subprocess.run([sys.executable, file], env=environment, capture_output=True, text=True, timeout=30)
         assert done.returncode == 1
         assert (f"{path} cannot be a socket: AF_UNIX path too long" in done.stderr) == sentence
@@ -77,39 +82,21 @@ def test_part_1_a_path_that_is_too_long_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_part_2_an_error_names_its_cause(tmp_path: Path) -> None:
-    said = {}
-    for file in (course_file(2, tmp_path), solved(2, tmp_path)):
-        full = "\n\n@app.post('/VolumeDriver.Create')\ndef full():\n    raise OSError(28, 'No space left on device')\n"
-        source = file.read_text().replace("\n\ndef listen(path):", f"{full}\n\ndef listen(path):")
-        file.write_text(source)
-        with running(file, tmp_path) as plugin:
-            said[file.name] = plugin.call("VolumeDriver.Create", {"Name": "mango"}).text
-    assert "internal error" in said["course.py"]
-    assert "ddd failed: [Errno 28] No space left on device" in said["plugin.py"]
+    said, file = [], tmp_path / "plugin.py"
+    full = "\n\n@app.post('/VolumeDriver.Create')\ndef full():\n    raise OSError(28, 'No space left on device')\n"
+    for source in (PART_FILES["2"].read_text(), solved(2, tmp_path).read_text()):
+        file.write_text(source.replace("\n\ndef listen(path):", f"{full}\n\ndef listen(path):"))
+        with opened(file) as plugin:
+            said.append(plugin.start().call("VolumeDriver.Create", {"Name": "mango"}).text)
+    assert "internal error" in said[0]
+    assert "ddd failed: [Errno 28] No space left on device" in said[1]
 
 
 def test_part_3_a_volume_says_when_it_was_made(tmp_path: Path) -> None:
-    with running(solved(3, tmp_path), tmp_path) as plugin:
+    with opened(solved(3, tmp_path)) as plugin:
+        plugin.start()
         before = datetime.now(UTC) - timedelta(seconds=1)  # the answer has whole seconds
         plugin.call("VolumeDriver.Create", {"Name": "mango"})
         plugin.call("VolumeDriver.Mount", {"Name": "mango", "ID": "a"})
         made = datetime.fromisoformat(plugin.call("VolumeDriver.Get", {"Name": "mango"}).json["Volume"]["CreatedAt"])
         assert before <= made <= datetime.now(UTC)
-
-
-@contextmanager
-def running(file: Path, folder: Path) -> Iterator[PluginUnderTest]:
-    """Run a plugin in a folder."""
-    plugin = PluginUnderTest(command_for(str(file), None), folder / "ddd.sock", folder / "root")
-    plugin.start()
-    try:
-        yield plugin
-    finally:
-        plugin.shut_down()
-
-
-def course_file(number: int, folder: Path) -> Path:
-    """Write the plugin with which a part ends into a folder; return it."""
-    file = folder / "course.py"
-    file.write_text(str(course.part(number).after["plugin.py"]))
-    return file

@@ -6,11 +6,10 @@ Public plugins have shown each of these: see docs/plugins.md.
 import errno
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from programs import HELPERS_IN_GO, HELPERS_IN_PYTHON
+from programs import HELPERS_IN_PYTHON, helpers_in_go
 from test_options import CASES, chosen, target
 
 from workshop.checker.conformance.candidate import Candidate
@@ -40,11 +39,8 @@ def report(result: Result) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("go"), reason="needs Go: ./workshop test --require slow")
 def test_a_plugin_in_go_with_the_manners_of_its_helpers_keeps_all_musts(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "benchmarks" / "go" / "go.mod", tmp_path)
-    (tmp_path / "main.go").write_text(HELPERS_IN_GO)
-    subprocess.run(["go", "build", "-o", "plugin", "."], cwd=tmp_path, check=True)
     musts = [case for case in CASES.values() if case.level("docker") == "must"]
-    results = Run(Target([str(tmp_path / "plugin")], by_others=True), musts, True, Candidate).execute().results
+    results = Run(Target(helpers_in_go(tmp_path), by_others=True), musts, True, Candidate).execute().results
     assert [report(each) for each in results if each.outcome not in ("ok", "skip")] == []
     assert len(results) == len(musts) and [each.step for each in results if each.outcome == "skip"] == (
         ["security.mount-in-a-volume"] if os.geteuid() else []

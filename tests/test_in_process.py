@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from files import FILES, WrongFiles
 from mutants import MUTANTS, Mutant
-from test_diagnoses import TRANSCRIPTS, masked
+from test_diagnoses import masked, transcript_of
 from thirds import thirds
 
 from workshop import terminal
@@ -55,7 +55,7 @@ def can_run(wrong: Mutant | WrongFiles, accepted: str) -> bool:
 
 def accepted(wrong: Mutant | WrongFiles) -> str:
     """Return the report of a wrong plugin in a process of its own."""
-    return (TRANSCRIPTS / f"{re.sub(r'[^a-zA-Z0-9]+', '-', wrong.name)}.txt").read_text()
+    return transcript_of(wrong).read_text()
 
 
 OTHER = {
@@ -67,7 +67,7 @@ WRONG = [each for each in ROWS if can_run(each, accepted(each)) and each.name no
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", thirds(WRONG, lambda wrong: wrong.name), ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", thirds(WRONG, lambda wrong: wrong.step), ids=lambda wrong: wrong.name)
 def test_a_wrong_plugin_gets_the_same_report(
     wrong: Mutant | WrongFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

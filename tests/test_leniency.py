@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import HELPERS_IN_GO, HELPERS_IN_PYTHON
+from programs import HELPERS_IN_PYTHON, helpers_in_go
 from steps import STEPS
 
 from workshop.checker import report
@@ -64,10 +64,7 @@ def test_a_plugin_by_others_with_the_manners_of_go_is_advised(tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("go"), reason="needs Go: ./workshop test --require slow")
 def test_so_is_one_in_go(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "benchmarks" / "go" / "go.mod", tmp_path)
-    (tmp_path / "main.go").write_text(HELPERS_IN_GO)
-    subprocess.run(["go", "build", "-o", "plugin", "."], cwd=tmp_path, check=True)
-    passes_with_advice(*run_command([str(tmp_path / "plugin")], list(STEPS), by_others=True))
+    passes_with_advice(*run_command(helpers_in_go(tmp_path), list(STEPS), by_others=True))
 
 
 def test_a_learner_is_taught_what_docker_lives_without(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_ctrl_c_does_not_wait_for_prepare(tmp_path: Path) -> None:
     words = ["--run", run, "--prepare", f"touch {begun}; exec sleep 100", "--cleanup", f"touch {done}"]
     check = subprocess.Popen([sys.executable, "-m", "workshop", "check", *words], cwd=ROOT, stdout=subprocess.PIPE)
     try:
-        wait_for(lambda: begun.exists(), "prepare to begin")
+        wait_for(begun.exists, "prepare to begin")
         check.send_signal(signal.SIGINT)
         check.communicate(timeout=50)
     finally:

@@ -41,7 +41,7 @@ def test_our_own_plugins_keep_all_musts() -> None:
     assert [kept()[name]["must"] for name in ("ddd", "part3", "go", "node")] == [[], [], [], []]
 
 
-def test_what_the_kernel_lacks_is_said_with_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_the_kernel_lacks_is_said_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     there = {path for path, _ in NEEDS["peers"].kernel}
     monkeypatch.setattr(Path, "exists", lambda self: str(self) in there)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from test_site import needs_markdown
 
 from workshop.course import course, questions
 from workshop.course.course import CourseError, Slide
@@ -147,8 +148,8 @@ def test_a_question_is_data_for_whoever_prints_it(slides: Path) -> None:
     assert [option.reason for _, option in question.wrong][1] == "Takes every fruit for a mango."
 
 
+@needs_markdown
 def test_a_page_tells_the_answer_after_a_click(slides: Path) -> None:
-    pytest.importorskip("markdown", reason="No markdown here: ./workshop test --require slow")
     shown, _, folded = maker.page(slides).partition('<details class="answer">')
     folded = folded.partition("</details>")[0]
     for option in ("an <code>apple</code>", "a mango", "a kiwi", "a pear"):
@@ -157,8 +158,8 @@ def test_a_page_tells_the_answer_after_a_click(slides: Path) -> None:
         assert reason in folded and reason not in shown
 
 
+@needs_markdown
 def test_a_deck_tells_the_answer_in_the_next_fragment_and_the_misconceptions_in_the_notes(slides: Path) -> None:
-    pytest.importorskip("markdown", reason="No markdown here: ./workshop test --require slow")
     shown, _, rest = deck.page(slides).partition('<aside class="notes">')
     notes = rest.partition("</aside>")[0]
     assert "<li>an <code>apple</code></li>" in shown
@@ -166,15 +167,15 @@ def test_a_deck_tells_the_answer_in_the_next_fragment_and_the_misconceptions_in_
     assert "Takes green for unripe." in notes and "Takes green" not in shown
 
 
+@needs_markdown
 def test_an_exercise_stands_in_the_deck_and_its_solution_on_the_page_alone(slides: Path) -> None:
-    pytest.importorskip("markdown", reason="No markdown here: ./workshop test --require slow")
     page, shown = maker.page(slides), deck.page(slides)
     assert "### Peel it, 10 minutes" in page and "+    peel()" in page
     assert "<strong>Peel it</strong> (10 minutes). Peel a mango." in shown and "peel()" not in shown
 
 
+@needs_markdown
 def test_each_deck_begins_with_date_place_and_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("markdown", reason="No markdown here: ./workshop test --require slow")
     monkeypatch.setattr(course, "folder", lambda: tmp_path)
     deck_of = tmp_path / "part1.md"
     deck_of.write_text(FRONT + "!SLIDE\n!MINUTES 3\n# Fruit\n!SUB\n!MINUTES 2\n## Mango\n")

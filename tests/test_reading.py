@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import http.server
-import importlib.util
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from test_site import needs_markdown
 
 from workshop import repository
 from workshop.course import contents, course, reading
 from workshop.course.site import pages
 
 ROOT = Path(__file__).parent.parent
-
-needs_markdown = pytest.mark.skipif(
-    importlib.util.find_spec("markdown") is None, reason="No markdown here: ./workshop test --require slow"
-)
 
 
 @contextmanager

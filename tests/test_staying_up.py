@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from engine.engine import wait_for
-from test_ddd import SERVERS, create, plugin_of
+from test_ddd import SERVERS, create, plugin_of, waits_for_a_lock
 
 from ddd import locks, log
 from workshop.plugins.folders import private_folder
@@ -202,14 +202,14 @@ def test_a_worker_that_has_just_been_forked_ends_at_sigterm(folder: Path) -> Non
         plugin.close()
 
 
-def test_a_socket_that_somebody_has_deleted_does_not_trouble_the_end(folder: Path, ddd: Plugin) -> None:
+def test_a_socket_that_somebody_has_deleted_does_not_trouble_the_end(ddd: Plugin) -> None:
     create(ddd.start())  # it is answered, so that SIGTERM is heard
     ddd.socket.unlink()
     assert ddd.stop() == 0
     assert "Traceback" not in ddd.output()
 
 
-def test_and_the_socket_of_another_plugin_in_its_place_stays(folder: Path, ddd: Plugin) -> None:
+def test_and_the_socket_of_another_plugin_in_its_place_stays(ddd: Plugin) -> None:
     create(ddd.start())  # it is answered, so that SIGTERM is heard
     ddd.socket.unlink()
     with socket.socket(socket.AF_UNIX) as another:
@@ -331,11 +331,6 @@ def test_after_a_sighup_it_goes_when_the_worker_of_before_has_ended(ddd: Plugin)
         os.close(volume)
         assert waiting.recv(1000).startswith(b"HTTP/1.1 200 ")
     wait_for(lambda: not left.exists(), "what was left to go")
-
-
-def waits_for_a_lock(pid: int) -> bool:
-    """Tell whether a thread of a process waits for a lock on a file. Source: proc_locks(5)."""
-    return any("->" in line and f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_a_worker_whose_master_is_killed_leaves_the_root_to_the_next(ddd: Plugin) -> None:

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from workshop.plugins.folders import private_folder
-
 from .ddd import DDD, SERVERS, Ddd
 
 Start = Callable[..., Ddd]
@@ -39,13 +37,6 @@ def plugin_file(pytestconfig: pytest.Config) -> Path:
     if file:
         Ddd.patience = 5.0  # a spoilt one may keep us waiting for ever
     return Path(file).resolve() if file else DDD
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder of the test's own."""
-    with private_folder() as path:
-        yield path
 
 
 @pytest.fixture
