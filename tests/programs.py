@@ -308,9 +308,15 @@ var (
 
 func folder(name string) string { return filepath.Join(root, hex.EncodeToString([]byte(name))) }
 
+// A volume is there from its last folder on: a kill amid create leaves none that is listed and cannot be mounted.
+func whole(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "data"))
+	return err == nil
+}
+
 func known(asked call) (string, error) {
 	there := folder(asked.Name)
-	if _, err := os.Stat(there); asked.Name == "" || err != nil {
+	if asked.Name == "" || !whole(there) {
 		return "", errors.New("volume not found")
 	}
 	return there, nil
@@ -339,8 +345,10 @@ func list(call) (interface{}, error) {
 	var found []volume
 	entries, _ := os.ReadDir(root)
 	for _, entry := range entries {
-		name, _ := hex.DecodeString(entry.Name())
-		found = append(found, told(string(name)))
+		if whole(filepath.Join(root, entry.Name())) {
+			name, _ := hex.DecodeString(entry.Name())
+			found = append(found, told(string(name)))
+		}
 	}
 	return map[string][]volume{"Volumes": found}, nil
 }

@@ -283,6 +283,7 @@ FILES = [
     "",
     "def serve():\n    pass\n",
     'def serve():\n    pass\n\n\nif __name__ == "main":\n    serve()\n',
+    'def serve():\n    pass\n\n\nif type(serve).__name__ == "method":\n    serve()\n',
     "def serve():\n    pass\n\n\nserve\n",
     "import signal\n\nsignal.signal(15, stop())\nserve()\n",
     "import socket\n\nsocket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n",

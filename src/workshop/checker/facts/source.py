@@ -141,7 +141,7 @@ def named_not_called(e: Evidence) -> str:
 @fact
 def main_word(e: Evidence) -> str:
     """Return what the file compares __name__ with, where that is not "__main__"."""
-    found = re.search(r"""__name__ *== *["'](\w*)["']""", _written_as(e, r"__name__ *=="))
+    found = re.search(r"""(?<![\w.])__name__ *== *["'](\w*)["']""", _written_as(e, r"(?<![\w.])__name__ *=="))
     return found[1] if found and found[1] != "__main__" else ""
 
 
