@@ -23,7 +23,7 @@ from workshop import __version__, repository
 from workshop.cli import cli
 from workshop.course import agenda, contents, course
 from workshop.course.course import CourseError
-from workshop.course.site import build, deck, events, listing, notebook_pages
+from workshop.course.site import build, deck, events, handout, listing, notebook_pages
 from workshop.course.site import pages as maker
 
 ROOT = Path(__file__).parent.parent
@@ -106,6 +106,17 @@ def test_a_deck_has_the_notes_and_no_more(slides: Path) -> None:
     assert "And round." not in text
     assert re.search(r'<aside class="notes">.*5 min.*Ask: who\?.*</aside>', text, re.DOTALL)
     assert re.findall(r'<section( id="[^"]*")?', text) == ["", ' id="slide-1"', ' id="slide-2"', "", ' id="slide-3"']
+
+
+@pytest.mark.parametrize("part", PARTS)
+@needs_pygments
+def test_a_slide_has_one_number_in_the_deck_and_in_the_handout(part: int) -> None:
+    path = course.folder() / f"part{part}.md"
+    screens = re.findall(r'<section id="([^"]+)"', deck.page(path))
+    first = [screens.index(name) + 1 for page in contents.pages(path) for name, _ in page.slides]
+    chapter = handout.page().partition(f"Notes and answers: {course.full_title(path)}</h1>")[0]
+    shown = re.findall(r'<span class="number">(\d+)', chapter.rpartition('<h1 class="chapter">')[2])
+    assert [int(number) for number in shown] == first and first != [*range(1, len(first) + 1)]
 
 
 @needs_pygments

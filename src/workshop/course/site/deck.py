@@ -63,6 +63,15 @@ def page(path: Path) -> str:
     )
 
 
+def numbered(path: Path) -> Iterator[tuple[int, Slide]]:
+    """Yield each slide of a file, with the number that the deck shows on its first screen. Raises CourseError."""
+    number = 1
+    for each in contents.pages(path):
+        for name, slide in each.slides:
+            yield number, slide
+            number += len(list(_sections(each.name, name, slide, path)))
+
+
 def _stacks(slides: list[tuple[str, str, Slide]], path: Path) -> Iterator[str]:
     """Yield each row of slides that stand one below the other. Raises CourseError."""
     begun = 0

@@ -27,8 +27,8 @@ PAGE = Template("""<!doctype html>
 <body>
 <header>
 <h1>Write a Docker volume plugin</h1>
-<p>The handout: all slides with their code, in the order of the day. The notes for those who teach, the answers to the
-questions and the solutions of the exercises are behind each part.</p>
+<p>The handout: all slides with their code, in the order of the day. A slide has the number that the deck shows for it.
+The notes for those who teach, the answers to the questions and the solutions of the exercises are behind each part.</p>
 </header>
 $chapters
 <script>$script</script>
@@ -51,7 +51,7 @@ def page() -> str:
 def _chapter(path: Path) -> str:
     """Return the slides of a file, and then what belongs to them and is not for the screen. Raises CourseError."""
     title, minutes = html.escape(course.full_title(path)), course.front_matter(path)[1]
-    slides = list(enumerate(course.slides(path), start=1))
+    slides = list(deck.numbered(path))
     shown = "\n".join(_slide(number, slide) for number, slide in slides)
     answers = "\n".join(filter(None, (_notes(number, slide) for number, slide in slides)))
     return (
@@ -89,7 +89,7 @@ def _notes(number: int, slide: Slide) -> str:
 
 
 def _head(number: int, slide: Slide) -> str:
-    """Return the heading of a slide: its number in the part, its step, its minutes."""
+    """Return the heading of a slide: its number in the deck, its step, its minutes."""
     title = questions.inline(heading(slide))
     step = f"Step {slide.step} · " if slide.step else ""
     return f'<h2><span class="number">{number}</span> {step}{title} <small>{slide.minutes} min</small></h2>'
