@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from mutants import CONFORMANCE, MUTANTS, Breach, Mutant
 from programs import CHUNKED, FORGETFUL, MISCOUNTED, SHORT
-from thirds import thirds
+from samples import sampled
 
 from workshop.checker import export, judge
 from workshop.checker.case import Case
@@ -134,7 +134,7 @@ def run_case(file: Path, case: str) -> Result:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "mutant", thirds(ROWS, lambda mutant: mutant.case.partition(".")[0]), ids=lambda mutant: mutant.case
+    "mutant", sampled(ROWS, lambda mutant: mutant.case.partition(".")[0]), ids=lambda mutant: mutant.case
 )
 def test_a_broken_rule_is_caught(mutant: Mutant | Breach) -> None:
     result = verdict(mutant)

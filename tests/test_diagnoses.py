@@ -12,7 +12,7 @@ import pytest
 from files import FILES, WrongFiles
 from mutants import MUTANTS, Mutant
 from programs import PROGRAMS, Program
-from thirds import thirds
+from samples import sampled
 
 from workshop import terminal
 from workshop.checker import report, steps
@@ -72,7 +72,7 @@ def transcript_of(wrong: Wrong) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", thirds(WRONG, lambda wrong: wrong.step), ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", sampled(WRONG, lambda wrong: wrong.step), ids=lambda wrong: wrong.name)
 def test_it_fails_at_its_step_with_its_diagnosis_and_report(
     wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from unittest import SkipTest
 
 import pytest
 from programs import FIXED
+from samples import sampled
 
 from workshop import interrupt
 from workshop.checker import judge, steps, whole_file
@@ -154,9 +155,12 @@ def test_a_name_that_get_knows_is_not_ours(store: Store) -> None:
     assert store.whole()
 
 
-@pytest.mark.parametrize("way", ["--run", "--plugin", "--socket"])
-@pytest.mark.parametrize("suite_of", [["--all"], ["--conformance"]], ids=["steps", "conformance"])
-def test_what_the_plugin_keeps_is_named_at_the_end(store: Store, way: str, suite_of: list[str], tmp_path: Path) -> None:
+WAYS = [f"{suite} {way}" for suite in ("--all", "--conformance") for way in ("--plugin", "--run", "--socket")]
+
+
+@pytest.mark.parametrize("words", sampled(WAYS, lambda words: words.split()[0]))
+def test_what_the_plugin_keeps_is_named_at_the_end(store: Store, words: str, tmp_path: Path) -> None:
+    suite, way = words.split()
     with contextlib.ExitStack() as stack:
         if way == "--socket":
             given = str(stack.enter_context(store.running("keeps")).socket)
@@ -166,7 +170,7 @@ def test_what_the_plugin_keeps_is_named_at_the_end(store: Store, way: str, suite
             given = str(tmp_path / "plugin.py")
         else:
             given = store.run("keeps")
-        done = check(*suite_of, way, given)
+        done = check(suite, way, given)
     left = set(os.listdir(store.folder)) - {"precious"}
     # no spaces: a line may break anywhere in a long name
     told = "".join(done.stdout.split()).partition("Thepluginhasnotremoved")[2]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from files import FILES, WrongFiles
 from mutants import MUTANTS, Mutant
+from samples import sampled
 from test_diagnoses import masked, transcript_of
-from thirds import thirds
 
 from workshop import terminal
 from workshop.checker import report, steps
@@ -67,7 +67,7 @@ WRONG = [each for each in ROWS if can_run(each, accepted(each)) and each.name no
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", thirds(WRONG, lambda wrong: wrong.step), ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", sampled(WRONG, lambda wrong: wrong.step), ids=lambda wrong: wrong.name)
 def test_a_wrong_plugin_gets_the_same_report(
     wrong: Mutant | WrongFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

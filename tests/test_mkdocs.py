@@ -106,7 +106,7 @@ def test_the_line_of_the_readme_serves_the_course_and_each_change_of_it(new_clon
     )
 
 
-@pytest.mark.parametrize("way", OTHER_WAYS)
+@pytest.mark.parametrize("way", ["editable", pytest.param("one line", marks=pytest.mark.thorough)])
 def test_each_other_way_to_install_builds_the_course_of_this_clone(new_clone: Callable[[], Path], way: str) -> None:
     clone = new_clone()
     venv, pip, _ = readme_line(clone).split(" && ")

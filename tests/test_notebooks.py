@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samples import sampled
 from test_site import fetched
-from thirds import thirds
 
 from workshop.course.notebooks import jupyter, lab
 from workshop.plugins.process import accepts
@@ -138,7 +138,7 @@ def test_every_exercise_can_be_solved(path: Path) -> None:
 
 @pytest.mark.slow
 @needs_jupyter
-@pytest.mark.parametrize("path", thirds(NOTEBOOKS, lambda path: path.parent), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sampled(NOTEBOOKS, lambda path: path.parent), ids=lambda path: path.stem)
 def test_in_any_order_a_cell_answers_with_the_cell_to_run(path: Path, tmp_path: Path) -> None:
     book = notebook(path)
     cells = list(code(book).values())

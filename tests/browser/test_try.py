@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from samples import sampled
 from test_diagnoses import masked
 from test_in_process import NOT_HERE, WRONG, accepted
-from thirds import thirds
 
 from workshop import repository
 from workshop.course import check, course, reading
@@ -134,7 +134,7 @@ def test_every_step_fails_before_its_edit_and_passes_after_it_with_the_report_of
     assert len(compared) == 21
 
 
-@pytest.mark.parametrize("wrong", thirds(SAMPLE, lambda wrong: wrong.part), ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", sampled(SAMPLE, lambda wrong: wrong.part), ids=lambda wrong: wrong.name)
 def test_a_wrong_plugin_gets_its_diagnosis(page: "Page", wrong: Any, tmp_path: Path) -> None:
     _, file = wrong.command(tmp_path)
     files = {path.name: path.read_text() for path in file.parent.iterdir() if path.is_file()}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from thirds import thirds
+from samples import sampled
 
 from .unsafe_edits import FAULTS, Fault
 
@@ -23,7 +23,7 @@ def caught(fault: Fault, folder: Path) -> bool:
     return done.returncode == 1 and done.stdout.splitlines()[-1].startswith("1 failed")
 
 
-@pytest.mark.parametrize("fault", thirds(FAULTS, lambda fault: fault.file), ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", sampled(FAULTS, lambda fault: fault.file), ids=lambda fault: fault.name)
 def test_the_fault_is_caught(fault: Fault, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     if pytestconfig.getoption("ddd_plugin"):
         pytest.skip("spoils ddd, not the plugin that --ddd-plugin names")
