@@ -444,3 +444,60 @@ def test_nothing_follows_from_a_case_that_holds(tmp_path: Path) -> None:
     assert found["restart.keeps-volumes"].outcome == "ok"
     for step in ("restart.while-mounted", "restart.mount-again", "files.after-a-kill", "files.after-a-failed-remove"):
         assert (found[step].outcome, found[step].follows) == ("FAIL", ""), step
+
+
+IN_USE = '    if os.listdir(os.path.join(there, "mounts")) or f" {there}/" in open("/proc/self/mountinfo").read():\n'
+REMOVES = f'{IN_USE}        raise Refused("volume is in use")\n    shutil.rmtree(there)\n    return {{}}\n'
+HIDDEN = [
+    (
+        "Remove empties what is mounted in the volume, and what a link leads to, and answers an error",
+        REMOVES,
+        '    os.system(f"find -L {there} -mindepth 1 -delete 2>&1")\n    raise Refused("device busy")\n',
+        ("remove.removes", "3.9"),
+        {"security.mount-in-a-volume", "security.link-in-a-volume", "3.15"},
+    ),
+    (
+        "Remove deletes what a path leads to, and all that begins so, and answers an error",
+        f"    there = known(asked)\n{REMOVES}",
+        """    name = asked.get("Name") or "none"
+    if set("./") & set(name):
+        shutil.rmtree(os.path.join(root, name), ignore_errors=True)
+        if os.path.isfile(os.path.join(root, name)):
+            os.unlink(os.path.join(root, name))
+    for each in names():
+        if each.startswith(name):
+            shutil.rmtree(folder(each))
+    raise Refused("device busy")
+""",
+        ("remove.removes", "3.9"),
+        {"security.remove-outside", "security.dots", "remove.spares-the-neighbour", "3.12"},
+    ),
+    (
+        "Create makes a folder anywhere, and tells a shell, and then refuses",
+        '    for part in ("data", "mounts"):\n',
+        """    os.makedirs(os.path.join(root, asked["Name"]), exist_ok=True)
+    os.system(f"echo {asked['Name']}")
+    raise Refused("place is required")
+    for part in ("data", "mounts"):
+""",
+        ("create.makes-a-volume", "3.1"),
+        {"security.create-outside", "security.no-shell"},
+    ),
+]
+"""An edit that harms files and answers an error, the case and the step that own the error, and what has to see it."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(os.geteuid()), reason="mounts something: sudo ./workshop test")
+@pytest.mark.parametrize(("what", "old", "new", "owners", "losses"), HIDDEN, ids=["through", "beside", "outside"])
+def test_no_skip_hides_a_loss(
+    what: str, old: str, new: str, owners: tuple[str, str], losses: set[str], tmp_path: Path
+) -> None:
+    assert HELPERS_IN_PYTHON.count(old) == 1
+    plugin = target(tmp_path, HELPERS_IN_PYTHON.replace(old, new))
+    steps = [case for case in cases_of_part(3) if case.id in {*owners, *losses}]
+    found, _ = chosen(plugin, owners[0], *sorted(losses & {*CASES}))
+    found |= {each.step: each for each in Run(plugin, steps, True, PluginUnderTest).execute().results}
+    assert {step: (result.outcome, result.follows) for step, result in found.items()} == dict.fromkeys(
+        [*owners, *losses], ("FAIL", "")
+    ), what

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
-from workshop.checker.roots import wants_file
+from workshop.checker.roots import Rooted, wants_file
 
 # Remove
 
@@ -34,9 +34,11 @@ def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
     plugin.create(name)
     plugin.create(other)
     _, note = plugin.leave_for_sure(other)
-    plugin.remove(name)
-    assert note.exists(), f"wanted {note} to be there after\n{plugin.exchanges[-1]}"
+    answer = plugin.call("VolumeDriver.Remove", {"Name": name})
+    wants_file(note.exists(), f"wanted {note} to be there after\n{answer}")
     plugin.knows(other)
+    if not plugin.takes(answer):
+        raise Rooted("Remove", f"wanted success for\n{answer}")
 
 
 @case("must", destructive=True)
