@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from programs import FIXED, FORGETFUL, HELPERS_IN_PYTHON, needy
@@ -501,3 +502,33 @@ def test_no_skip_hides_a_loss(
     assert {step: (result.outcome, result.follows) for step, result in found.items()} == dict.fromkeys(
         [*owners, *losses], ("FAIL", "")
     ), what
+
+
+EMPTY = """    for each in os.scandir(os.path.join(folder(asked["Name"]), "data")):
+        if each.is_file():
+            open(each.path, "w").close()
+"""
+"""What empties the files of a volume, and leaves them there."""
+EMPTIES = [
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "unmount.keeps-files", "3.8"),
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "unmount.first-of-two", "3.11"),
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "files.after-docker-cp", "3.11"),
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "restart.keeps-volumes", "3.9"),
+    ('        raise Refused("volume is in use")\n', "files.after-a-refused-remove", "3.10"),
+    ('        raise Refused("volume is in use")\n', "files.after-a-failed-remove", "3.10"),
+    ('        raise Refused("volume is in use")\n', "remove.in-use", "3.10"),
+    ("    return {}\ndef told(name):\n", "create.again-keeps-all", "3.4"),
+    ('    open(os.path.join(known(asked), "mounts"', "files.after-a-kill", "3.11"),
+]
+"""A line of a plugin before which the files become empty, a case that has to see it, and a step."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "case", "step"), EMPTIES, ids=[row[1] for row in EMPTIES])
+def test_a_file_that_is_there_and_empty_is_lost(line: str, case: str, step: str, tmp_path: Path) -> None:
+    assert HELPERS_IN_PYTHON.count(line) == 1
+    deeper = "    " if line.startswith("        ") else ""
+    plugin = target(tmp_path, HELPERS_IN_PYTHON.replace(line, indent(EMPTY, deeper) + line))
+    steps = [each for each in cases_of_part(3) if each.id == step]
+    (told,) = Run(plugin, steps, True, PluginUnderTest).execute().results
+    assert (suite_one(plugin, case).outcome, told.outcome) == ("FAIL", "FAIL"), (case, step)

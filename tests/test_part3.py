@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import SkipTest
 
 from workshop.checker.roots import wants_file
-from workshop.plugins.under_test import Call, PluginUnderTest
+from workshop.plugins.under_test import WRITTEN, Call, PluginUnderTest, is_whole
 from workshop.protocol.exchange import NO_OPTIONS, SHAPES
 from workshop.protocol.gojson import ZONED
 
@@ -66,7 +66,7 @@ def test_3_4_create_again_is_harmless(plugin: PluginUnderTest) -> None:
     advice = "A second Create of a volume succeeds: what was asked for is there."
     plugin.should_succeed("VolumeDriver.Create", {"Name": name, "Opts": {}}, advice)
     plugin.succeeds("VolumeDriver.Get", {"Name": name})
-    wants_file(not note or note.exists(), f"wanted {note} to stay at a second Create")
+    wants_file(is_whole(note), f"wanted {note} to stay at a second Create")
 
 
 def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
@@ -99,7 +99,7 @@ def test_3_5_list_names_every_volume(plugin: PluginUnderTest) -> None:
     wanted = f"wanted {json.dumps(before[-1])} as before the restart, got\n{plugin.exchanges[-1]}"
     plugin.prefers(after == before, wanted, "Get tells after a restart what it told before, such as CreatedAt.")
     assert {*names} <= {*plugin.listed(names)}, f"wanted {names} in List after the restart, in\n{plugin.exchanges[-1]}"
-    wants_file(not note or note.exists(), f"wanted {note} to be there after the restart")
+    wants_file(is_whole(note), f"wanted {note} to be there after the restart")
 
 
 def test_3_6_mount_names_a_folder(plugin: PluginUnderTest) -> None:
@@ -113,10 +113,10 @@ def test_3_6_mount_names_a_folder(plugin: PluginUnderTest) -> None:
     mountpoint = plugin.mount(name, plugin.new_id())
     folder = plugin.folder(mountpoint)
     plugin.keeps_in_its_root(folder)
-    (folder / "note").write_text("from the first container")
+    (folder / "note").write_text(WRITTEN)
     advice = "A second Create of a volume succeeds: what was asked for is there."
     plugin.should_succeed("VolumeDriver.Create", {"Name": name, "Opts": {}}, advice)
-    wants_file((folder / "note").exists(), f"wanted {folder / 'note'} to stay at a second Create")
+    wants_file(is_whole(folder / "note"), f"wanted {folder / 'note'} to stay at a second Create")
     shared = plugin.folder(plugin.mount(other, plugin.new_id())) / "note"
     assert not shared.exists(), f"wanted a folder for each volume, and not {folder} for two\n{plugin.exchanges[-1]}"
     plugin.names_the_folder(plugin.volume(name), mountpoint)
@@ -182,7 +182,7 @@ def takes_the_files_away(plugin: PluginUnderTest) -> None:
     name = plugin.create()
     neighbour, twin = plugin.create(f"{name}0"), None
     canary = plugin.outside() / "canary"
-    canary.write_text("alive")
+    canary.write_text(WRITTEN)
     with container(plugin, neighbour) as folder:
         has_files = bool(plugin.fill(folder))
     with container(plugin, name) as folder:
@@ -190,11 +190,11 @@ def takes_the_files_away(plugin: PluginUnderTest) -> None:
             plugin.put_link(note.with_name("link"), canary.parent)
             twin = plugin.second_link(note)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
-    wants_file(canary.exists(), f"wanted {canary} to stay: a link in the volume leads to it")
+    wants_file(is_whole(canary), f"wanted {canary} to stay: a link in the volume leads to it")
     answer = plugin.call("VolumeDriver.Get", {"Name": neighbour})
     assert answer.ok, f"wanted the volume {neighbour} to stay when {name} is removed\n{answer}"
     with container(plugin, neighbour) as folder:
-        stay = not has_files or (folder / "note").exists()
+        stay = not has_files or is_whole(folder / "note")
         wants_file(stay, f"wanted the files of {neighbour} to stay when {name} is removed")
     if creates_usual_name(plugin, name):
         with container(plugin, name) as folder:
@@ -229,7 +229,7 @@ def test_3_10_remove_waits_for_the_container(plugin: PluginUnderTest) -> None:
     plugin.mount(other, second)
     plugin.unmount(other, second)  # of another volume
     plugin.refuses_in_use(name, note)
-    wants_file(not note or note.exists(), f"wanted {note} to stay, because Remove was refused")
+    wants_file(is_whole(note), f"wanted {note} to stay, because Remove was refused")
     plugin.unmount(name, second)
     plugin.succeeds("VolumeDriver.Remove", {"Name": name})
     if not plugin.last_shape:
@@ -257,7 +257,7 @@ def test_3_11_docker_cp_mounts_twice(plugin: PluginUnderTest) -> None:
             f"wanted the Mountpoint {folder} again, got\n{plugin.exchanges[-1]}"
         )
         plugin.unmount(name, container)
-        wants_file(not note or note.exists(), f"wanted {note} to stay for the container, which runs on")
+        wants_file(is_whole(note), f"wanted {note} to stay for the container, which runs on")
         if not plugin.refuses_in_use(name, note):
             return
     if plugin.is_ours and plugin.shape == SHAPES[-1] and "no-persistence" not in plugin.traits:
@@ -276,10 +276,10 @@ def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
     takes_usual_names(plugin)
     volume = plugin.create()
     canary = plugin.outside() / "canary"
-    canary.write_text("alive")
+    canary.write_text(WRITTEN)
     for name in (*ESCAPES, str(canary.parent)):
         is_refused_or_contained(plugin, name)
-    wants_file(canary.exists(), "wanted a file outside the root to be left alone")
+    wants_file(is_whole(canary), "wanted a file outside the root to be left alone")
     for endpoint in ("Get", "Path", "Mount"):
         advice = "A path is no name of a volume, also where it leads to one: two names would be one volume."
         plugin.should_refuse(f"VolumeDriver.{endpoint}", {"Name": f"./{volume}", "ID": plugin.new_id()}, advice)
@@ -287,7 +287,7 @@ def test_3_12_names_stay_in_the_root(plugin: PluginUnderTest) -> None:
     for mount_id in (str(file), "../" * 20 + str(file)):
         plugin.call("VolumeDriver.Mount", {"Name": volume, "ID": mount_id})
     plugin.call("VolumeDriver.Unmount", {"Name": volume, "ID": str(canary)})
-    wants_file(canary.exists(), f"wanted no file outside the root deleted for a mount ID, but {canary} is gone")
+    wants_file(is_whole(canary), f"wanted no file outside the root deleted for a mount ID, but {canary} is gone")
     found = sorted(each.name for each in canary.parent.iterdir())
     wants_file(
         found == ["canary"], f"wanted no file outside the root made for a mount ID, but one is in {canary.parent}"
@@ -396,17 +396,15 @@ def test_3_15_what_is_mounted_in_a_volume_stays(plugin: PluginUnderTest) -> None
     plugin.unmount(name, mount_id)
     inside.mkdir(parents=True)
     canary = plugin.outside() / "canary"
-    canary.write_text("alive")
+    canary.write_text(WRITTEN)
     if not mounts(canary.parent, inside):
         raise SkipTest("mounts a folder inside a volume, which only root can do: type sudo before the command")
     try:
-        advice = (
-            "Remove succeeds while something is mounted in another volume whose name begins in the same way."
-        )
+        advice = "Remove succeeds while something is mounted in another volume whose name begins in the same way."
         plugin.should_succeed("VolumeDriver.Remove", {"Name": neighbour}, advice)
         advice = "Remove is refused while something is mounted inside the volume: nobody has asked to unmount it."
         answer = plugin.should_refuse("VolumeDriver.Remove", {"Name": name}, advice)
-        lost = plugin.loses(canary) if answer.ok else not canary.exists()
+        lost = plugin.loses(canary) if answer.ok else not is_whole(canary)
         wants_file(not lost, f"wanted {canary} to stay: it belongs to what is mounted in the volume")
     finally:
         unmount_all_of(canary.parent)

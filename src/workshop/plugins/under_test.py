@@ -52,6 +52,21 @@ FORMS = {
 """What a success looks like, by its endpoint; of the others, FORM."""
 
 
+WRITTEN = "from the first container"
+"""What is in a file that a check has left in a volume."""
+
+
+def is_whole(note: Path | None) -> bool:
+    """Tell whether a file that a check has left is there, with all that was written; of a folder, whether it is there.
+
+    What could not be left (None) cannot be lost.
+    """
+    try:
+        return note is None or note.is_dir() or note.read_text() == WRITTEN
+    except (OSError, ValueError):
+        return False
+
+
 def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
     """Yield the keys of an answer that are nearly a key that Docker reads, each with that key. Status may have any."""
     if isinstance(answer, list):
@@ -432,7 +447,7 @@ class PluginUnderTest(GuardedPlugin):
                 note, inner = Path(folder) / "note", Path(folder) / os.path.basename(folder)
                 inner.mkdir()
                 for each in (inner / "note", note):
-                    each.write_text("from the first container")
+                    each.write_text(WRITTEN)
                 return note
         return None
 
@@ -490,8 +505,8 @@ class PluginUnderTest(GuardedPlugin):
         return None
 
     def loses(self, path: Path) -> bool:
-        """Tell whether a file goes away after a Remove: it may be deleted in the background."""
-        return self.comes_true(lambda: not path.exists(), 3.0)
+        """Tell whether a file goes away, or loses its text, after a Remove: that may be done in the background."""
+        return self.comes_true(lambda: not is_whole(path), 3.0)
 
     def needs_memory(self) -> None:
         """Skip what is about volumes from before a restart, if the plugin forgets them by design."""

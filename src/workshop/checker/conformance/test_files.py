@@ -10,6 +10,7 @@ from pathlib import Path
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.roots import Rooted, wants_file
+from workshop.plugins.under_test import is_whole
 
 # files
 
@@ -20,8 +21,8 @@ def is_there_again(plugin: Candidate, name: str, note: Path, after: str, root: s
     if not plugin.takes(answer):
         raise Rooted(root, f"wanted the volume {name} to be mounted again after {after}\n{answer}")
     again = plugin.folder(str(answer.object.get("Mountpoint")))
-    found = note.is_dir() or (again / note.name).exists()
-    wants_file(found, f"wanted the file of before in {again}, mounted again after {after}\n{plugin.exchanges[-1]}")
+    whole = is_whole(plugin.seen_at(again, note))
+    wants_file(whole, f"wanted the file of before in {again}, mounted again after {after}\n{plugin.exchanges[-1]}")
 
 
 @case("must", process=True, unless=("no-persistence",))
@@ -48,8 +49,8 @@ def test_files_after_docker_cp(plugin: Candidate) -> None:
     mount_id, note = plugin.leave_for_sure(name)
     second = Path(plugin.hold(name, mount_id)[1])
     plugin.unmount_anyway(name, mount_id)
-    found = note.exists() and (note.is_dir() or (second / note.name).exists())
-    wants_file(found, f"wanted {note} to be there until the second Unmount of this ID\n{plugin.exchanges[-1]}")
+    whole = is_whole(note) and is_whole(plugin.seen_at(second, note))
+    wants_file(whole, f"wanted {note} to be whole until the second Unmount of this ID\n{plugin.exchanges[-1]}")
 
 
 @case("must")
@@ -62,7 +63,7 @@ def test_files_after_a_refused_remove(plugin: Candidate) -> None:
     _, note = plugin.leave_for_sure(name)
     if plugin.takes(plugin.call("VolumeDriver.Remove", {"Name": name})):
         return  # not refused: that is remove.in-use
-    wants_file(note.exists(), f"wanted {note} to be there after a Remove that was refused\n{plugin.exchanges[-1]}")
+    wants_file(is_whole(note), f"wanted {note} to be whole after a Remove that was refused\n{plugin.exchanges[-1]}")
     is_there_again(plugin, name, note, "a Remove that was refused")
 
 

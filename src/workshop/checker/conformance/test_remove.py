@@ -7,6 +7,7 @@ from pathlib import Path
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.roots import Rooted, wants_file
+from workshop.plugins.under_test import is_whole
 
 # Remove
 
@@ -35,7 +36,7 @@ def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
     plugin.create(other)
     _, note = plugin.leave_for_sure(other)
     answer = plugin.call("VolumeDriver.Remove", {"Name": name})
-    wants_file(note.exists(), f"wanted {note} to be there after\n{answer}")
+    wants_file(is_whole(note), f"wanted {note} to be whole after\n{answer}")
     plugin.knows(other)
     if not plugin.takes(answer):
         raise Rooted("Remove", f"wanted success for\n{answer}")
@@ -54,7 +55,7 @@ def test_remove_nameless(plugin: Candidate) -> None:
     bodies: list[dict[str, object]] = [{}, *({"Name": wrong} for wrong in names)]
     for body in bodies:
         answer = plugin.call("VolumeDriver.Remove", body)
-        wants_file(note.exists(), f"wanted {note} to be there after\n{answer}")
+        wants_file(is_whole(note), f"wanted {note} to be whole after\n{answer}")
     plugin.knows(name)
 
 
