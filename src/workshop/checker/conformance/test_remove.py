@@ -14,14 +14,18 @@ from workshop.plugins.under_test import is_whole
 
 @case("must")
 def test_remove_removes(plugin: Candidate) -> None:
-    """After Remove the volume is gone from Get and List.
+    """After Remove the volume is gone from Get and List, and List names nothing new.
 
     Docker has forgotten it, and finds it again. The next container of that name gets the old files (moby
     daemon/volume/service/store.go, Remove).
     """
     name = plugin.create()
+    ours = plugin.may_destroy and "global" not in plugin.traits
+    before = plugin.names_left() if ours else None
     plugin.remove(name)
     plugin.forgets(name)
+    more = sorted({*plugin.list_names()} - before) if before is not None else []
+    assert not more, f"wanted nothing new in List after Remove, not {more}, in\n{plugin.exchanges[-1]}"
 
 
 @case("must")
