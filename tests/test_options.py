@@ -295,6 +295,26 @@ def test_a_plugin_that_forgets_by_design_is_not_failed_for_it(tmp_path: Path) ->
     assert chosen(local, "capabilities.scope")[0]["capabilities.scope"].outcome == "warn"
 
 
+def test_the_steps_propose_what_they_see_and_skip_by_it(tmp_path: Path) -> None:
+    def steps(plugin: Target, *chosen: str) -> tuple[dict[str, Result], set[str]]:
+        summary = Run(plugin, [each for each in cases_of_part(3) if each.id in chosen], True, PluginUnderTest).execute()
+        return {each.step: each for each in summary.results}, proposed(summary.advice)
+
+    assert steps(target(tmp_path, READ_ONLY), "3.6", "3.8")[1] == {"read-only", "own-storage"}
+    found, advice = steps(target(tmp_path, READ_ONLY, traits=frozenset({"read-only", "own-storage"})), "3.6", "3.8")
+    told = "--trait read-only: its volumes can be read, and not written"
+    assert {(each.outcome, each.reason) for each in found.values()} == {("skip", told)} and not advice
+    assert steps(target(tmp_path, FORGETFUL), "3.14")[1] == {"global"}
+    empties = HELPERS_IN_PYTHON.replace(
+        "os.umask(0o117)\n", "shutil.rmtree(root, ignore_errors=True)\nos.umask(0o117)\n"
+    )
+    for step in ("3.5", "3.10", "3.11"):
+        assert steps(target(tmp_path, empties), step)[1] == {"no-persistence"}, step
+    traits = frozenset({"no-persistence", "global"})
+    found, advice = steps(target(tmp_path, FORGETFUL, traits=traits), "3.5", "3.11", "3.14")
+    assert not advice and [each.outcome for each in found.values()] == ["skip", "ok", "ok"], found
+
+
 PER_ID = HELPERS_IN_PYTHON.replace(
     """    return path(asked)
 def unmount""",

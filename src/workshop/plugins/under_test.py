@@ -34,6 +34,10 @@ from workshop.protocol import answers, gojson
 from workshop.protocol.discovery import Lookup
 from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
+FORGETS = "The plugin knows no volume of before its start"
+"""What is seen of a plugin with the trait no-persistence."""
+GLOBAL = "Capabilities tells the scope global"
+"""What is seen of a plugin with the trait global."""
 Call = tuple[str, dict[str, object]]
 """An endpoint, and the body that it is called with."""
 AT_ONCE = 8
@@ -520,6 +524,13 @@ class PluginUnderTest(GuardedPlugin):
         if "no-persistence" in self.traits:
             raise SkipTest(f"--trait no-persistence: {TRAITS['no-persistence']}")
 
+    def start_again(self, name: str) -> PluginUnderTest:
+        """Start the plugin after its end; propose the trait of one by others that no longer knows a volume."""
+        self.ensure_running()
+        if self.by_others and self.knows_none_now(name):
+            self.propose("no-persistence", FORGETS)
+        return self
+
     def refuses_in_use(self, name: str, note: Path | None) -> bool:
         """Want Remove of a volume that a container has to be refused, and return whether it is.
 
@@ -633,6 +644,10 @@ class PluginUnderTest(GuardedPlugin):
                 return OurTrouble(trouble)
             if self.canaries and str(error.filename).startswith(str(self.canaries)):
                 return error
+            if "read-only" in self.traits:
+                return SkipTest(f"--trait read-only: {TRAITS['read-only']}")
+            if self.by_others and self.is_ours:
+                self.propose("read-only", "The files of a volume cannot be written")
             return SkipTest(f"writes into a volume, which is not possible here: {error.strerror}{where}")
         return AssertionError(f"wanted files that can be used, not the error {error.strerror!r}{where}")
 

@@ -10,7 +10,7 @@ from unittest import SkipTest
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.roots import Rooted, wants_file
-from workshop.plugins.under_test import is_whole
+from workshop.plugins.under_test import FORGETS, is_whole
 
 # restart
 
@@ -27,7 +27,7 @@ def test_restart_keeps_volumes(plugin: Candidate) -> None:
     try:
         plugin.restart(knows=name)
     except Rooted:
-        plugin.propose("no-persistence", "The plugin knows no volume of before its start")
+        plugin.propose("no-persistence", FORGETS)
         raise
     assert name in plugin.list_names(), f"wanted {name} in\n{plugin.exchanges[-1]}"
     again = Path(plugin.mount(name, mount_id))
