@@ -67,7 +67,8 @@ def test_unmount_keeps_an_empty_folder(plugin: Candidate) -> None:
 def test_unmount_first_of_two(plugin: Candidate) -> None:
     """When the first of two containers ends, the second keeps the volume and its files.
 
-    They are two mounts, with two IDs (moby issue 17585).
+    They are two mounts, with two IDs. If the plugin frees the volume at the first Unmount, the second container loses
+    its files while it runs (moby issue 17585).
     """
     name = plugin.create()
     first, _ = plugin.hold(name, plugin.new_id())
