@@ -277,3 +277,28 @@ def test_the_steps_of_the_action_check_a_plugin(tmp_path: Path) -> None:
     done = do(look, run=f"{sys.executable} {tmp_path}/wrong.py", options="--only=get")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "- **FAIL** `get.name`" in (tmp_path / "summary").read_text()
+
+
+def stub(file: Path, text: str) -> None:
+    """Make a program of a few lines of shell."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+@pytest.mark.parametrize("user", ["0", "1001"])
+def test_the_action_keeps_the_path_under_sudo_and_passes_no_blank_option(user: str, tmp_path: Path) -> None:
+    """sudo takes no variable of its caller along, and a PATH of its own: a stub does the same here."""
+    programs = tmp_path / "programs"
+    stub(programs / "id", f"echo {user}")
+    stub(programs / "sudo", 'case "$1" in --*) shift;; esac; exec env -i PATH=/usr/bin:/bin "$@"')
+    stub(tmp_path / "workshop" / "bin" / "workshop", 'echo "PATH $PATH"; for each; do echo "<$each>"; done')
+    path = f"{programs}:/opt/go/bin:/usr/bin:/bin"
+    environment = {"PATH": path, "RUNNER_TEMP": str(tmp_path), "GITHUB_STEP_SUMMARY": "s", "PLUGIN": "./my plugin"}
+    environment["OPTIONS"] = "\n--opt=a=b c\n\n  \n--only=create\n\n"
+    script = ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", str(steps_of_action()[1]["run"])]
+    done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30)
+    told, *words = done.stdout.splitlines()
+    assert (done.returncode, told) == (0, f"PATH {path}"), done.stdout + done.stderr
+    assert words[:4] == ["<check>", "<--conformance>", "<--run>", "<./my plugin>"] and "<>" not in words
+    assert words[-3:] == ["<s>", "<--opt=a=b c>", "<--only=create>"], words
