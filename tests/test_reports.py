@@ -21,8 +21,10 @@ from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import cases
 from workshop.checker.diagnose import Diagnosis
 from workshop.checker.evidence import Evidence
+from workshop.checker.judge import run_case
 from workshop.checker.result import Result
 from workshop.checker.run import Run, Summary
+from workshop.checker.steps import cases_of_part
 from workshop.checker.target import Target
 from workshop.plugins.errors import Usage
 from workshop.protocol.exchange import Exchange
@@ -230,6 +232,40 @@ def test_one_group_is_run_and_every_report_is_written(tmp_path: Path) -> None:
 def test_what_cannot_be_done_is_said(words: list[str], sentence: str) -> None:
     done = check(*words)
     assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
+
+
+DROPS = ("many.", "list.of-many", "http.descriptors", "restart.in-the-middle", "security.long-id", "errors.deep-json")
+"""Cases that keep only a part of what was said for a report to be read."""
+
+
+class Counting(Candidate):
+    """A plugin under test that counts what it is asked in a case."""
+
+    counted = 0
+
+    def keep(self, said: Exchange) -> None:
+        Counting.counted += 1
+        super().keep(said)
+
+
+@pytest.mark.slow
+def test_the_json_has_every_exchange(tmp_path: Path) -> None:
+    plugin = Target([sys.executable, str(tmp_path / "plugin.py")], by_others=True)
+    (tmp_path / "plugin.py").write_text(HELPERS_IN_PYTHON)
+    for case in (case for case in cases() if case.id.startswith(DROPS)):
+        Counting.counted = 0
+        (result,) = Run(plugin, [case], True, Counting).execute().results
+        assert result.outcome == "ok" and len(result.exchanges) == Counting.counted > 1, case.id
+    with plugin.opened(Counting) as opened:
+        Counting.counted = 0
+        result = run_case(opened, next(case for case in cases_of_part(3) if case.id == "3.16"))
+        assert result.outcome == "ok" and len(result.exchanges) == Counting.counted > 300
+    old = "            with lock:\n"
+    refusing = f"            if method == 'Create' and len(names()) > 20:\n                raise Refused('full')\n{old}"
+    (tmp_path / "plugin.py").write_text(HELPERS_IN_PYTHON.replace(old, refusing))
+    (result,) = Run(plugin, [case for case in cases() if case.id == "many.create"], True, Candidate).execute().results
+    assert result.outcome == "FAIL" and len(result.exchanges) == 50
+    assert result.evidence and len(result.evidence.exchanges) == 3
 
 
 # the action

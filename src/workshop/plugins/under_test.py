@@ -114,6 +114,9 @@ class PluginUnderTest(GuardedPlugin):
     def __init__(self, command: list[str], socket_path: Path, root: Path | None) -> None:
         super().__init__(command, socket_path, root)
         self.exchanges: list[Exchange] = []
+        """What a report of the case shows: a case may leave out what nobody wants to read."""
+        self.said: list[Exchange] = []
+        """All that was said in the case."""
         self.advice: list[str] = []
         self.notes: list[str] = []
         """What a case has recorded."""
@@ -253,7 +256,7 @@ class PluginUnderTest(GuardedPlugin):
             answer = super().call(
                 endpoint, self.with_options(endpoint, body), shape or self.shape, method, content_type
             )
-        self.exchanges.append(answer)
+        self.keep(answer)
         if self._has_worked(answer):
             self.worked.add(endpoint)
         self.note_create(endpoint, body, answer)
@@ -267,6 +270,11 @@ class PluginUnderTest(GuardedPlugin):
                 self.removed.add(str(body.get("Name")))
             self.look_for_the_others()
         return answer
+
+    def keep(self, said: Exchange) -> None:
+        """Keep an exchange of the case."""
+        self.exchanges.append(said)
+        self.said.append(said)
 
     def _look_at_the_options(self, name: str, mountpoint: str) -> None:
         """Advise an author whose options give one folder to all volumes: then they share their files."""

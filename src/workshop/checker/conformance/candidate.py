@@ -320,7 +320,7 @@ class Candidate(PluginUnderTest):
         """Call an endpoint on a connection that is open."""
         result = exchange(self.address(), endpoint, self.bytes_of(endpoint, body), self.limit, connection=connection)
         self.hangs = self.hangs or result.failure == "no answer in time"
-        self.exchanges.append(result)
+        self.keep(result)
         return result
 
     # the process
