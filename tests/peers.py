@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
+from workshop.checker.conformance.case import cases
 from workshop.install import lacks
 
 ROOT = Path(__file__).parent.parent
@@ -89,6 +90,7 @@ PEERS = (
             "mount.same-id": "It refuses a second Mount with the same ID: `docker cp` on a running container fails.",
             "files.after-a-kill": "A `kill -9` leaves dead FUSE mounts. At its next start, rclone does not restore the "
             "volumes that have one: Docker hears that they do not exist.",
+            "files.after-docker-cp": "The same as `mount.same-id`: it refuses the second Mount.",
             "files.after-a-failed-remove": "The same: the volume cannot be mounted after the kill.",
             "restart.while-mounted": "The same: Get does not know the volume that a container has.",
             "restart.mount-again": "The same: a container that had the volume cannot start again.",
@@ -197,9 +199,16 @@ def _section(peer: Peer, told: Verdict) -> str:
         after = [each for each, cause in told["follow"].items() if cause == step]
         lines.append(f"| `{step}` | {peer.reasons.get(step, '')} | {_listed(after)} |")
     lines += [""] if told["must"] else ["It keeps all musts.", ""]
-    lines += [f"Advice: {_listed(told['should'])}.", ""] if told["should"] else []
+    if told["should"]:
+        lines += ["| advice | the rule |", "|---|---|"]
+        lines += [f"| `{step}` | {_rule_of(step)} |" for step in told["should"]] + [""]
     lines += [f"Not checked: {_listed(told['skip'])}.", ""] if told["skip"] else []
     return "\n".join(lines)
+
+
+def _rule_of(step: str) -> str:
+    """Return the rule of a case, for a cell of a table."""
+    return next((case.title for case in cases() if case.id == step), "").replace("|", "&#124;")
 
 
 def _typed(peer: Peer) -> str:
@@ -240,8 +249,9 @@ writes this page, as root, on a machine with FUSE and loop devices:
 $ .venv/bin/python tests/peers.py
 ```
 
-`./workshop test --require peers` runs the same plugins, and compares their verdicts with those in `tests/peers.json`.
-It says what the machine lacks, and installs the programs with `--install`.
+With `--page` it writes the page from the verdicts of the last run. `./workshop test --require peers` runs the same
+plugins, and compares their verdicts with those in `tests/peers.json`. It says what the machine lacks, and installs the
+programs with `--install`.
 """
 
 
@@ -249,7 +259,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is named, or all plugins, and write the verdicts and the page; return the exit status."""
     parser = argparse.ArgumentParser(description="Run plugins through the suite, and write docs/plugins.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only {', '.join(peer.name for peer in PEERS)}")
-    names = parser.parse_args(arguments).names
+    parser.add_argument("--page", action="store_true", help="write the page from the kept verdicts, and run nothing")
+    told = parser.parse_args(arguments)
+    if told.page:
+        PAGE.write_text(page(kept()))
+        return 0
+    names = told.names
     if unknown := [name for name in names if name not in [peer.name for peer in PEERS]]:
         parser.error(f"there is no plugin {unknown[0]}")
     if absent := lacks("peers"):

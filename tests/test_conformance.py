@@ -187,7 +187,7 @@ def test_the_verdict_on_the_plugin_in_go_is_right(tmp_path: Path) -> None:
 # plugins that are nothing like ours
 
 
-FORGETFUL_BREAKS = {"restart.keeps-volumes"}
+FORGETFUL_BREAKS = {"restart.keeps-volumes", "files.after-a-kill", "files.after-a-failed-remove"}
 FORGETFUL_COULD = {
     *("answers.media-type", "errors.status", "errors.big-body", "get.without-body-is-no-no", "options.unknown"),
     *(
@@ -219,7 +219,9 @@ def test_podman_minds_errors_that_it_cannot_see(tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(FORGETFUL)
     done = check("--plugin", str(tmp_path / "plugin.py"), "--profile", "podman", "--json", str(tmp_path / "j"))
     broken = {step for step, outcome in outcomes(tmp_path / "j").items() if outcome == "FAIL"}
-    assert broken == FORGETFUL_BREAKS | {"errors.status", "mount.unknown", "files.after-a-kill"}, done.stdout
+    # an error of Remove under status 200 is a success to Podman: that a file is lost after it cannot be asked
+    unseen = {"files.after-a-failed-remove"}
+    assert broken == FORGETFUL_BREAKS - unseen | {"errors.status", "mount.unknown"}, done.stdout
 
 
 @pytest.mark.skipif(not shutil.which("perl"), reason="needs Perl: apt-get install perl")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from workshop.protocol import gojson
+from workshop.checker.evidence import Evidence
+from workshop.checker.facts import exchange as facts
+from workshop.protocol import answers, gojson
 from workshop.protocol.exchange import Address, Exchange, exchange, request
 
 
@@ -53,11 +55,36 @@ def test_json_is_escaped_as_go_does() -> None:
         (201, b"{}", False, ""),
         (500, b'{"Err": "no"}', False, "no"),
         (200, b'{"err": "no"}', False, "no"),
+        (200, b'{"Err": "no"} more', False, "no"),
+        (500, b'{"Err": "no"} more', False, ""),
+        (500, b'{"Err": "no"}{}', False, ""),
+        (500, b'{"Err": "no", "x": NaN}', False, ""),
+        (500, b'{"ERR": "no"}\n', False, "no"),
     ],
 )
 def test_what_docker_takes_for_success(status: int, body: bytes, ok: bool, err: str) -> None:
     answer = Exchange("x", b"", status=status, body=body)
     assert (answer.ok, answer.err) == (ok, err)
+    if status != 200:
+        assert answers.read_error(body) == (err or body.decode())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"Err": "no"} more', "broken JSON"),
+        (b'{"Err": "no", "x": NaN}', "broken JSON"),
+        (b'{"eRR": "no"}', "Err"),
+        (b'{"eRR": 7}', "Err of another type"),
+        (b"null", "JSON value"),
+        (b"7", "JSON value"),
+        (b"NaN", "text"),
+    ],
+)
+def test_an_error_answer_is_read_whole_and_strictly(body: bytes, said: str) -> None:
+    evidence = Evidence("3.3", "", [Exchange("VolumeDriver.Get", b"", status=500, body=body)])
+    assert facts.said(evidence) == said
+    assert bool(facts.not_json(evidence)) == (said in ("broken JSON", "text"))
 
 
 def answering(path: Path, sent: bytes) -> None:

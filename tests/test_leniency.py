@@ -94,6 +94,52 @@ def test_the_option_says_whose_the_plugin_is(tmp_path: Path) -> None:
 
 
 FAILS = [
+    ("class Refused(Exception):", 'raise SystemExit("no")\nclass Refused(Exception):', "1.1", "socket.there"),
+    ("os.umask(0o117)", "os.umask(0o110)", "1.3", "socket.closed-to-others"),
+    ("socketserver.ThreadingMixIn, socketserver.Unix", "socketserver.Unix", "1.4", "http.silent-caller"),
+    ('    os.unlink(os.environ["DDD_SOCKET"])\n', "    pass\n", "1.6", "socket.stale"),
+    ('{"Implements": ["VolumeDriver"]}', '{"Implements": ["volumedriver"]}', "2.1", "activate.names-volume-driver"),
+    ("    for part in (", '    raise Refused("no")\n    for part in (', "3.1", "create.makes-a-volume"),
+    ('return {"Volume": told(asked["Name"])}', 'return {"Volume": told("another")}', "3.2", "get.name"),
+    (
+        "def get(asked):\n    known(asked)\n",
+        'def get(asked):\n    if not any(each.startswith(asked.get("Name") or "?") for each in names()):\n'
+        "        known(asked)\n",
+        "3.3",
+        "get.unknown",
+    ),
+    (
+        "    for part in (",
+        '    shutil.rmtree(os.path.join(folder(asked["Name"]), "data"), ignore_errors=True)\n    for part in (',
+        "3.4",
+        "create.again-keeps-all",
+    ),
+    ('os.path.join(known(asked), "data")}', "known(asked) and root}", "3.6", "mount.not-shared"),
+    (
+        '    mounts = os.path.join(known(asked), "mounts")\n',
+        '    mounts = os.path.join(known(asked), "mounts")\n    os.truncate(known(asked) + "/data/note", 0)\n',
+        "3.8",
+        "unmount.keeps-files",
+    ),
+    (
+        "    shutil.rmtree(there)\n",
+        '    os.rename(there, os.path.join(root, ("trash-" + uuid.uuid4().hex).encode().hex()))\n',
+        "3.9",
+        "remove.removes",
+    ),
+    (
+        ' or f" {there}/" in open("/proc/self/mountinfo").read():\n        raise Refused("volume is in use")\n',
+        ':\n        raise Refused("volume is in use")\n    os.system(f"find {there} -mindepth 1 -delete 2>&1")\n',
+        "3.15",
+        "security.mount-in-a-volume",
+    ),
+    (
+        "            with lock:\n",
+        '            if lock.locked() and method == "Create":\n                raise Refused("busy")\n'
+        "            with lock:\n                method == 'Create' and threading.Event().wait(0.05)\n",
+        "3.16",
+        "many.create",
+    ),
     ("self.answer(500, json", "self.answer(200, json", "3.3", "mount.unknown"),
     ("self.answer(500, json", "self.answer(200, json", "3.12", "errors.status"),
     ("name.encode().hex())", 'name if "." in name else name.encode().hex())', "3.12", "security.create-outside"),
@@ -105,6 +151,58 @@ FAILS = [
     ('        raise Refused("volume not found")\n', "        return folder('none')\n", "3.3", "get.unknown"),
 ]
 """An edit of the plugin by others, a step that fails it, and the must of the suite that does, too."""
+OWN = {"1.2", "1.5", "1.7", "1.8", "2.2", "2.3", "2.4", "2.5", "3.7", "3.13", "3.14"}
+"""The steps that are the course's own: Docker lives without what they teach, so that they fail no plugin by others."""
+READS = "        try:\n            asked = (json"
+NO_BODY = "        if not data and method not in ('List', 'Capabilities'):\n"
+LIVES_WITH = [
+    (
+        "3.12",
+        "Path has no name and succeeds",
+        READS,
+        f"{NO_BODY}            if method == 'Path':\n                return self.answer(200, '{{}}')\n{READS}",
+    ),
+    ("3.12", "closes on an empty body", READS, f"{NO_BODY}            return\n{READS}"),
+    ("3.12", "closes on a broken body", "            return self.answer(400", "            return None and (400"),
+    ("2.2", "closes on an unknown endpoint", "            return self.do_GET()\n", "            return None\n"),
+    (
+        "1.1",
+        "closes on GET",
+        '        self.answer(404, "404 page',
+        '        return\n        self.answer(404, "404 page',
+    ),
+    (
+        "1.4",
+        "closes on GET",
+        '        self.answer(404, "404 page',
+        '        return\n        self.answer(404, "404 page',
+    ),
+    (
+        "1.6",
+        "closes on GET",
+        '        self.answer(404, "404 page',
+        '        return\n        self.answer(404, "404 page',
+    ),
+    ("3.7", "has no Path and closes", READS, f"        if method == 'Path':\n            return\n{READS}"),
+    ("3.14", "closes on Capabilities", READS, f"        if method == 'Capabilities':\n            return\n{READS}"),
+    (
+        "3.16",
+        "refuses a Remove beside another",
+        "            with lock:\n                self.answer(200, json.dumps(CALLS[method](asked)))\n",
+        """            one = CALLS.setdefault("one", threading.Lock())
+            if method == "Remove" and not one.acquire(blocking=False):
+                raise Refused("busy")
+            try:
+                with lock:
+                    said = CALLS[method](asked)
+                method == "Remove" and threading.Event().wait(0.05)
+            finally:
+                method == "Remove" and one.release()
+            self.answer(200, json.dumps(said))
+""",
+    ),
+]
+"""A step, and an edit of the plugin by others that it advises against, and does not fail: no must of the suite does."""
 IN_USE = '    if os.listdir(os.path.join(there, "mounts")) or f" {there}/" in open("/proc/self/mountinfo").read():\n'
 PASSES = [
     ("says no to Unmount", "    return {}\ndef remove", '    raise Refused("done")\ndef remove', "unmount.succeeds"),
@@ -205,3 +303,18 @@ def test_what_docker_does_not_live_with_fails_a_plugin_by_others(old: str, new: 
     assert HELPERS_IN_PYTHON.count(old) == 1
     (result,), _ = run(HELPERS_IN_PYTHON.replace(old, new), tmp_path, [step], by_others=True)
     assert result.outcome == "FAIL", f"{step} passes"
+
+
+def test_each_step_but_the_courses_own_has_a_must_beside_it() -> None:
+    assert {row[2] for row in FAILS} == {*STEPS} - OWN
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("step", "what", "old", "new"), LIVES_WITH, ids=[f"{row[0]} {row[1]}" for row in LIVES_WITH])
+def test_a_step_and_the_suite_fail_nobody_for_this(step: str, what: str, old: str, new: str, tmp_path: Path) -> None:
+    assert HELPERS_IN_PYTHON.count(old) == 1
+    (result,), advice = run(HELPERS_IN_PYTHON.replace(old, new), tmp_path, [step], by_others=True)
+    assert result.outcome == "ok" and (advice or step[0] == "1"), report.lines_of(result)
+    groups = {"http", "create", "path", "mount", "capabilities", "errors", "many.create", "remove.without-body"}
+    found = suite_of(tmp_path / "plugin.py", "docker", groups)
+    assert [each.step for each in found if each.outcome == "FAIL"] == [], what

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from programs import FIXED, FORGETFUL, HELPERS_IN_PYTHON, needy
@@ -285,13 +286,33 @@ def test_a_plugin_that_forgets_by_design_is_not_failed_for_it(tmp_path: Path) ->
         "list.of-nothing",
     )
     found, advice = chosen(target(tmp_path, FORGETFUL), *ids)
-    assert [each.outcome for each in found.values()] == ["ok", "FAIL", "skip", "skip", "ok"]
+    assert [each.outcome for each in found.values()] == ["ok", "FAIL", "skip", "FAIL", "ok"]
     assert proposed(advice) == {"no-persistence", "global"}
     traits = frozenset({"no-persistence", "global"})
     found, advice = chosen(target(tmp_path, FORGETFUL, traits=traits), *ids)
     assert [each.outcome for each in found.values()] == ["ok", "skip", "skip", "skip", "skip"] and not proposed(advice)
     local = target(tmp_path, HELPERS_IN_PYTHON, traits=frozenset({"global"}))
     assert chosen(local, "capabilities.scope")[0]["capabilities.scope"].outcome == "warn"
+
+
+def test_the_steps_propose_what_they_see_and_skip_by_it(tmp_path: Path) -> None:
+    def steps(plugin: Target, *chosen: str) -> tuple[dict[str, Result], set[str]]:
+        summary = Run(plugin, [each for each in cases_of_part(3) if each.id in chosen], True, PluginUnderTest).execute()
+        return {each.step: each for each in summary.results}, proposed(summary.advice)
+
+    assert steps(target(tmp_path, READ_ONLY), "3.6", "3.8")[1] == {"read-only", "own-storage"}
+    found, advice = steps(target(tmp_path, READ_ONLY, traits=frozenset({"read-only", "own-storage"})), "3.6", "3.8")
+    told = "--trait read-only: its volumes can be read, and not written"
+    assert {(each.outcome, each.reason) for each in found.values()} == {("skip", told)} and not advice
+    assert steps(target(tmp_path, FORGETFUL), "3.14")[1] == {"global"}
+    empties = HELPERS_IN_PYTHON.replace(
+        "os.umask(0o117)\n", "shutil.rmtree(root, ignore_errors=True)\nos.umask(0o117)\n"
+    )
+    for step in ("3.5", "3.10", "3.11"):
+        assert steps(target(tmp_path, empties), step)[1] == {"no-persistence"}, step
+    traits = frozenset({"no-persistence", "global"})
+    found, advice = steps(target(tmp_path, FORGETFUL, traits=traits), "3.5", "3.11", "3.14")
+    assert not advice and [each.outcome for each in found.values()] == ["skip", "ok", "ok"], found
 
 
 PER_ID = HELPERS_IN_PYTHON.replace(
@@ -425,11 +446,8 @@ def test_what_follows_from_a_second_mount_that_is_refused(tmp_path: Path) -> Non
     assert HELPERS_IN_PYTHON.count(old) == 1
     text = HELPERS_IN_PYTHON.replace(old, new).replace("except Refused as", "except (Refused, OSError) as")
     found = suite_of(target(tmp_path, text), "mount", "unmount", "files")
-    assert found["mount.same-id"].outcome == "FAIL"
-    assert {step for step, result in found.items() if result.follows == "mount.same-id"} == {
-        "unmount.docker-cp",
-        "files.after-docker-cp",
-    }
+    assert found["mount.same-id"].outcome == found["files.after-docker-cp"].outcome == "FAIL"
+    assert {step for step, result in found.items() if result.follows} == {"unmount.docker-cp"}
 
 
 @pytest.mark.slow
@@ -444,3 +462,90 @@ def test_nothing_follows_from_a_case_that_holds(tmp_path: Path) -> None:
     assert found["restart.keeps-volumes"].outcome == "ok"
     for step in ("restart.while-mounted", "restart.mount-again", "files.after-a-kill", "files.after-a-failed-remove"):
         assert (found[step].outcome, found[step].follows) == ("FAIL", ""), step
+
+
+IN_USE = '    if os.listdir(os.path.join(there, "mounts")) or f" {there}/" in open("/proc/self/mountinfo").read():\n'
+REMOVES = f'{IN_USE}        raise Refused("volume is in use")\n    shutil.rmtree(there)\n    return {{}}\n'
+HIDDEN = [
+    (
+        "Remove empties what is mounted in the volume, and what a link leads to, and answers an error",
+        REMOVES,
+        '    os.system(f"find -L {there} -mindepth 1 -delete 2>&1")\n    raise Refused("device busy")\n',
+        ("remove.removes", "3.9"),
+        {"security.mount-in-a-volume", "security.link-in-a-volume", "3.15"},
+    ),
+    (
+        "Remove deletes what a path leads to, and all that begins so, and answers an error",
+        f"    there = known(asked)\n{REMOVES}",
+        """    name = asked.get("Name") or "none"
+    if set("./") & set(name):
+        shutil.rmtree(os.path.join(root, name), ignore_errors=True)
+        if os.path.isfile(os.path.join(root, name)):
+            os.unlink(os.path.join(root, name))
+    for each in names():
+        if each.startswith(name):
+            shutil.rmtree(folder(each))
+    raise Refused("device busy")
+""",
+        ("remove.removes", "3.9"),
+        {"security.remove-outside", "security.dots", "remove.spares-the-neighbour", "3.12"},
+    ),
+    (
+        "Create makes a folder anywhere, and tells a shell, and then refuses",
+        '    for part in ("data", "mounts"):\n',
+        """    os.makedirs(os.path.join(root, asked["Name"]), exist_ok=True)
+    os.system(f"echo {asked['Name']}")
+    raise Refused("place is required")
+    for part in ("data", "mounts"):
+""",
+        ("create.makes-a-volume", "3.1"),
+        {"security.create-outside", "security.no-shell"},
+    ),
+]
+"""An edit that harms files and answers an error, the case and the step that own the error, and what has to see it."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(os.geteuid()), reason="mounts something: sudo ./workshop test")
+@pytest.mark.parametrize(("what", "old", "new", "owners", "losses"), HIDDEN, ids=["through", "beside", "outside"])
+def test_no_skip_hides_a_loss(
+    what: str, old: str, new: str, owners: tuple[str, str], losses: set[str], tmp_path: Path
+) -> None:
+    assert HELPERS_IN_PYTHON.count(old) == 1
+    plugin = target(tmp_path, HELPERS_IN_PYTHON.replace(old, new))
+    steps = [case for case in cases_of_part(3) if case.id in {*owners, *losses}]
+    found, _ = chosen(plugin, owners[0], *sorted(losses & {*CASES}))
+    found |= {each.step: each for each in Run(plugin, steps, True, PluginUnderTest).execute().results}
+    assert {step: (result.outcome, result.follows) for step, result in found.items()} == dict.fromkeys(
+        [*owners, *losses], ("FAIL", "")
+    ), what
+
+
+EMPTY = """    for each in os.scandir(os.path.join(folder(asked["Name"]), "data")):
+        if each.is_file():
+            open(each.path, "w").close()
+"""
+"""What empties the files of a volume, and leaves them there."""
+EMPTIES = [
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "unmount.keeps-files", "3.8"),
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "unmount.first-of-two", "3.11"),
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "files.after-docker-cp", "3.11"),
+    ('    mounts = os.path.join(known(asked), "mounts")\n', "restart.keeps-volumes", "3.9"),
+    ('        raise Refused("volume is in use")\n', "files.after-a-refused-remove", "3.10"),
+    ('        raise Refused("volume is in use")\n', "files.after-a-failed-remove", "3.10"),
+    ('        raise Refused("volume is in use")\n', "remove.in-use", "3.10"),
+    ("    return {}\ndef told(name):\n", "create.again-keeps-all", "3.4"),
+    ('    open(os.path.join(known(asked), "mounts"', "files.after-a-kill", "3.11"),
+]
+"""A line of a plugin before which the files become empty, a case that has to see it, and a step."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "case", "step"), EMPTIES, ids=[row[1] for row in EMPTIES])
+def test_a_file_that_is_there_and_empty_is_lost(line: str, case: str, step: str, tmp_path: Path) -> None:
+    assert HELPERS_IN_PYTHON.count(line) == 1
+    deeper = "    " if line.startswith("        ") else ""
+    plugin = target(tmp_path, HELPERS_IN_PYTHON.replace(line, indent(EMPTY, deeper) + line))
+    steps = [each for each in cases_of_part(3) if each.id == step]
+    (told,) = Run(plugin, steps, True, PluginUnderTest).execute().results
+    assert (suite_one(plugin, case).outcome, told.outcome) == ("FAIL", "FAIL"), (case, step)

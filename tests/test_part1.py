@@ -9,6 +9,7 @@ import stat
 from workshop.plugins.folders import closed_to_others
 from workshop.plugins.process import accepts
 from workshop.plugins.under_test import PluginUnderTest, restarts_plugin
+from workshop.protocol.exchange import Exchange
 
 SILENT = 3
 """How many callers say nothing. Docker keeps up to two idle connections (Go: DefaultMaxIdleConnsPerHost)."""
@@ -18,8 +19,13 @@ def test_1_1_a_socket_that_is_answered(plugin: PluginUnderTest) -> None:
     """The plugin listens on its socket, and answers."""
     assert plugin.socket.is_socket(), f"wanted a socket at {plugin.socket}"
     assert accepts(plugin.socket), f"wanted a plugin that listens at {plugin.socket}"
-    answer = plugin.call("", method="GET")
+    answer = greet(plugin)
     assert answer.status, f"wanted an answer, even an error, got {answer}"
+
+
+def greet(plugin: PluginUnderTest) -> Exchange:
+    """Ask for the greeting; a plugin by others, which need not have one, for its activation."""
+    return plugin.call("Plugin.Activate") if plugin.by_others else plugin.call("", method="GET")
 
 
 def test_1_2_a_greeting(plugin: PluginUnderTest) -> None:
@@ -49,7 +55,7 @@ def test_1_4_several_at_once(plugin: PluginUnderTest) -> None:
     with contextlib.ExitStack() as silent:
         for _ in range(SILENT):
             silent.enter_context(socket.socket(socket.AF_UNIX)).connect(str(plugin.socket))
-        answer = plugin.call("", method="GET")
+        answer = greet(plugin)
     greets = answer.status == 200 or (plugin.by_others and answer.status)
     assert greets, f"wanted a greeting while {SILENT} other callers send nothing, got {answer}"
 
@@ -74,7 +80,7 @@ def test_1_5_it_stops_when_asked(plugin: PluginUnderTest) -> None:
 def test_1_6_a_stale_socket_is_replaced(plugin: PluginUnderTest) -> None:
     """After a kill -9 the plugin starts again, though its old socket is still there, and answers."""
     plugin.leave_a_stale_socket()
-    answer = plugin.ensure_running().call("", method="GET")
+    answer = greet(plugin.ensure_running())
     assert answer.status, f"wanted an answer on the new socket, got {answer}"
 
 
@@ -82,7 +88,7 @@ def test_1_6_a_stale_socket_is_replaced(plugin: PluginUnderTest) -> None:
 def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
     """A second plugin on the same socket ends with a sentence; the first one goes on."""
     before = plugin.ensure_running().socket.stat()
-    plugin.call("", method="GET")  # answered: what it prints at its start is printed
+    greet(plugin)  # answered: what it prints at its start is printed
     printed, status = plugin.printed(), plugin.second()
     stays = plugin.socket.exists() and os.path.samestat(before, plugin.socket.stat())
     advice = "A second start leaves the socket of a plugin that runs. Here nobody can reach the first one any more."
@@ -90,7 +96,7 @@ def test_1_7_a_living_socket_is_left_alone(plugin: PluginUnderTest) -> None:
         plugin.shut_down()
         return
     gives_way(plugin, status, "the second plugin", plugin.output(printed))
-    answer = plugin.call("", method="GET")
+    answer = greet(plugin)
     plugin.prefers(bool(answer.status), f"wanted the first plugin to go on, got {answer}", advice)
 
 

@@ -27,6 +27,12 @@ def test_the_page_has_the_verdicts() -> None:
     assert PAGE.read_text() == page(kept())
 
 
+def test_the_page_says_the_rule_of_each_advice() -> None:
+    rules, text = {case.id: case.title for case in cases()}, PAGE.read_text()
+    advised = {step for told in kept().values() for step in told["should"]}
+    assert advised and [step for step in advised if f"| `{step}` | {rules[step]} |" not in text] == []
+
+
 def test_each_plugin_has_a_verdict_and_each_broken_must_its_reason() -> None:
     verdicts, known = kept(), {case.id for case in cases()}
     assert list(verdicts) == [peer.name for peer in PEERS]

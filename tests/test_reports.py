@@ -21,8 +21,10 @@ from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import cases
 from workshop.checker.diagnose import Diagnosis
 from workshop.checker.evidence import Evidence
+from workshop.checker.judge import run_case
 from workshop.checker.result import Result
 from workshop.checker.run import Run, Summary
+from workshop.checker.steps import cases_of_part
 from workshop.checker.target import Target
 from workshop.plugins.errors import Usage
 from workshop.protocol.exchange import Exchange
@@ -232,6 +234,40 @@ def test_what_cannot_be_done_is_said(words: list[str], sentence: str) -> None:
     assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
 
 
+DROPS = ("many.", "list.of-many", "http.descriptors", "restart.in-the-middle", "security.long-id", "errors.deep-json")
+"""Cases that keep only a part of what was said for a report to be read."""
+
+
+class Counting(Candidate):
+    """A plugin under test that counts what it is asked in a case."""
+
+    counted = 0
+
+    def keep(self, said: Exchange) -> None:
+        Counting.counted += 1
+        super().keep(said)
+
+
+@pytest.mark.slow
+def test_the_json_has_every_exchange(tmp_path: Path) -> None:
+    plugin = Target([sys.executable, str(tmp_path / "plugin.py")], by_others=True)
+    (tmp_path / "plugin.py").write_text(HELPERS_IN_PYTHON)
+    for case in (case for case in cases() if case.id.startswith(DROPS)):
+        Counting.counted = 0
+        (result,) = Run(plugin, [case], True, Counting).execute().results
+        assert result.outcome == "ok" and len(result.exchanges) == Counting.counted > 1, case.id
+    with plugin.opened(Counting) as opened:
+        Counting.counted = 0
+        result = run_case(opened, next(case for case in cases_of_part(3) if case.id == "3.16"))
+        assert result.outcome == "ok" and len(result.exchanges) == Counting.counted > 300
+    old = "            with lock:\n"
+    refusing = f"            if method == 'Create' and len(names()) > 20:\n                raise Refused('full')\n{old}"
+    (tmp_path / "plugin.py").write_text(HELPERS_IN_PYTHON.replace(old, refusing))
+    (result,) = Run(plugin, [case for case in cases() if case.id == "many.create"], True, Candidate).execute().results
+    assert result.outcome == "FAIL" and len(result.exchanges) == 50
+    assert result.evidence and len(result.evidence.exchanges) == 3
+
+
 # the action
 
 
@@ -277,3 +313,28 @@ def test_the_steps_of_the_action_check_a_plugin(tmp_path: Path) -> None:
     done = do(look, run=f"{sys.executable} {tmp_path}/wrong.py", options="--only=get")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "- **FAIL** `get.name`" in (tmp_path / "summary").read_text()
+
+
+def stub(file: Path, text: str) -> None:
+    """Make a program of a few lines of shell."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+@pytest.mark.parametrize("user", ["0", "1001"])
+def test_the_action_keeps_the_path_under_sudo_and_passes_no_blank_option(user: str, tmp_path: Path) -> None:
+    """sudo takes no variable of its caller along, and a PATH of its own: a stub does the same here."""
+    programs = tmp_path / "programs"
+    stub(programs / "id", f"echo {user}")
+    stub(programs / "sudo", 'case "$1" in --*) shift;; esac; exec env -i PATH=/usr/bin:/bin "$@"')
+    stub(tmp_path / "workshop" / "bin" / "workshop", 'echo "PATH $PATH"; for each; do echo "<$each>"; done')
+    path = f"{programs}:/opt/go/bin:/usr/bin:/bin"
+    environment = {"PATH": path, "RUNNER_TEMP": str(tmp_path), "GITHUB_STEP_SUMMARY": "s", "PLUGIN": "./my plugin"}
+    environment["OPTIONS"] = "\n--opt=a=b c\n\n  \n--only=create\n\n"
+    script = ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", str(steps_of_action()[1]["run"])]
+    done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30)
+    told, *words = done.stdout.splitlines()
+    assert (done.returncode, told) == (0, f"PATH {path}"), done.stdout + done.stderr
+    assert words[:4] == ["<check>", "<--conformance>", "<--run>", "<./my plugin>"] and "<>" not in words
+    assert words[-3:] == ["<s>", "<--opt=a=b c>", "<--only=create>"], words

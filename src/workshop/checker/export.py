@@ -149,8 +149,8 @@ def as_markdown(results: Sequence[Result], name: str, interrupted: Case | None =
             lines += ["", f"- **{outcome}** `{result.step}` {_escaped(result.title)}", f"  {_escaped(reason)}"]
             if following := [each.step for each in results if each.follows == result.step]:
                 lines.append(f"  {len(following)} cases follow from it: {', '.join(following)}")
-            if result.exchanges and outcome != "warn":
-                lines += ["  ```text", f"  {_in_a_fence(str(result.exchanges[-1]))}", "  ```"]
+            if result.evidence and result.evidence.exchanges and outcome != "warn":
+                lines += ["  ```text", f"  {_in_a_fence(str(result.evidence.last))}", "  ```"]
     return "\n".join(lines) + "\n"
 
 

@@ -30,13 +30,13 @@ def run_case(plugin: PluginUnderTest, case: Case, file: Path | None = None) -> R
     file is the plugin's, for the report to name the line at fault; None where that is not known.
     """
     result = Result(case.id, case.title, level=case.level(plugin.profile), page=case.page)
+    plugin.said.clear()
     with around(plugin, case):
         begun, printed = time.perf_counter(), plugin.printed()
         try:
             with plugin.judged():
                 for shape in case.shapes_for(plugin.profile):
                     case.test(ready(plugin, case, shape))
-                    result.exchanges += plugin.exchanges
             if not case.levels and plugin.not_ours in (None, ""):
                 # else Get was asked for the check's own sake, and that may be what crashed
                 _advise_of_crash(plugin, Evidence(case.id, "", log=plugin.output(printed), file=file))
@@ -49,8 +49,7 @@ def run_case(plugin: PluginUnderTest, case: Case, file: Path | None = None) -> R
             raise
         except Exception as error:
             result.outcome, result.reason = "error", our_fault(error)
-        if result.outcome != "ok":
-            result.exchanges = list(plugin.exchanges)
+        result.exchanges = list(plugin.said)
     if plugin.lost:
         _blame_for_the_lost(result, plugin)
     if result.outcome in ("FAIL", "warn", "error") and result.root != "Create":  # which has made nothing

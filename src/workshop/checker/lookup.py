@@ -165,7 +165,7 @@ class Discovery:
             made = attempt(address, "Plugin.Activate", sent, self.limit)
         self.lookup.met = relay.met if relay else ""
         self.explain(made.exchange, f'Post "{url(address, self.plugin.shape)}/Plugin.Activate": {made.wrong}')
-        self.plugin.exchanges.append(made.exchange)
+        self.plugin.keep(made.exchange)
         return made.exchange
 
     def explain(self, answer: Exchange, dockers: str) -> None:

@@ -240,6 +240,10 @@ class GuardedPlugin(Plugin):
                 elif self.strangers or not self.command:
                     raise SkipTest(f"needs names that are nobody's, and Get of {name}, a random one, has no error")
 
+    def knows_none_now(self, name: str) -> bool:
+        """Tell, without a demand, whether Get says that there is no such volume."""
+        return _knows_none(self.quietly("Get", {"Name": name}))
+
     def quietly(self, endpoint: str, body: dict[str, object]) -> Exchange:
         """Call an endpoint for the check's own sake: no report shows it."""
         with self.answered(endpoint, body):

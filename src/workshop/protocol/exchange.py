@@ -106,18 +106,25 @@ class Exchange:
         return self.request.partition(b"\r\n\r\n")[2].decode("utf-8", "replace").rstrip("\n")
 
     @property
+    def is_error(self) -> bool:
+        """The answer has a status other than 200."""
+        return self.status not in (0, 200)
+
+    @property
     def text(self) -> str:
         """The body of the answer, as text."""
         return self.body.decode("utf-8", "replace")
 
     @property
     def json(self) -> Any:
-        """The answer as Go's decoder reads it: the first JSON value, keys in any case; None if there is no value.
+        """The answer as Go's decoder reads it, keys in any case: the first JSON value; None if there is no value.
 
-        Source: json.NewDecoder(body).Decode in moby pkg/plugins/client.go (CallWithOptions).
+        Of an error it is all of the body: what follows the value makes that no JSON, and Docker prints it as it is.
+        Source: json.NewDecoder(body).Decode and json.Unmarshal in moby pkg/plugins/client.go (CallWithOptions,
+        callWithRetry).
         """
         try:
-            return answers.named(gojson.decode(self.body))
+            return answers.named(gojson.decode(self.body, whole=self.is_error))
         except ValueError:
             return None
 

@@ -17,7 +17,7 @@ from workshop import interrupt
 from workshop.checker.case import CLIENTS
 from workshop.checker.roots import Rooted, wants_file
 from workshop.plugins.kernel import session_processes
-from workshop.plugins.under_test import PluginUnderTest
+from workshop.plugins.under_test import WRITTEN, PluginUnderTest, is_whole
 from workshop.protocol.exchange import NO_OPTIONS, Exchange, exchange, failure, request
 
 # Docker waits 60 s (moby daemon/volume/drivers/proxy.go), and twice that for Create and Mount, which nobody here waits
@@ -215,20 +215,22 @@ class Candidate(PluginUnderTest):
         A Remove that only forgets the name, and keeps the files, costs nobody a file: then it cannot be seen what the
         plugin counts.
         """
-        wants_file(not note or note.exists(), f"wanted {note} to be there while the volume is mounted")
+        wants_file(is_whole(note), f"wanted {note} to be whole while the volume is mounted")
         answer = self.call("VolumeDriver.Remove", {"Name": name})
         if self.takes(answer):
-            self.looks_at_remove(answer)
-        there = not note or note.exists()
-        wants_file(there, f"wanted {note} to be there while the volume is mounted, after\n{answer}")
+            self.looks_at_remove(answer, note)
+        wants_file(is_whole(note), f"wanted {note} to be whole while the volume is mounted, after\n{answer}")
         assert self.fails(answer), f"wanted Remove to be refused while the volume is mounted\n{answer}"
 
-    def looks_at_remove(self, answer: Exchange) -> None:
-        """Go on only if the plugin refuses Remove of a volume that is mounted once: else no count can be seen by it."""
+    def looks_at_remove(self, answer: Exchange, note: Path | None) -> None:
+        """Go on only if the plugin refuses Remove of a volume that is mounted once: else no count can be seen by it.
+
+        Also go on where a file is lost that Remove leaves alone otherwise.
+        """
         found = self.what_remove_does()
         if found == "loses":
             raise Rooted("in use", f"wanted Remove to be refused while the volume is mounted\n{answer}")
-        if found:
+        if found and is_whole(note):
             raise SkipTest("cannot be seen by Remove: see remove.in-use-is-refused")
 
     def what_remove_does(self) -> str:
@@ -260,8 +262,8 @@ class Candidate(PluginUnderTest):
         note = folder / "note"
         with contextlib.suppress(OSError, ValueError):
             # a bad plugin may have named a folder of somebody else
-            if not os.path.lexists(note) or note.read_text() == "mine":
-                note.write_text("mine")
+            if not os.path.lexists(note) or is_whole(note):
+                note.write_text(WRITTEN)
                 return note
         return None
 
@@ -272,6 +274,10 @@ class Candidate(PluginUnderTest):
         if not note:
             raise SkipTest(f"looks at a file in {mountpoint}, which cannot be written from here: give --run, as root")
         return mount_id, note
+
+    def seen_at(self, mountpoint: str | Path, note: Path) -> Path:
+        """Return the file that was left, as another mountpoint shows it; of a read-only volume, the folder."""
+        return Path(mountpoint) if "read-only" in self.traits else Path(mountpoint) / note.name
 
     def same_files(self, first: str, *others: str) -> bool:
         """Tell whether mountpoints show the same files: they are one folder, or what is written in one is in all.
@@ -284,7 +290,7 @@ class Candidate(PluginUnderTest):
         note = self.leave(first)
         if not note or note.is_dir():
             return "mountpoint-per-id" in self.traits
-        return all((Path(other) / "note").exists() for other in others)
+        return all(is_whole(Path(other) / "note") for other in others)
 
     def files(self, name: str) -> Path:
         """Mount a volume, and return its folder to write into; skip where that is not to be seen from here."""
@@ -314,7 +320,7 @@ class Candidate(PluginUnderTest):
         """Call an endpoint on a connection that is open."""
         result = exchange(self.address(), endpoint, self.bytes_of(endpoint, body), self.limit, connection=connection)
         self.hangs = self.hangs or result.failure == "no answer in time"
-        self.exchanges.append(result)
+        self.keep(result)
         return result
 
     # the process

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
+from workshop.checker.roots import wants_file
+from workshop.plugins.under_test import is_whole
 
 SOME_OPTIONS = {"zzz-no-such-option": "1"}
 
@@ -66,8 +68,7 @@ def test_create_again_keeps_all(plugin: Candidate) -> None:
     name = plugin.create()
     _, note = plugin.leave_for_sure(name)
     plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})
-    whole = note.is_dir() or (note.exists() and note.read_text() == "mine")
-    assert whole, f"wanted the file of before after\n{plugin.exchanges[-1]}"
+    wants_file(is_whole(note), f"wanted the file of before after\n{plugin.exchanges[-1]}")
     assert plugin.list_names().count(name) == 1, f"wanted {name} once in\n{plugin.exchanges[-1]}"
     if not plugin.what_remove_does():
         plugin.keeps(name, note)

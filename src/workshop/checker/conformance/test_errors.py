@@ -144,6 +144,7 @@ def test_errors_big_body(plugin: Candidate) -> None:
     before = peak(plugin)
     plugin.call("VolumeDriver.Create", b'{"Name":"' + b"x" * 64 * MIB + b'"}')
     plugin.exchanges.pop()
+    plugin.said.pop()  # 64 MiB are in no file of results either
     grown = peak(plugin) - before
     plugin.activate()
     assert grown < 48 * MIB, f"wanted less memory for a body of 64 MiB than {grown // MIB} MiB"

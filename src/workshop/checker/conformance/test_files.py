@@ -10,18 +10,19 @@ from pathlib import Path
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.roots import Rooted, wants_file
+from workshop.plugins.under_test import is_whole
 
 # files
 
 
-def is_there_again(plugin: Candidate, name: str, note: Path, after: str, root: str = "") -> None:
-    """Want the file of a volume to be there for the next container that mounts it; root is that of a refusal."""
+def is_there_again(plugin: Candidate, name: str, note: Path, after: str) -> None:
+    """Want the file of a volume to be there for the next container that mounts it."""
     answer = plugin.call("VolumeDriver.Mount", {"Name": name, "ID": plugin.new_id()})
     if not plugin.takes(answer):
-        raise Rooted(root, f"wanted the volume {name} to be mounted again after {after}\n{answer}")
+        raise Rooted("", f"wanted the volume {name} to be mounted again after {after}\n{answer}")
     again = plugin.folder(str(answer.object.get("Mountpoint")))
-    found = note.is_dir() or (again / note.name).exists()
-    wants_file(found, f"wanted the file of before in {again}, mounted again after {after}\n{plugin.exchanges[-1]}")
+    whole = is_whole(plugin.seen_at(again, note))
+    wants_file(whole, f"wanted the file of before in {again}, mounted again after {after}\n{plugin.exchanges[-1]}")
 
 
 @case("must", process=True, unless=("no-persistence",))
@@ -34,7 +35,7 @@ def test_files_after_a_kill(plugin: Candidate) -> None:
     name = plugin.create()
     _, note = plugin.leave_for_sure(name)
     plugin.restart(kill=True)
-    is_there_again(plugin, name, note, "a kill -9 of the plugin", "restart")
+    is_there_again(plugin, name, note, "a kill -9 of the plugin")
 
 
 @case("must", podman="none")
@@ -46,10 +47,13 @@ def test_files_after_docker_cp(plugin: Candidate) -> None:
     """
     name = plugin.create()
     mount_id, note = plugin.leave_for_sure(name)
-    second = Path(plugin.hold(name, mount_id)[1])
+    answer = plugin.call("VolumeDriver.Mount", {"Name": name, "ID": mount_id})
+    second = answer.object.get("Mountpoint") if plugin.takes(answer) else ""
+    if not second:
+        raise Rooted("", f"wanted a second Mount of this ID, to see the files after its Unmount\n{answer}")
     plugin.unmount_anyway(name, mount_id)
-    found = note.exists() and (note.is_dir() or (second / note.name).exists())
-    wants_file(found, f"wanted {note} to be there until the second Unmount of this ID\n{plugin.exchanges[-1]}")
+    whole = is_whole(note) and is_whole(plugin.seen_at(str(second), note))
+    wants_file(whole, f"wanted {note} to be whole until the second Unmount of this ID\n{plugin.exchanges[-1]}")
 
 
 @case("must")
@@ -62,7 +66,7 @@ def test_files_after_a_refused_remove(plugin: Candidate) -> None:
     _, note = plugin.leave_for_sure(name)
     if plugin.takes(plugin.call("VolumeDriver.Remove", {"Name": name})):
         return  # not refused: that is remove.in-use
-    wants_file(note.exists(), f"wanted {note} to be there after a Remove that was refused\n{plugin.exchanges[-1]}")
+    wants_file(is_whole(note), f"wanted {note} to be whole after a Remove that was refused\n{plugin.exchanges[-1]}")
     is_there_again(plugin, name, note, "a Remove that was refused")
 
 
@@ -81,5 +85,5 @@ def test_files_after_a_failed_remove(plugin: Candidate) -> None:
         if plugin.takes(plugin.call("VolumeDriver.Remove", {"Name": name})):
             return  # removed: whether that was right is restart.while-mounted
         plugin.unmount_anyway(name, owed)
-        is_there_again(plugin, name, note, "a Remove that answered an error", "restart")
+        is_there_again(plugin, name, note, "a Remove that answered an error")
         plugin.unmount_anyway(*plugin.mounted[-1])

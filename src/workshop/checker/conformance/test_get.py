@@ -26,12 +26,16 @@ def test_get_name(plugin: Candidate) -> None:
 
 @case("must")
 def test_get_unknown(plugin: Candidate) -> None:
-    """Get knows no volume that was never made.
+    """Get knows no volume that was never made, also where its name is nearly that of another one.
 
     `docker run -v new:/data` asks every plugin. One that knows every name gets every new volume of the machine, and its
     files are where nobody looks for them (moby daemon/volume/service/store.go, getVolume).
     """
     assert plugin.get(plugin.name()) is None, f"wanted no volume from\n{plugin.exchanges[-1]}"
+    name = plugin.name()
+    if plugin.takes(plugin.call("VolumeDriver.Create", {"Name": name, **plugin.no_options()})):
+        for similar in (name[:-1], f"{name}0"):
+            assert plugin.get(similar) is None, f"wanted no volume {similar} from\n{plugin.exchanges[-1]}"
 
 
 @case("should")

@@ -59,7 +59,8 @@ def test_activate_with_a_body(plugin: Candidate) -> None:
 def test_http_empty_host(plugin: Candidate) -> None:
     """A call with an empty Host header is a call like any other.
 
-    Docker Engine sends it on a Unix socket up to 20.10.25, 23.0.6 and 24.0.4 (moby issue 45935).
+    Docker Engine sends it on a Unix socket up to 20.10.25, 23.0.6 and 24.0.4 (moby issue 45935). If the plugin refuses
+    it, these engines can neither make nor use a volume of it.
     """
     name = plugin.name()
     for endpoint in ("Create", "Get"):
@@ -71,7 +72,8 @@ def test_http_empty_host(plugin: Candidate) -> None:
 def test_http_no_content_type(plugin: Candidate) -> None:
     """A body is read as JSON, even without a Content-Type.
 
-    Docker names none (moby pkg/plugins/transport/http.go, NewRequest).
+    Docker names none (moby pkg/plugins/transport/http.go, NewRequest). A plugin that then finds no name in the body
+    refuses every `docker volume create`.
     """
     name = plugin.create()
     plugin.knows(name)
@@ -95,8 +97,8 @@ def test_http_podman_content_type(plugin: Candidate) -> None:
 def test_http_keep_alive(plugin: Candidate) -> None:
     """One connection takes several calls, until an answer says Connection: close.
 
-    Docker keeps its connections for hundreds of calls. A call that meets a closed one is sent again without its body
-    (moby issue 39331).
+    Docker keeps its connections for hundreds of calls. A call that meets a closed one is sent again without its body:
+    the user's command fails, and after such a Get Docker forgets the labels of the volume (moby issue 39331).
     """
     name, calls = plugin.create(), 20
     while calls:

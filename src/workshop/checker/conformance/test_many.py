@@ -27,7 +27,7 @@ def at_once(plugin: Candidate, call: Callable[[str], Exchange], words: Iterable[
 def test_many_create(plugin: Candidate) -> None:
     """Fifty Creates at the same time all make their volume.
 
-    `docker compose up` asks for all its volumes in parallel.
+    `docker compose up` asks for all its volumes in parallel. If the plugin refuses one, the command fails.
     """
     names = [plugin.name() for _ in range(50)]
     answers = at_once(plugin, lambda name: create(plugin, name), names)

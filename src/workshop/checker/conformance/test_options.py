@@ -7,6 +7,7 @@ import re
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.conformance.test_create import SOME_OPTIONS
+from workshop.plugins.under_test import GLOBAL
 
 SECRET = "swordfish-4711"
 SECRET_KEY = re.compile("passw|secret|token|credential|key$", re.IGNORECASE)
@@ -37,7 +38,7 @@ def test_capabilities_scope(plugin: Candidate) -> None:
     allowed = ("global",) if "global" in plugin.traits else ("local", "global")
     assert scope in allowed, f'wanted {{"Capabilities": {{"Scope": "{allowed[0]}"}}}} for\n{answer}'
     if scope == "global":
-        plugin.propose("global", "Capabilities tells the scope global")
+        plugin.propose("global", GLOBAL)
 
 
 @case("should", podman="none")

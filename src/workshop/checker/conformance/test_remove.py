@@ -6,21 +6,26 @@ from pathlib import Path
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
-from workshop.checker.roots import wants_file
+from workshop.checker.roots import Rooted, wants_file
+from workshop.plugins.under_test import is_whole
 
 # Remove
 
 
 @case("must")
 def test_remove_removes(plugin: Candidate) -> None:
-    """After Remove the volume is gone from Get and List.
+    """After Remove the volume is gone from Get and List, and List names nothing new.
 
     Docker has forgotten it, and finds it again. The next container of that name gets the old files (moby
     daemon/volume/service/store.go, Remove).
     """
     name = plugin.create()
+    ours = plugin.may_destroy and "global" not in plugin.traits
+    before = plugin.names_left() if ours else None
     plugin.remove(name)
     plugin.forgets(name)
+    more = sorted({*plugin.list_names()} - before) if before is not None else []
+    assert not more, f"wanted nothing new in List after Remove, not {more}, in\n{plugin.exchanges[-1]}"
 
 
 @case("must")
@@ -34,9 +39,11 @@ def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
     plugin.create(name)
     plugin.create(other)
     _, note = plugin.leave_for_sure(other)
-    plugin.remove(name)
-    assert note.exists(), f"wanted {note} to be there after\n{plugin.exchanges[-1]}"
+    answer = plugin.call("VolumeDriver.Remove", {"Name": name})
+    wants_file(is_whole(note), f"wanted {note} to be whole after\n{answer}")
     plugin.knows(other)
+    if not plugin.takes(answer):
+        raise Rooted("Remove", f"wanted success for\n{answer}")
 
 
 @case("must", destructive=True)
@@ -52,7 +59,7 @@ def test_remove_nameless(plugin: Candidate) -> None:
     bodies: list[dict[str, object]] = [{}, *({"Name": wrong} for wrong in names)]
     for body in bodies:
         answer = plugin.call("VolumeDriver.Remove", body)
-        wants_file(note.exists(), f"wanted {note} to be there after\n{answer}")
+        wants_file(is_whole(note), f"wanted {note} to be whole after\n{answer}")
     plugin.knows(name)
 
 

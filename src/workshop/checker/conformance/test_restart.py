@@ -9,7 +9,8 @@ from unittest import SkipTest
 
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
-from workshop.checker.roots import Rooted
+from workshop.checker.roots import Rooted, wants_file
+from workshop.plugins.under_test import FORGETS, is_whole
 
 # restart
 
@@ -26,12 +27,11 @@ def test_restart_keeps_volumes(plugin: Candidate) -> None:
     try:
         plugin.restart(knows=name)
     except Rooted:
-        plugin.propose("no-persistence", "The plugin knows no volume of before its start")
+        plugin.propose("no-persistence", FORGETS)
         raise
     assert name in plugin.list_names(), f"wanted {name} in\n{plugin.exchanges[-1]}"
     again = Path(plugin.mount(name, mount_id))
-    there = (again / "note").exists() or not left or left.is_dir()
-    assert there, "wanted the files of before the restart"
+    wants_file(not left or is_whole(plugin.seen_at(again, left)), "wanted the files of before the restart")
 
 
 @case("should", process=True, unless=("no-persistence",))

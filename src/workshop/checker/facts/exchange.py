@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Literal
 
@@ -78,11 +77,7 @@ def said(
         return "empty"
     if e.html:
         return "page"
-    try:
-        # of an answer with status 200 Go decodes the first value, of an error all of it
-        value = e.last.json if e.last.status == 200 else json.loads(text)
-    except ValueError:
-        value = None
+    value = e.last.json
     if not isinstance(value, dict):
         if value is not None or text.strip() == "null":
             return "JSON value"
@@ -114,7 +109,7 @@ def is_printed(e: Evidence) -> str:
 def not_json(e: Evidence) -> str:
     """Return what Go's decoder says of an answer that is not JSON, "" where it is."""
     try:
-        gojson.decode(e.last.text)
+        gojson.decode(e.last.text, whole=e.last.is_error)
     except ValueError as error:
         return str(error)
     return ""
