@@ -597,6 +597,46 @@ MUTANTS = [
     ),
     Mutant("gives no space back", "3.9", DELETED, ""),
     Mutant(
+        "gives the space of folders not back",
+        "3.9",
+        DELETED,
+        '    [f.unlink() for f in (gone / "data").iterdir() if f.is_file()]\n',
+        "gives no space back",
+    ),
+    Mutant(
+        "removes all that begins so and goes on with a dot",
+        "3.9",
+        RENAME,
+        '        [shutil.rmtree(other) for other in VOLUMES.glob(f"{name}.*")]\n' + RENAME,
+        "Remove takes a neighbour",
+    ),
+    Mutant(
+        "removes all that begins so and goes on with a dash",
+        "3.9",
+        RENAME,
+        '        [shutil.rmtree(other) for other in VOLUMES.glob(f"{name}-*")]\n' + RENAME,
+        "Remove takes a neighbour",
+    ),
+    Mutant(
+        "removes it in each case",
+        "3.9",
+        RENAME,
+        "        [shutil.rmtree(o) for o in VOLUMES.iterdir() if o.name != name and o.name.lower() == name.lower()]\n"
+        + RENAME,
+        "Remove takes a neighbour",
+    ),
+    Mutant(
+        "old folders in a new volume",
+        "3.9",
+        CREATED,
+        """"data").exists() or (ROOT / "files" / name).mkdir(parents=True, exist_ok=True)
+    if not (VOLUMES / name / "data").exists():
+        [each.unlink() for each in (ROOT / "files" / name).iterdir() if not each.is_dir()]
+        (VOLUMES / name / "data").symlink_to(ROOT / "files" / name)
+    return {"Err": ""}""",
+        "old files in a new volume",
+    ),
+    Mutant(
         "removes all that begins so",
         "3.9",
         RENAME,
@@ -1722,5 +1762,60 @@ chmod, prepare = os.chmod, volumes.prepare
 os.chmod = lambda path, mode: chmod(path, mode | 0o055)
 volumes.prepare = lambda: prepare() or chmod(ROOT, 0o755)
 """,
+    ),
+]
+
+# what is lost in a volume is not always the file that one looks at first
+FOLDERS = 'shutil.rmtree(each) for each in (VOLUMES / name / "data").iterdir() if each.is_dir()'
+MUTANTS += [
+    Mutant(
+        "a second Create empties the folders",
+        "3.4",
+        CREATED,
+        f'"data").mkdir(exist_ok=True)\n    [{FOLDERS}]\n    return {{"Err": ""}}',
+        "Create again empties the volume",
+    ),
+    Mutant(
+        "a start empties the folders",
+        "3.5",
+        START,
+        f'    [shutil.rmtree(x) for x in VOLUMES.glob("*/data/*/")]\n{START}',
+        "files lost by a restart",
+    ),
+    Mutant("Unmount empties the folders", "3.8", DROPPED, f"{DROPPED}        [{FOLDERS}]\n", "files lost at Unmount"),
+    Mutant(
+        "Unmount deletes what is hidden",
+        "3.8",
+        DROPPED,
+        f'{DROPPED}        [each.unlink() for each in (volume / "data").glob(".*")]\n',
+        "files lost at Unmount",
+    ),
+    Mutant(
+        "a refused Remove empties the folders",
+        "3.10",
+        '            abort(409, f"Volume {name} is in use.")\n',
+        f'            [{FOLDERS}]\n            abort(409, f"Volume {{name}} is in use.")\n',
+        "files lost at a refused Remove",
+    ),
+    Mutant(
+        "a second Create strikes out the mounts",
+        "3.10",
+        MADE,
+        f'    shutil.rmtree(VOLUMES / name / "mounts", ignore_errors=True)\n{MADE}',
+        "removes what is in use",
+    ),
+    Mutant(
+        "drops the end of a name",
+        "3.12",
+        "    return value\n",
+        '    return value.rstrip("-._")\n',
+        "one volume for two names",
+    ),
+    Mutant(
+        "takes no two dots",
+        "3.12",
+        "not NAME.fullmatch(value)",
+        'not NAME.fullmatch(value) or ".." in value',
+        "a usual name refused",
     ),
 ]

@@ -35,6 +35,7 @@ WRONG: list[Wrong] = [*MUTANTS, *PROGRAMS, *FILES]
 VARYING = [
     (r"(/tmp|/dev/shm)/(ddd|outside)-\w+", r"/dev/shm/\2-…"),
     (rf"({'|'.join(FRUIT)})-[0-9a-f]{{8}}", "mango-…"),
+    (rf"({'|'.join(FRUIT).upper()})-[0-9A-F]{{8}}", "MANGO-…"),
     (r"[0-9a-f]{32}", "…"),
     (r"(?<=/aside/)[0-9a-f]+…", "…"),
     (r'"[0-9a-f]{12}…"', '"…"'),

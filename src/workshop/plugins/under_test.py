@@ -57,18 +57,43 @@ FORMS = {
 
 
 WRITTEN = "from the first container"
+LEFT = ("note", ".note", "folder/note")
+"""The files that a check leaves in a volume: a plugin may lose what is hidden, or in a folder, and keep the rest."""
 """What is in a file that a check has left in a volume."""
+
+
+def leave_files(folder: Path) -> Path:
+    """Leave files in a volume, and return the first of them. Raises OSError."""
+    (folder / LEFT[2]).parent.mkdir(exist_ok=True)
+    for each in LEFT:
+        (folder / each).write_text(WRITTEN)
+    return folder / LEFT[0]
 
 
 def is_whole(note: Path | None) -> bool:
     """Tell whether a file that a check has left is there, with all that was written; of a folder, whether it is there.
 
-    What could not be left (None) cannot be lost.
+    With the first of the files in a volume, the others have to be there. What could not be left (None) cannot be lost.
     """
+    return note is None or note.is_dir() or lost(note) is None
+
+
+def lost(note: Path | None) -> Path | None:
+    """Return the first file that is gone, or has another text, of those that a check has left with this one."""
+    return next((each for each in left_with(note) if not _is_written(each)), None) if note else None
+
+
+def _is_written(file: Path) -> bool:
+    """Tell whether a file has the text that a check writes."""
     try:
-        return note is None or note.is_dir() or note.read_text() == WRITTEN
+        return file.read_text() == WRITTEN
     except (OSError, ValueError):
         return False
+
+
+def left_with(note: Path) -> list[Path]:
+    """Return the files that a check has left together: all in the volume, or one somewhere else."""
+    return [note.parent / each for each in LEFT] if note.name == LEFT[0] else [note]
 
 
 def misspelt_keys(answer: object) -> Iterator[tuple[str, str]]:
@@ -456,18 +481,17 @@ class PluginUnderTest(GuardedPlugin):
         return Path(path) if path and self.root and self.in_root(path) else None
 
     def fill(self, folder: str | Path | None) -> Path | None:
-        """Put a file, and a folder with a file, into a volume, and return the first.
+        """Leave files in a volume, one also in a folder with the volume's own name, and return the first.
 
         None if there is no folder to see, or nothing can be written: such a volume is checked without files. Also None
         if the folder has such a file already: a bad plugin may have named a folder of somebody else.
         """
         with contextlib.suppress(OSError):
             if folder and os.path.isdir(folder) and not os.path.lexists(os.path.join(folder, "note")):
-                note, inner = Path(folder) / "note", Path(folder) / os.path.basename(folder)
+                inner = Path(folder) / os.path.basename(folder)
                 inner.mkdir()
-                for each in (inner / "note", note):
-                    each.write_text(WRITTEN)
-                return note
+                (inner / "note").write_text(WRITTEN)
+                return leave_files(Path(folder))
         return None
 
     def traces(self) -> dict[str, tuple[int, ...]]:
@@ -511,17 +535,19 @@ class PluginUnderTest(GuardedPlugin):
             return False
         return True
 
-    def second_link(self, file: Path | None) -> Path | None:
-        """Give a file in DDD_ROOT a second name outside: its count of links tells when the file is deleted.
+    def second_links(self, note: Path) -> list[Path]:
+        """Give the files left in a volume second names outside: the count of links tells when a file is deleted.
 
-        None if that cannot be: the volumes of a plugin by others may be on another disk.
+        Of none where that cannot be: the volumes of a plugin by others may be on another disk.
         """
+        twins: list[Path] = []
         with contextlib.suppress(OSError):
-            if file and self.root and self.in_root(str(file)) and hasattr(os, "link"):
-                twin = self.outside() / f"twin-of-{file.name}"
-                os.link(file, twin)
-                return twin
-        return None
+            for number, file in enumerate(left_with(note)):
+                if self.root and self.in_root(str(file)) and hasattr(os, "link"):
+                    twin = self.outside() / f"twin-{number}"
+                    os.link(file, twin)
+                    twins.append(twin)
+        return twins
 
     def loses(self, path: Path) -> bool:
         """Tell whether a file goes away, or loses its text, after a Remove: that may be done in the background."""

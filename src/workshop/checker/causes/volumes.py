@@ -512,8 +512,8 @@ takes(
 )
 takes(
     "Remove takes a neighbour",
-    "Remove of one volume took the files of another volume, whose name only begins with the same letters. Compare "
-    "whole names: mango-10 is not mango-1.",
+    "Remove of one volume took another one, whose name is only like it. Compare whole names, letter by letter: "
+    "mango-10, mango-1.old and MANGO-1 are not mango-1.",
     wants="a neighbour stays",
 )
 takes(

@@ -17,7 +17,7 @@ from workshop import interrupt
 from workshop.checker.case import CLIENTS
 from workshop.checker.roots import Rooted, wants_file
 from workshop.plugins.kernel import session_processes
-from workshop.plugins.under_test import WRITTEN, PluginUnderTest, is_whole
+from workshop.plugins.under_test import LEFT, PluginUnderTest, is_whole, leave_files, lost
 from workshop.protocol.exchange import NO_OPTIONS, Exchange, exchange, failure, request
 
 # Docker waits 60 s (moby daemon/volume/drivers/proxy.go), and twice that for Create and Mount, which nobody here waits
@@ -215,11 +215,11 @@ class Candidate(PluginUnderTest):
         A Remove that only forgets the name, and keeps the files, costs nobody a file: then it cannot be seen what the
         plugin counts.
         """
-        wants_file(is_whole(note), f"wanted {note} to be whole while the volume is mounted")
+        wants_file(is_whole(note), f"wanted {lost(note)} to be whole while the volume is mounted")
         answer = self.call("VolumeDriver.Remove", {"Name": name})
         if self.takes(answer):
             self.looks_at_remove(answer, note)
-        wants_file(is_whole(note), f"wanted {note} to be whole while the volume is mounted, after\n{answer}")
+        wants_file(is_whole(note), f"wanted {lost(note)} to be whole while the volume is mounted, after\n{answer}")
         assert self.fails(answer), f"wanted Remove to be refused while the volume is mounted\n{answer}"
 
     def looks_at_remove(self, answer: Exchange, note: Path | None) -> None:
@@ -259,12 +259,11 @@ class Candidate(PluginUnderTest):
             return None
         if "read-only" in self.traits:
             return folder
-        note = folder / "note"
+        note = folder / LEFT[0]
         with contextlib.suppress(OSError, ValueError):
             # a bad plugin may have named a folder of somebody else
             if not os.path.lexists(note) or is_whole(note):
-                note.write_text(WRITTEN)
-                return note
+                return leave_files(folder)
         return None
 
     def leave_for_sure(self, name: str) -> tuple[str, Path]:
@@ -290,7 +289,7 @@ class Candidate(PluginUnderTest):
         note = self.leave(first)
         if not note or note.is_dir():
             return "mountpoint-per-id" in self.traits
-        return all(is_whole(Path(other) / "note") for other in others)
+        return all(is_whole(Path(other) / LEFT[0]) for other in others)
 
     def files(self, name: str) -> Path:
         """Mount a volume, and return its folder to write into; skip where that is not to be seen from here."""

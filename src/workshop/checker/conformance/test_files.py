@@ -10,7 +10,7 @@ from pathlib import Path
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.roots import Rooted, wants_file
-from workshop.plugins.under_test import is_whole
+from workshop.plugins.under_test import is_whole, lost
 
 # files
 
@@ -66,7 +66,9 @@ def test_files_after_a_refused_remove(plugin: Candidate) -> None:
     _, note = plugin.leave_for_sure(name)
     if plugin.takes(plugin.call("VolumeDriver.Remove", {"Name": name})):
         return  # not refused: that is remove.in-use
-    wants_file(is_whole(note), f"wanted {note} to be whole after a Remove that was refused\n{plugin.exchanges[-1]}")
+    wants_file(
+        is_whole(note), f"wanted {lost(note)} to be whole after a Remove that was refused\n{plugin.exchanges[-1]}"
+    )
     is_there_again(plugin, name, note, "a Remove that was refused")
 
 

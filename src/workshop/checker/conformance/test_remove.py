@@ -7,7 +7,7 @@ from pathlib import Path
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.roots import Rooted, wants_file
-from workshop.plugins.under_test import is_whole
+from workshop.plugins.under_test import is_whole, lost
 
 # Remove
 
@@ -35,13 +35,15 @@ def test_remove_spares_the_neighbour(plugin: Candidate) -> None:
     Also one whose name begins in the same way (vieux/docker-volume-sshfs issue 81: the whole server was emptied).
     """
     name = plugin.name()
-    other = plugin.choose(f"{name}-2")
-    plugin.create(name)
-    plugin.create(other)
-    _, note = plugin.leave_for_sure(other)
+    others = [plugin.choose(f"{name}{end}") for end in ("-2", ".2", "2")]
+    for each in (name, *others):
+        plugin.create(each)
+    notes = [plugin.leave_for_sure(other)[1] for other in others]
     answer = plugin.call("VolumeDriver.Remove", {"Name": name})
-    wants_file(is_whole(note), f"wanted {note} to be whole after\n{answer}")
-    plugin.knows(other)
+    for note in notes:
+        wants_file(is_whole(note), f"wanted {lost(note)} to be whole after\n{answer}")
+    for other in others:
+        plugin.knows(other)
     if not plugin.takes(answer):
         raise Rooted("Remove", f"wanted success for\n{answer}")
 
@@ -59,7 +61,7 @@ def test_remove_nameless(plugin: Candidate) -> None:
     bodies: list[dict[str, object]] = [{}, *({"Name": wrong} for wrong in names)]
     for body in bodies:
         answer = plugin.call("VolumeDriver.Remove", body)
-        wants_file(is_whole(note), f"wanted {note} to be whole after\n{answer}")
+        wants_file(is_whole(note), f"wanted {lost(note)} to be whole after\n{answer}")
     plugin.knows(name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workshop.checker.conformance.candidate import Candidate
 from workshop.checker.conformance.case import case
 from workshop.checker.roots import Rooted, wants_file
-from workshop.plugins.under_test import is_whole
+from workshop.plugins.under_test import is_whole, lost
 
 # Unmount
 
@@ -47,7 +47,7 @@ def test_unmount_keeps_files(plugin: Candidate) -> None:
     plugin.unmount_anyway(name, mount_id)
     again = plugin.folder(plugin.hold(name)[1])
     note = plugin.seen_at(again, left) if left else again
-    wants_file(is_whole(note), f"wanted {note} to be whole for the second container")
+    wants_file(is_whole(note), f"wanted {lost(note)} to be whole for the second container")
 
 
 @case("must")
@@ -74,7 +74,7 @@ def test_unmount_first_of_two(plugin: Candidate) -> None:
     first, _ = plugin.hold(name, plugin.new_id())
     note = plugin.leave(plugin.hold(name, plugin.new_id())[1])
     plugin.unmount_anyway(name, first)
-    wants_file(is_whole(note), f"wanted {note} to be whole for the second container")
+    wants_file(is_whole(note), f"wanted {lost(note)} to be whole for the second container")
     plugin.keeps(name, note)
 
 

@@ -76,7 +76,7 @@ DEMANDS = {
     "listed after the kill": ".* in List after the kill, in",
     "a file outside that stays": "a file outside the root to be left alone",
     "no file of a mount ID": "no file outside the root (made|deleted) for a mount ID, .*",
-    "a folder for each name": "a folder for each of four volumes, .*",
+    "a folder for each name": "a folder for each of seven volumes, .*",
     "a place among the volumes": "a Mountpoint of its own among the volumes in",
     "the volumes of before": "the same volumes as before, .*, in",
     "the option's name": "the name of the option, .*, in",
