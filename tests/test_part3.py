@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import SkipTest
 
 from workshop.checker.roots import wants_file
-from workshop.plugins.under_test import GLOBAL, LEFT, WRITTEN, Call, PluginUnderTest, is_whole, lost
+from workshop.plugins.under_test import GLOBAL, LEFT, WRITTEN, Call, PluginUnderTest, is_whole, leave_files, lost
 from workshop.protocol.exchange import NO_OPTIONS, SHAPES
 from workshop.protocol.gojson import ZONED
 
@@ -114,7 +114,7 @@ def test_3_6_mount_names_a_folder(plugin: PluginUnderTest) -> None:
     mountpoint = plugin.mount(name, plugin.new_id())
     folder = plugin.folder(mountpoint)
     plugin.keeps_in_its_root(folder)
-    note = plugin.fill(folder)
+    note = leave_files(folder)
     advice = "A second Create of a volume succeeds: what was asked for is there."
     plugin.should_succeed("VolumeDriver.Create", {"Name": name, "Opts": {}}, advice)
     wants_file(is_whole(note), f"wanted {lost(note)} to stay at a second Create")
@@ -155,10 +155,10 @@ def test_3_8_data_outlives_the_container(plugin: PluginUnderTest) -> None:
     folder = plugin.folder(again)
     plugin.unmount(name, first)
     assert folder.is_dir(), f"wanted {folder} to stay for the second container"
-    note = plugin.fill(folder)
+    note = leave_files(folder)
     plugin.unmount(name, second)
     third = plugin.folder(plugin.mount(name, plugin.new_id()))
-    seen = third / note.name if note else None
+    seen = third / note.name
     wants_file(is_whole(seen), f"wanted {lost(seen)}, and what is in it, to be there for the third container")
 
 
