@@ -192,7 +192,8 @@ def test_a_loop_without_end_is_stopped_and_the_next_check_works(page: "Page") ->
     endless = source.replace(line, f"    while True:\n        pass\n{line}")
     page.evaluate("(text) => { files = {[PLUGIN]: text}; show(PLUGIN); run('./workshop check 2'); }", endless)
     page.wait_for_function("document.getElementById('output').textContent.includes('was stopped')")
-    assert "while it answered POST /Plugin.Activate" in page.inner_text("#output")
+    said = page.inner_text("#output")
+    assert "while it answered POST /Plugin.Activate, and was stopped. Its volumes are gone." in said
     page.evaluate("document.body.dataset.limit = 60000")
     assert "ok    2.1" in typed(page, "./workshop check 2", {"plugin.py": source})
 

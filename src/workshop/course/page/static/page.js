@@ -118,7 +118,7 @@ const stop = () => {
   worker.terminate();
   busy = false;
   const where = asks ? ` while it answered ${asks}` : " while it started";
-  say(`\nYour plugin did not come back within 5 s${where}, and was stopped. ` +
+  say(`\nYour plugin did not come back within 5 s${where}, and was stopped. Its volumes are gone. ` +
     "Look for a loop that does not end, a sleep, or a lock that is taken twice.\n");
   state("Stopped after 5 s. Python is loading again …");
   start();
