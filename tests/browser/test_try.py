@@ -247,6 +247,43 @@ def test_it_is_used_by_keys_alone_on_a_phone_and_offline(open_page: Callable[...
     page.context.close()
 
 
+def test_keys_pass_the_page_of_the_step_and_stay_on_a_button_that_is_pressed(open_page: Callable[..., "Page"]) -> None:
+    page = open_page()
+    focus = "document.activeElement.id"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.id === 'file'")
+    page.keyboard.press("Tab")
+    assert page.evaluate(focus) == "check"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-done='1']")
+    assert page.evaluate(focus) == "check"
+    typed(page, "docker volume create -d ddd mango", {"plugin.py": str(course.step("3.1").after["plugin.py"])})
+    page.focus("#earlier")
+    while page.get_attribute("#earlier", "aria-disabled") == "false":
+        page.keyboard.press("Enter")
+    assert page.evaluate(focus) == "earlier"
+    page.context.close()
+
+
+def test_two_tabs_have_one_file(open_page: Callable[..., "Page"], address: str) -> None:
+    one = open_page()
+    two = opened(one.context, address)
+    two.evaluate("editor.setValue('# two')")
+    one.wait_for_function("editor.getValue() === '# two'", polling=100)
+    one.evaluate("editor.setValue('# two, and one')")
+    two.wait_for_function("editor.getValue() === '# two, and one'", polling=100)
+    one.context.close()
+
+
+def test_where_the_browser_keeps_nothing_it_is_said_until_it_does(open_page: Callable[..., "Page"]) -> None:
+    page = open_page()
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('full'); }; }")
+    typed(page, "./workshop")
+    assert "Done. This browser keeps nothing" in page.inner_text("#state")
+    page.context.close()
+
+
 def test_without_a_network_the_build_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
