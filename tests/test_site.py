@@ -161,6 +161,12 @@ def test_the_first_page_leads_to_try_only_if_that_is_built(tmp_path: Path) -> No
     assert 'href="try/index.html"' in events.on_page_markdown("<!-- try -->", config=config)
 
 
+def test_the_first_page_of_each_part_leads_to_the_page_try() -> None:
+    first = {path.stem: maker.page(path) for path in course.files()}
+    assert [name for name, text in first.items() if "<!-- try -->" in text] == ["part1", "part2", "part3"]
+    assert 'target="_top"' in events.TRY  # in the page try/ they are in a frame
+
+
 @pytest.mark.parametrize("number", PARTS)
 def test_a_presenter_points_at_every_line_once(number: int) -> None:
     for name, source in course.functions(sources(number)).items():

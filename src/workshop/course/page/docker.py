@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shlex
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 from workshop.course.page.tree import tree
 from workshop.daemon.daemon import Bound, Container, Daemon, Record
 from workshop.daemon.practice import docker as verbs
-from workshop.daemon.practice.talk import Practice
+from workshop.daemon.practice.talk import PatientClock, Practice
 from workshop.plugins.errors import NotReady, Usage
 from workshop.plugins.in_process import PluginInProcess
 from workshop.protocol.discovery import Places
@@ -23,6 +25,18 @@ ROOT = Path("/var/lib/ddd")
 SHELL = """A container of this page is a small shell. It knows:
     echo TEXT > FILE    echo TEXT >> FILE    cat FILE    ls [FOLDER]    rm FILE
     sh -c 'COMMAND; COMMAND'                 sleep SECONDS, behind run -d"""
+NO_OPTIONS = """The page draws each call below, and plays one release of Docker. Before the verb, it knows one option:
+    ./workshop docker --restart"""
+OTHER = "The page has one plugin, ddd: yours. Name it:\n    docker volume create -d ddd mango"
+ENDED = "Your plugin does not run any more. See why:   ./workshop check"
+
+
+class PageDocker(Practice):
+    """The practice daemon, which says what to do in a page."""
+
+    def to_start(self, name: str) -> str:
+        """Return what to do about a plugin that does not listen."""
+        return ENDED if name == "ddd" else OTHER
 
 
 class Play:
@@ -37,8 +51,9 @@ class Play:
         self.text = ""
         self.before: list[str] = []
         places = Places(FOLDER / "plugins", (Path("/etc/docker/plugins"),))
-        daemon = Daemon(places, on_exchange=self.shown, record=Record(), folder=FOLDER / "volumes")
-        self.practice = Practice(daemon, Shell(), FOLDER)
+        self.clock = PatientClock()
+        daemon = Daemon(places, on_exchange=self.shown, record=Record(), folder=FOLDER / "volumes", clock=self.clock)
+        self.practice = PageDocker(daemon, Shell(), FOLDER)
 
     def shown(self, exchange: Exchange) -> None:
         """Hear of an exchange."""
@@ -47,10 +62,17 @@ class Play:
         self.before = after
 
     def docker(self, arguments: list[str]) -> int:
-        """Do what docker does with these arguments, on the learner's plugin as it is now; return the exit status."""
+        """Do what docker does with these arguments, on the learner's plugin as it is now; return the exit status.
+
+        The files that docker cp names are those of work/. Raises Usage where the plugin does not start.
+        """
+        if any(each in ("--host", "--trace") or each.startswith("--engine") for each in arguments[:1]):
+            raise Usage(NO_OPTIONS)
         self.start()
         self.before = tree(ROOT)
-        return verbs.play(arguments, self.practice)
+        self.clock.said = False
+        with contextlib.chdir(work()):
+            return verbs.play(arguments, self.practice)
 
     def start(self) -> None:
         """Start the plugin, unless it runs already and its file is the same. Raises Usage where it does not start."""
@@ -133,8 +155,7 @@ def run(words: Sequence[str], bound: Sequence[Bound]) -> int:
             case "cat":
                 print(inside(arguments[0], bound).read_text(), end="")
             case "ls":
-                names = sorted(os.listdir(inside(arguments[0], bound))) if arguments else []
-                print("".join(f"{each}\n" for each in names or ([] if arguments else [_first(bound)])), end="")
+                print("".join(f"{each}\n" for each in _names(arguments[0] if arguments else "/", bound)), end="")
             case "rm":
                 inside(arguments[0], bound).unlink()
     except OSError as error:
@@ -143,8 +164,11 @@ def run(words: Sequence[str], bound: Sequence[Bound]) -> int:
     return 0
 
 
-def _first(bound: Sequence[Bound]) -> str:
-    return " ".join(each.destination.lstrip("/") for each in bound)
+def _names(path: str, bound: Sequence[Bound]) -> list[str]:
+    """Return the names in a folder of a container, which has only its volumes. Raises OSError."""
+    if os.path.normpath(os.path.join("/", path)) == "/":
+        return sorted({each.destination.split("/")[1] for each in bound})
+    return sorted(os.listdir(inside(path, bound)))
 
 
 def _echo(arguments: list[str], bound: Sequence[Bound]) -> None:
@@ -163,4 +187,4 @@ def inside(path: str, bound: Sequence[Bound]) -> Path:
     for each in bound:
         if clean == each.destination or clean.startswith(f"{each.destination.rstrip('/')}/"):
             return Path(each.source) / clean.removeprefix(each.destination).lstrip("/")
-    raise FileNotFoundError(2, os.strerror(2))
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))  # its number is another one in a browser

@@ -31,6 +31,7 @@ from workshop.trace.recording import call_of, header
 
 Tell = Callable[[str], object]
 """Gets a message for the page: JSON."""
+TOOL = (["./workshop"], ["workshop"])
 KNOWN = """The page knows these commands:
     ./workshop check [PART]      ./workshop hint [STEP]      ./workshop diff [STEP] [--show]
     ./workshop start [PART] [--fresh]      ./workshop        docker volume create -d ddd mango"""
@@ -44,6 +45,8 @@ class Printed(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Print."""
+        if not isinstance(text, str):  # click tries whether a stream takes bytes
+            raise TypeError(f"a str is printed here, and not {type(text).__name__}")
         if text:
             self.page(print=text)
         return len(text)
@@ -93,9 +96,10 @@ class Session:
             words = shlex.split(line)
         except ValueError as error:
             raise Usage(f"The line cannot be read: {error}. Close the quotes.") from None
-        if words[:1] == ["docker"]:
-            return self.play.docker(words[1:])
-        if words[:1] not in (["./workshop"], ["workshop"]):
+        at = next((number for number, word in enumerate(words[:2]) if word == "docker"), None)
+        if at is not None and words[:at] in ([], *TOOL):  # messages name ./workshop docker
+            return self.play.docker(words[at + 1 :])
+        if words[:1] not in TOOL:
             raise Usage(KNOWN)
         flags = {word for word in words[2:] if word.startswith("-")}
         verb, number = next(iter(words[1:]), ""), next((word for word in words[2:] if word not in flags), None)
@@ -176,7 +180,7 @@ def write_files(files: dict[str, str]) -> None:
         if path.is_file() and path.name not in files:
             path.unlink()
     for name, text in files.items():
-        (work() / name).write_text(text)
+        (work() / name).write_text(text, errors="replace")  # half of an emoji is in no UTF-8
 
 
 def read_files() -> dict[str, str]:

@@ -31,10 +31,10 @@ follow();
 """
 """Keeps the conversations of a page as light or dark as the page."""
 TRY = (
-    '<p class="begin">No Linux here? <a class="md-button" href="try/index.html">Write the plugin in this browser</a> '
-    "with nothing installed.</p>"
+    '<p class="begin">No Linux here? <a class="md-button" href="try/index.html" target="_top">Write the plugin in this '
+    "browser</a> with nothing installed.</p>"
 )
-"""What the first page says if the page try/ is built."""
+"""What the first page, and that of each part, say if the page try/ is built. It shows these pages in a frame."""
 MOVED = """
 const page = %s[location.hash.slice(1)];
 if (page) location.replace(`${page}.html${location.hash}`);

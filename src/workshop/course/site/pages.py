@@ -29,7 +29,7 @@ def page(path: Path, number: int = 1) -> str:
     sections = [_section(slide, name, path.stem, number == 1 and not n) for n, (name, slide) in enumerate(this.slides)]
     begin = f"{_buttons(path, this)}**{_minutes_text(sum(slide.minutes for _, slide in this.slides))}**\n{{: .begin }}"
     if number == 1:
-        blocks += [sections.pop(0), begin]
+        blocks += [sections.pop(0), begin, *(["<!-- try -->"] if part else [])]
     else:
         label = _step_label(f"Part {part}" if part else "")
         blocks += [f"# {label}{this.title}", begin]

@@ -35,6 +35,17 @@ class Practice:
         flags = [name for name, given in (("--host", self.host), ("--trace", self.trace)) if given]
         return [*flags, "--engine", self.daemon.shape]
 
+    def to_start(self, name: str) -> str:
+        """Return how to start a plugin, by its driver name, where this daemon looks for it."""
+        if self.host:
+            return "The plugin does not listen where Docker looks. Start it:\n    sudo .venv/bin/python work/plugin.py"
+        socket, root = self.folder / "plugins" / f"{name}.sock", self.folder / name
+        told = f"DDD_SOCKET={shlex.quote(str(socket))} DDD_ROOT={shlex.quote(str(root))}"
+        return (
+            f"No plugin listens where the practice daemon looks for {name}.\n"
+            f"Start yours there, in another terminal:\n    {told} .venv/bin/python work/plugin.py"
+        )
+
 
 class Failed(Exception):
     """Everything is printed; this is the exit status."""
@@ -59,7 +70,7 @@ def say(practice: Practice, error: DockerError, prefix: str = "") -> None:
     line = line.removesuffix(".") if prefix and old else line
     more = ".\nSee 'docker run --help'." if old else "\n\nRun 'docker run --help' for more information"
     print(f"{prefix}{line}{more if prefix else ''}", file=sys.stderr)
-    advice = _hint(error, practice.folder, own=not practice.host)
+    advice = _hint(error, practice)
     if advice:
         print(f"\n{advice}", file=sys.stderr)
 
@@ -141,7 +152,7 @@ def _error_line(error: DockerError, shape: Shape) -> str:
     return f"Error response from daemon: {error}"
 
 
-def _hint(error: DockerError, folder: Path, own: bool) -> str:
+def _hint(error: DockerError, practice: Practice) -> str:
     """Return what to do about an error, as far as it is about the way to a plugin; it ends in the command to type."""
     text = str(error)
     if WRONG_KIND in text:
@@ -151,14 +162,4 @@ def _hint(error: DockerError, folder: Path, own: bool) -> str:
             "    ./workshop docker --restart"
         )
     missing = re.search(r'plugin "(.+)" not found|dial unix (\S+): connect: (?:no such file|connection refused)', text)
-    if not missing:
-        return ""
-    if not own:
-        return "The plugin does not listen where Docker looks. Start it:\n    sudo .venv/bin/python work/plugin.py"
-    name = missing[1] or Path(missing[2]).stem
-    socket, root = folder / "plugins" / f"{name}.sock", folder / name
-    told = f"DDD_SOCKET={shlex.quote(str(socket))} DDD_ROOT={shlex.quote(str(root))}"
-    return (
-        f"No plugin listens where the practice daemon looks for {name}.\n"
-        f"Start yours there, in another terminal:\n    {told} .venv/bin/python work/plugin.py"
-    )
+    return practice.to_start(missing[1] or Path(missing[2]).stem) if missing else ""

@@ -10,24 +10,39 @@ const BUTTONS = ["check", "hint", "diff", "reset"];
 // What is kept in this browser
 
 const begin = JSON.parse(part("begin").textContent);
-const kept = (() => {
+const remembered = () => {
   try {
     return JSON.parse(localStorage.getItem(KEEP)) || {};
   } catch {
     return {};
   }
-})();
+};
+const kept = remembered();
 let files = kept.files && kept.files[PLUGIN] !== undefined ? kept.files : { ...begin };
 let page = kept.page || "part1.html#step-1-1";
 let shown = PLUGIN;
 
+let told = "", unkept = "";
 const keep = () => {
+  const before = unkept;
   try {
     localStorage.setItem(KEEP, JSON.stringify({ files, page }));
+    unkept = "";
   } catch {
-    part("state").textContent = "This browser keeps nothing: take your file along before you close the page.";
+    unkept = " This browser keeps nothing: take your file along before you close the page.";
   }
+  if (unkept !== before) state(told);
 };
+
+// two tabs of one browser have one file: the one that was typed into last
+addEventListener("storage", (event) => {
+  const other = remembered();
+  if (event.key !== KEEP || busy || !other.files) return;
+  files = other.files;
+  page = other.page;
+  unmark();
+  show(files[shown] === undefined ? PLUGIN : shown);
+});
 
 // The editor
 
@@ -94,10 +109,14 @@ const say = (text) => {
   output.scrollTop = output.scrollHeight;
 };
 
+// a button that is disabled loses the focus of who uses keys
+const enable = (button, can) => button.setAttribute("aria-disabled", String(!can));
+
 const state = (text) => {
-  part("state").textContent = text;
-  for (const name of BUTTONS) part(name).disabled = busy;
-  part("typed").querySelector("button").disabled = busy;
+  told = text;
+  part("state").textContent = text + unkept;
+  for (const name of BUTTONS) enable(part(name), !busy);
+  enable(part("typed").querySelector("button"), !busy);
 };
 
 const start = () => {
@@ -118,7 +137,7 @@ const stop = () => {
   worker.terminate();
   busy = false;
   const where = asks ? ` while it answered ${asks}` : " while it started";
-  say(`\nYour plugin did not come back within 5 s${where}, and was stopped. ` +
+  say(`\nYour plugin did not come back within 5 s${where}, and was stopped. Its volumes are gone. ` +
     "Look for a loop that does not end, a sleep, or a lock that is taken twice.\n");
   state("Stopped after 5 s. Python is loading again …");
   start();
@@ -173,7 +192,7 @@ part("check").addEventListener("click", () => run("./workshop check"));
 part("hint").addEventListener("click", () => run("./workshop hint"));
 part("diff").addEventListener("click", () => run("./workshop diff"));
 part("reset").addEventListener("click", () => {
-  if (confirm("Begin this part again? Your file is kept beside it, under another name.")) {
+  if (!busy && confirm("Begin this part again? Your file is kept beside it, under another name.")) {
     const now = files[".progress.json"] ? JSON.parse(files[".progress.json"]).part || 1 : 1;
     run(`./workshop start ${now} --fresh`);
   }
@@ -240,8 +259,8 @@ const choose = (at) => {
     return line;
   });
   part("tree").replaceChildren(...(lines.length ? lines : [document.createTextNode("(empty)")]));
-  part("earlier").disabled = call === 0;
-  part("later").disabled = call === current.trees.length - 1;
+  enable(part("earlier"), call > 0);
+  enable(part("later"), call < current.trees.length - 1);
 };
 part("earlier").addEventListener("click", () => choose(call - 1));
 part("later").addEventListener("click", () => choose(call + 1));
