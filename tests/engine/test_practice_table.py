@@ -388,7 +388,7 @@ def lines(table: str) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """What is printed, without what differs from run to run: IDs, folders, dates, what only the practice daemon says."""
+    """What is printed, without what differs from run to run: IDs, folders, dates, what the practice daemon adds."""
     found = re.sub(r"\b[0-9a-f]{64}\b", "ID", text).strip()
     found = re.sub(r'"/[^"]*(?=/volumes/)', '"ROOT', found)
     found = re.sub(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"', '"DATE"', found)
