@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 TOGETHER = (
     "tests/engine/",
     "tests/browser/",
+    "tests/test_engines.py",
     "tests/test_mistakes.py",
     "tests/test_mkdocs.py",
     "tests/test_peers.py",
     "tests/test_site.py",
     "tests/test_wheel.py",
 )
-"""They share a Docker Engine and its images; a Chromium and the built site; reports; an environment made by pip."""
+"""They share a Docker Engine and its images; a Chromium and the built site; reports; what pip or debootstrap made."""
 
 
 @pytest.fixture

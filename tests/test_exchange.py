@@ -2,17 +2,19 @@
 
 import contextlib
 import gzip
+import http.client
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts import exchange as facts
 from workshop.protocol import answers, gojson
-from workshop.protocol.exchange import Address, Exchange, exchange, request
+from workshop.protocol.exchange import Address, Exchange, exchange, read_answer, request
 
 
 def test_a_call_of_docker_20() -> None:
@@ -355,3 +357,23 @@ def test_odd_headers_that_go_takes_are_an_answer(turns: tuple[Turns, Address], h
     plugin, address = turns
     plugin.give(b"HTTP/1.1 200 OK\r\n" + headers + b'\r\n\r\n{"Err": ""}')
     assert exchange(address, "VolumeDriver.Create", SENT).ok
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n"])
+def test_an_answer_that_cannot_be_read_is_closed(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.13 prints a traceback for an answer that is collected open, after what it reads from was closed."""
+    made: list[http.client.HTTPResponse] = []
+
+    class Response(http.client.HTTPResponse):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            made.append(self)
+
+    monkeypatch.setattr(http.client, "HTTPResponse", Response)
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(answer)
+        with pytest.raises((http.client.HTTPException, OSError)):
+            read_answer(ours, Exchange("Plugin.Activate", b""))
+    assert [response.isclosed() for response in made] == [True]

@@ -725,7 +725,7 @@ def test_exit_status_of_the_tests(small_clone: Path, options: str, status: int) 
     assert cli.run_pytest(small_clone, ["-c", os.devnull, "-q", *options.split()]) == status
 
 
-PLAIN = "not slow and not engine and not browser and not peers and not thorough"
+PLAIN = "not slow and not engine and not browser and not peers and not thorough and not engines"
 
 
 @pytest.mark.parametrize(

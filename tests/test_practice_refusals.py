@@ -130,9 +130,9 @@ def test_rm_by_force_says_what_is_not_there_and_does_not_fail(docker: Docker, da
 
 def test_what_does_not_run_is_not_killed(docker: Docker, daemon: Daemon) -> None:
     make(daemon, ("ab1", "one"))
-    wrong = f"Cannot kill container: one: Container {'ab1'.ljust(64, '0')} is not running"
+    wrong = f"cannot kill container: one: container {'ab1'.ljust(64, '0')} is not running"
     assert docker("kill", "one") == (1, "", f"Error response from daemon: {wrong}\n")
-    assert "Cannot kill container: two: No such container: two" in docker("kill", "two")[2]
+    assert "cannot kill container: two: No such container: two" in docker("kill", "two")[2]
 
 
 def test_what_does_not_start_is_named_at_the_end(docker: Docker) -> None:

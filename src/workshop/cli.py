@@ -16,7 +16,7 @@ from workshop import __version__, interpreter, repository, terminal
 from workshop import install as setup
 from workshop.plugins.traits import TRAITS
 
-MARKS = ("slow", "engine", "browser", "peers", "thorough")
+MARKS = ("slow", "engine", "browser", "peers", "thorough", "engines")
 PLANS = ("day", "two-evenings", "half-day", "90-minutes")
 
 

@@ -78,6 +78,10 @@ NEEDS = {
         "with --require slow: the whole of long tables, half an hour",
         packages=(("firefox-esr", "firefox-esr"),),
     ),
+    "engines": Need(
+        "they run in each release of Debian, for an hour",
+        packages=(("debootstrap", "debootstrap"),),
+    ),
 }
 
 

@@ -1,10 +1,10 @@
 """Records the conversations in traces/: each command of the course, between a real Docker Engine and ddd.
 
-    .venv/bin/python -m tests.engine.record            the engine of this machine, and the one of Debian forky
-    .venv/bin/python -m tests.engine.record 20.10      only the first
+    .venv/bin/python -m tests.engine.record              the engines and Podmans of all releases of Debian
+    .venv/bin/python -m tests.engine.record trixie       those of one
 
 The commands are those of COURSE, in this order: each finds what those before it have left. The tests play the same
-list to the practice daemon.
+list to the practice daemon. Those of PODMAN are typed after them. `tests/engine/compare.py` says what differs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from pathlib import Path
 from typing import Any
 
 from .engine import Engine
-from .images import BUSYBOX, REPOSITORY, call, import_busybox, once
+from .images import BUSYBOX, REPOSITORY, import_busybox
 from .plugins import Part, ask
+from .podman import Podman
+from .roots import ROOTS, clone_in, run_in
 
 Row = dict[str, Any]
 
@@ -78,6 +80,24 @@ run-after-restart         run --rm -v mango:/data busybox true
 restart-adopted           systemctl restart docker
 run-adopted               run --rm -v fig:/data busybox true
 """
+# The same for Podman.
+PODMAN = """
+volume-create             volume create --driver=ddd mango
+volume-create-option      volume create --driver=ddd --opt=size=10G melon
+volume-inspect            volume inspect mango
+volume-ls                 volume ls
+run                       run --rm -v mango:/data busybox:local sh -c 'echo hello > /data/note'
+run-kept                  run --name box -v mango:/data busybox:local true
+volume-rm-in-use          volume rm mango
+cp-from-stopped           cp box:/data/note note
+start                     start --attach box
+rm                        rm box
+volume-reload             volume reload
+volume-rm                 volume rm mango
+volume-rm-unknown         volume rm nosuch
+volume-create-last        volume create --driver=ddd kiwi
+volume-prune              volume prune --force
+"""
 # What happens to the plugin before a command, and not by Docker: a volume comes, a volume goes.
 BEHIND = {
     "volume-create-adopted": ("Create", "fig"),
@@ -87,9 +107,9 @@ BEHIND = {
 RESTART = "systemctl restart docker"
 
 
-def course() -> list[tuple[str, str]]:
+def course(text: str = COURSE) -> list[tuple[str, str]]:
     """The file name and the command of each conversation, in their order."""
-    rows = (line.split(maxsplit=1) for line in COURSE.strip().splitlines())
+    rows = (line.split(maxsplit=1) for line in text.strip().splitlines())
     return [(stem, command) for stem, command in rows]
 
 
@@ -217,7 +237,7 @@ def converse(engine: Engine, client: Sequence[str]) -> Iterator[Conversation]:
             yield Conversation(stem, command, proxy.take(), done)
 
 
-# The two engines
+# The engine of this machine
 
 
 def program_of(version: str) -> str:
@@ -234,83 +254,66 @@ def output(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def debian(folder: Path) -> None:
-    """Debian forky with its Docker Engine, 28.5: about a minute, and 600 MB.
-
-    forky is signed by the keys of Debian 13, and debootstrap of Debian 12 does not know its name: it is made as sid is.
-    """
-    packages = "--include=docker.io,docker-cli"
-    default_mirror, script = "", "/usr/share/debootstrap/scripts/sid"
-    call("debootstrap", "--variant=minbase", packages, "forky", folder, default_mirror, script)
-
-
-# A program of forky needs forky's libraries around it: dockerd gets forky as its root, with what it shares with the
-# machine bound in. A plain chroot would not do: dockerd cannot import an image from there.
-PIVOT = """#!/bin/sh
-exec unshare --mount sh -e -c '
-root=$0
-mount --rbind "$root" "$root"
-for each in /dev /proc /sys /run /etc/docker /var/lib/ddd "$FOLDER"; do
-    mkdir -p "$root$each"
-    mount --rbind "$each" "$root$each"
-done
-mkdir -p "$root/before"
-cd "$root"
-pivot_root . before
-umount --lazy /before
-exec dockerd "$@"' ROOT "$@"
-"""
-
-
-@contextmanager
-def engine_of_forky() -> Iterator[tuple[Engine, list[str]]]:
-    """Engine 28.5, and its client, which runs with forky's libraries and sees the machine's files."""
-    root = once("forky", debian)
-    engine = Engine()
-    wrapper = engine.folder / "dockerd"
-    wrapper.write_text(PIVOT.replace("ROOT", str(root)).replace("$FOLDER", str(engine.folder)))
-    wrapper.chmod(0o755)
-    engine.dockerd = str(wrapper)
-    libraries = root / "usr/lib" / f"{os.uname().machine}-linux-gnu"
-    (loader,) = libraries.glob("ld-linux-*")
-    with engine:
-        yield engine, [str(loader), "--library-path", str(libraries), str(root / "usr/bin/docker")]
-
-
-@contextmanager
-def engine_of_machine() -> Iterator[tuple[Engine, list[str]]]:
-    """This machine's engine, and the client of its release."""
-    with Engine() as engine:
-        yield engine, [program_of(version_of(engine))]
-
-
 def version_of(engine: Engine) -> str:
     """The engine's version, without what the distribution adds: 20.10.24."""
     return engine.output("version", "--format={{.Server.Version}}").partition("+")[0]
 
 
-ENGINES = {"20.10": engine_of_machine, "28.5": engine_of_forky}
+def converse_podman(engine: Engine) -> Iterator[Conversation]:
+    """Have each command of PODMAN typed beside an engine."""
+    with proxied(engine) as proxy:
+        podman = Podman(engine)
+        proxy.take()
+        for stem, command in course(PODMAN):
+            done = podman(*shlex.split(command), check=False)
+            time.sleep(1)  # what Podman leaves to a process of its own, after the command
+            yield Conversation(stem, command, proxy.take(), done)
+
+
+def record_here() -> None:
+    """Write the conversations of this machine's engine and Podman, in place of those of the same release."""
+    with Engine() as engine:
+        import_busybox(engine)
+        version = version_of(engine)
+        client = [program_of(release_of(version))]
+        write(release_of(version), f"Docker Engine {version}", "docker", converse(engine, client))
+    with Engine() as engine:  # on it, ddd has no volume
+        import_busybox(engine)
+        version = output(["podman", "--version"]).split()[-1]
+        write(f"podman-{release_of(version)}", f"Podman {version}", "podman", converse_podman(engine))
+
+
+def release_of(version: str) -> str:
+    """The release of a version: "20.10" of 20.10.24."""
+    return ".".join(version.split(".")[:2])
+
+
+def write(name: str, engine: str, program: str, conversations: Iterator[Conversation]) -> None:
+    """Write conversations to traces/NAME, in place of those that are there."""
+    folder = REPOSITORY / "traces" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    head = {"format": "ddd-trace 1", "engine": engine, "recorded": str(date.today())}
+    for each in conversations:
+        title = each.command if each.command == RESTART else f"{program} {each.command}"
+        lines = [head | {"title": title}, *each.rows]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        (folder / f"{each.stem}.jsonl").write_text(text)
+        print(f"{name}  {each.stem:25} {len(each.rows)} exchanges", flush=True)
 
 
 def record(release: str) -> None:
-    """Write the conversations of one engine to traces/RELEASE, in place of those that are there."""
-    folder = REPOSITORY / "traces" / release
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with ENGINES[release]() as (engine, client):
-        version = version_of(engine)
-        assert version.startswith(release), f"The engine here is {version}, not {release}."
-        head = {"format": "ddd-trace 1", "engine": f"Docker Engine {version}", "recorded": str(date.today())}
-        import_busybox(engine)
-        for each in converse(engine, client):
-            title = each.command if each.command == RESTART else f"docker {each.command}"
-            lines = [head | {"title": title}, *each.rows]
-            (folder / f"{each.stem}.jsonl").write_text(
-                "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            )
-            print(f"{release}  {each.stem:25} {len(each.rows)} exchanges")
+    """Record in the root of a release of Debian, and bring what was recorded from there."""
+    command = "./workshop --version && exec .venv/bin/python -m tests.engine.record here"
+    if run_in(release, ["sh", "-c", command]):
+        raise SystemExit(f"Nothing was recorded in {release}.")
+    shutil.rmtree(REPOSITORY / "traces")
+    shutil.copytree(clone_in(release) / "traces", REPOSITORY / "traces")
 
 
 if __name__ == "__main__":
-    for release in sys.argv[1:] or ENGINES:
-        record(release)
+    if sys.argv[1:] == ["here"]:
+        record_here()
+    else:
+        for release in sys.argv[1:] or ROOTS:
+            record(release)

@@ -20,6 +20,7 @@ from workshop.protocol.exchange import Address, exchange, request
 from .engine import Engine
 from .images import REPOSITORY, import_busybox
 from .record import BEHIND, RESTART, Conversation, Proxy, Row, converse, course, program_of, version_of
+from .wording import neutral
 
 pytestmark = pytest.mark.engine
 ID = re.compile(r"\b[0-9a-f]{64}\b")
@@ -28,17 +29,17 @@ DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 @pytest.fixture(scope="module")
 def real(machine: None) -> tuple[str, dict[str, Conversation]]:
-    """The release of this machine's engine, and its conversations."""
+    """The version of this machine's engine, and its conversations."""
     with Engine() as engine:
         import_busybox(engine)
-        release = "20.10" if version_of(engine).startswith("20.10") else "28"
         client = [program_of(version_of(engine).rpartition(".")[0])]
-        return release, {each.stem: each for each in converse(engine, client)}
+        return version_of(engine), {each.stem: each for each in converse(engine, client)}
 
 
 @pytest.fixture(scope="module")
 def practised(real: tuple[str, dict[str, Conversation]]) -> dict[str, Conversation]:
     """Those of the practice daemon, as that release."""
+    release = "20.10" if real[0].startswith("20.10") else "28"
     with private_folder() as folder:
         command = [sys.executable, str(REPOSITORY / "tests" / "serve.py")]
         plugin = Plugin(command, folder / "behind.sock", folder / "ddd")
@@ -46,9 +47,9 @@ def practised(real: tuple[str, dict[str, Conversation]]) -> dict[str, Conversati
         try:
             plugin.start()
             with Proxy(folder / "plugins" / "ddd.sock", plugin.socket) as proxy:
-                return {each.stem: each for each in practise(folder, proxy, real[0])}
+                return {each.stem: each for each in practise(folder, proxy, release)}
         finally:
-            practice(folder, real[0], ["rm", "-f", "keeper"])
+            practice(folder, release, ["rm", "-f", "keeper"])
             plugin.close()
 
 
@@ -97,14 +98,14 @@ def test_the_practice_daemon_says_to_the_plugin_what_this_engine_says(
 def test_it_prints_what_docker_prints(
     stem: str, real: tuple[str, dict[str, Conversation]], practised: dict[str, Conversation]
 ) -> None:
-    assert printed(practised[stem]) == printed(real[1][stem])
+    assert printed(practised[stem], real[0]) == printed(real[1][stem], real[0])
 
 
-def printed(conversation: Conversation) -> tuple[int, str, str]:
+def printed(conversation: Conversation, version: str) -> tuple[int, str, str]:
     """Exit status and output, without what differs from run to run: IDs, dates, the folder of the volumes."""
     assert conversation.done
     mask = masking()
     output = DATE.sub("DATE", mask(conversation.done.stdout))
     output = re.sub(r'"Mountpoint": ".*/ddd/', '"Mountpoint": "/var/lib/ddd/', output)
     errors = [line for line in conversation.done.stderr.splitlines() if not line.startswith("This is not a container")]
-    return conversation.done.returncode, output, mask("\n".join(errors))
+    return conversation.done.returncode, output, neutral(mask("\n".join(errors)), version)

@@ -29,6 +29,8 @@ from workshop.protocol.exchange import Exchange, request
 from .engine import Engine
 from .images import BUSYBOX, import_busybox
 from .plugins import Part, read_request
+from .record import version_of
+from .wording import neutral
 
 pytestmark = pytest.mark.engine
 CREATE = ("volume", "create", "--driver=ddd", "mango")
@@ -64,7 +66,7 @@ def test_docker_prints_what_the_report_says(
     part.command = command
     with part:
         *_, done = [engine.docker(*words, check=False) for words in commands]
-    assert done.stderr.strip() == said
+    assert same_words(engine, done.stderr.strip(), said)
 
 
 # Every class of answer, to every call of which docker prints something
@@ -181,6 +183,13 @@ def replier(machine: None) -> Iterator[tuple[Engine, Replier]]:
         yield engine, stack.enter_context(Replier(engine.plugins / "ddd.sock"))
 
 
+def same_words(engine: Engine, real: str, said: str) -> bool:
+    """Whether docker printed what a report says, as far as this does not depend on the engine's release."""
+    version = version_of(engine)
+    assert neutral(real, version) == neutral(said, version)
+    return True
+
+
 def told(endpoint: str, name: str, reply: Reply) -> str:
     """Return what a report says that docker prints of a reply."""
     body = {"Name": name} if name else None
@@ -205,7 +214,7 @@ def test_of_every_answer_docker_prints_what_the_report_says(
         assert plugin.followed[:1] == ["GET" if REPLIES[kind].status == 302 else "POST"]
         assert said == ""
     else:
-        assert done.stderr.strip() == said
+        assert same_words(engine, done.stderr.strip(), said)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in REPLIES if not kind.startswith("implements")])
@@ -226,7 +235,7 @@ def test_of_every_answer_to_mount_docker_prints_what_the_report_says(
         assert plugin.followed[:1] == ["GET" if REPLIES[kind].status == 302 else "POST"]
         assert said == ""
     else:
-        assert re.sub(RUN_HELP, "", done.stderr.strip()) == said
+        assert same_words(engine, re.sub(RUN_HELP, "", done.stderr.strip()), said)
 
 
 @pytest.mark.parametrize("kind", REPLIES)
@@ -234,4 +243,4 @@ def test_of_every_activation_docker_prints_what_the_report_says(replier: tuple[E
     done = replier[0].docker("volume", "create", f"--driver={kind}", "mango", check=False)
     said = told("Plugin.Activate", "", REPLIES[kind]).replace("volume plugin ddd:", f"volume plugin {kind}:")
     if not REPLIES[kind].location:
-        assert done.stderr.strip() == said
+        assert same_words(replier[0], done.stderr.strip(), said)

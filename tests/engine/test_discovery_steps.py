@@ -28,8 +28,10 @@ from workshop.plugins.under_test import PluginUnderTest
 
 from .engine import Engine
 from .images import REPOSITORY
+from .record import version_of
 from .test_discovery import gunicorn, secured
 from .test_discovery_table import ETC, USR, WRITE, make_usr_lib_writable, plain
+from .wording import neutral
 
 pytestmark = pytest.mark.engine
 PLAIN, TLS, MUTUAL = "8787", "8789", "8788"
@@ -74,9 +76,12 @@ ROWS = [Row(each.name, each.step, dict(each.files), each.diagnosis or each.name)
 ROWS += [Row(name, step, {file: text}, "") for name, (step, file, text) in RIGHT.items()]
 
 
+VERSION = "the engine's version"
+
+
 @pytest.fixture(scope="module")
 def engines_words(machine: None) -> Iterator[dict[str, str]]:
-    """What docker says of each row."""
+    """What docker says of each row, and under VERSION its version."""
     with Engine() as engine, ExitStack() as servers:
         make_usr_lib_writable(engine)
         files = {path: text for row in ROWS for path, text in row.on_a_machine().items()}
@@ -93,7 +98,8 @@ def engines_words(machine: None) -> Iterator[dict[str, str]]:
             return said.replace(f"create {volume}: ", "create mango: ")
 
         with ThreadPoolExecutor(len(ROWS)) as pool:
-            yield dict(zip([row.name for row in ROWS], pool.map(create, ROWS), strict=True))
+            words = dict(zip([row.name for row in ROWS], pool.map(create, ROWS), strict=True))
+        yield words | {VERSION: version_of(engine)}
 
 
 def checked(row: Row, folder: Path) -> Result:
@@ -119,7 +125,8 @@ def test_what_the_check_accepts_docker_accepts(row: Row, engines_words: dict[str
     assert activated == (result.outcome == "ok" or row.diagnosis in MORE_THAN_DOCKER), real
     said = docker_prints(result.evidence) if result.evidence else ""
     if said and row.diagnosis != "a file of another name" and not said.endswith("Could not load X509 key pair"):
-        assert of_any_engine(said.replace(row.old, row.driver)) == of_any_engine(real)
+        words = [of_any_engine(text) for text in (said.replace(row.old, row.driver), real)]
+        assert neutral(words[0], engines_words[VERSION]) == neutral(words[1], engines_words[VERSION])
 
 
 def of_any_engine(text: str) -> str:

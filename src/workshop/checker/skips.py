@@ -13,8 +13,9 @@ MARKS = {
     "browser": "needs a real Chromium",
     "peers": "runs public plugins, for minutes",
     "thorough": "tries what the other tests leave out of long tables",
+    "engines": "runs tests again on each release of Debian, for an hour",
 }
-NIGHTLY = ("peers", "thorough")
+NIGHTLY = ("peers", "thorough", "engines")
 """The marks that .ci/run does not require, and .ci/nightly does."""
 ROWS = "tests that may be skipped though all marks are required: `nodeid: reason`, with or without the [parameters]"
 

@@ -290,8 +290,12 @@ def _final_response(reader: io.BufferedReader) -> http.client.HTTPResponse:
     """
     while True:
         response = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _: reader), method="POST")  # type: ignore[arg-type]
-        response.begin()
-        _check_head(response)
+        try:
+            response.begin()
+            _check_head(response)
+        except BaseException:
+            response.close()  # Python 3.13 prints a traceback for one that is left open
+            raise
         if not 100 <= response.status < 200 or response.status == 101:
             return response
         response.fp = None  # type: ignore[assignment]  # else its end closes the reader

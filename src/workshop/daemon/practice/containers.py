@@ -183,13 +183,15 @@ def stop(practice: Practice, patience: float, names: list[str]) -> None:
 def kill(practice: Practice, names: list[str]) -> None:
     """Kill containers."""
 
+    cannot, one = ("Cannot", "Container") if practice.daemon.shape == "20.10" else ("cannot", "container")
+
     def end(name: str) -> None:
         try:
             container = practice.daemon.container(name)
         except NoSuchContainer as error:
-            raise DockerError(f"Cannot kill container: {name}: {error}") from None
+            raise DockerError(f"{cannot} kill container: {name}: {error}") from None
         if container.status != "running":
-            raise DockerError(f"Cannot kill container: {name}: Container {container.id} is not running")
+            raise DockerError(f"{cannot} kill container: {name}: {one} {container.id} is not running")
         _stop_container(practice, container, 0)
 
     each(practice, names, end)
