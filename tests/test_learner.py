@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from workshop import repository
-from workshop.course import check, course, edits, learner, needs, progress
+from workshop.course import check, course, edits, hints, learner, needs, progress
 from workshop.course.start import start
 
 ROOT = Path(__file__).parent.parent
@@ -663,6 +663,19 @@ def test_a_hint_of_a_file_says_which_of_its_lines_are_not_there(say: Say, work: 
         say(learner.hint, "2.5")
     text = say(learner.hint, "2.5")
     assert "Your work/ddd-tls.json is written in another way. It does not have\n" in text
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step[0] == "3"])
+def test_a_class_has_its_methods_its_attributes_and_its_lines_with_another_indent(step: str) -> None:
+    source = (repository.clone_root() / "tests" / "mistakes" / "right" / "a_class.py").read_text()
+    about = course.step(step)
+    text = hints.text(about, len(about.hints), {"plugin.py": source})
+    _, _, given = " ".join(text.split()).partition("is the step that made them:")
+    named = set(re.findall(r"(\w+) \(", given.partition(". Take them")[0]))
+    assert not named & {"app", "create", "get", "path", "mount", "unmount", "remove", "lock"}
+    _, _, missing = text.partition("It does not have\n")
+    lines = {line.strip() for line in missing.partition("\nLook for")[0].splitlines()} - {""}
+    assert not lines & {line.strip() for line in source.splitlines()}
 
 
 def test_a_program_that_is_not_python_has_the_names_of_its_words(say: Say, work: Path) -> None:

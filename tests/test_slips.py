@@ -48,6 +48,13 @@ def test_a_slip_is_named(tmp_path: Path, text: str, words: str) -> None:
         NO_GLOBAL + "    volumes = {1: 2}\n    return volumes\n",
         NO_GLOBAL + "    volumes[1] = 2\n",
         "volumes = {}\n\n\ndef load(volumes):\n    volumes = None\n",
+        'HELP = "PUT /{name} makes a volume"\n\n\ndef path(name):\n    return HELP\n',
+        'def path(name):\n    return "/srv/{name}".replace("{name}", name)\n',
+        'PATH = "/srv/{name}"\n\n\ndef path(name):\n    return PATH.replace("{name}", name)\n',
+        "@app.get('/volumes/{name}')\ndef path(name):\n    return name\n",
+        NO_GLOBAL + "    for volumes in range(2):\n        pass\n",
+        NO_GLOBAL + "    first, volumes = 1, 2\n",
+        NO_GLOBAL + "    with open('x') as volumes:\n        pass\n",
         "this is no Python\n",
     ],
 )

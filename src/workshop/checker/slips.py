@@ -10,12 +10,12 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+
+from workshop.checker.syntax import FUNCTIONS, calls, own_steps, parsed
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)(?:[.(\[][^{}]*)?(?:[!:][^{}\s]*)?\}")
 """What Python puts a value in for, where an f is before the string: {name}, {secrets.token_hex(8)}, {value!r}."""
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 NEW = (ast.List, ast.Dict, ast.Set, ast.Call, ast.Constant)
 """What a variable of a file begins with, where functions are to change it: [], {}, set(), None."""
 
@@ -55,37 +55,41 @@ def string_without_f(file: Path | None) -> str:
     return next(_without_f(tree), "") if tree else ""
 
 
-def parsed(file: Path | None) -> ast.Module | None:
-    """Return a Python file as a tree, None where there is none, or it cannot be read as one."""
-    try:
-        return _parsed(file.read_text()) if file and file.suffix == ".py" else None
-    except (OSError, ValueError):
-        return None
-
-
-@lru_cache(maxsize=8)
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError):
-        return None
-
-
 def _without_f(tree: ast.Module) -> Iterator[str]:
-    """Yield the strings with the name of a variable in braces that are filled in neither by an f nor by format()."""
+    """Yield the strings with the name of a variable in braces that are filled in neither by an f nor by a call.
+
+    The variable has to be known where the string is: a text of the file knows no variable of a function.
+    """
     nodes = list(ast.walk(tree))
     if any(isinstance(node, ast.Attribute) and node.attr in ("format", "format_map") for node in nodes):
         return
-    known = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    known |= {(node.asname or node.name).partition(".")[0] for node in nodes if isinstance(node, ast.alias)}
+    replaced = [each.args[0] for each in calls(nodes, "replace") if each.args]
+    filled = {found[1] for each in replaced for found in PLACEHOLDER.finditer(ast.unparse(each))}
     # a docstring is prose; a part of an f-string has {{ for a brace
     other = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     other |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-    strings = (node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in other)
-    for text in (each for each in strings if isinstance(each, str)):
-        if any(found[1] in known for found in PLACEHOLDER.finditer(text)):
+    for node, text, known in _strings(tree, frozenset()):
+        if node not in other and any(found[1] in known - filled for found in PLACEHOLDER.finditer(text)):
             yield f'"{text}"'
+
+
+def _strings(node: ast.AST, known: frozenset[str]) -> Iterator[tuple[int, str, frozenset[str]]]:
+    """Yield the strings in a piece, each with its node's id(), and the variables that are known where it is."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield id(node), node.value, known
+    inside = known | _bound(node) if isinstance(node, (ast.Module, ast.Lambda, *FUNCTIONS)) else known
+    for child in ast.iter_child_nodes(node):
+        yield from _strings(child, known if child in getattr(node, "decorator_list", []) else inside)
+
+
+def _bound(scope: ast.AST) -> frozenset[str]:
+    """Return the names of the variables, arguments and modules of a function or a file itself."""
+    nodes = list(own_steps(scope))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return frozenset(
+        names | {(node.asname or node.name).partition(".")[0] for node in nodes if isinstance(node, ast.alias)}
+    )
 
 
 def _hidden(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -94,15 +98,22 @@ def _hidden(tree: ast.Module) -> Iterator[tuple[str, str]]:
         target.id
         for each in tree.body
         if isinstance(each, ast.Assign | ast.AnnAssign) and isinstance(each.value, NEW)
-        for target in (each.targets if isinstance(each, ast.Assign) else [each.target])
+        for target in _targets(each)
         if isinstance(target, ast.Name)
     }
     for function in (node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)):
         inner = list(ast.walk(function))
         named = {name for node in inner if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
         named |= {node.arg for node in inner if isinstance(node, ast.arg)}
-        names = [node for node in inner if isinstance(node, ast.Name)]
-        read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-        for node in names:
-            if isinstance(node.ctx, ast.Store) and node.id in shared - named - read:
-                yield function.name, node.id
+        read = {node.id for node in inner if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        # the target of a loop, and a part of a pair, are there for the function alone
+        made = {target.id for node in inner for target in _targets(node) if isinstance(target, ast.Name)}
+        for name in sorted(made & shared - named - read):
+            yield function.name, name
+
+
+def _targets(node: ast.AST) -> list[ast.expr]:
+    """Return what a statement sets: names, and what is no name."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AnnAssign | ast.AugAssign) else []

@@ -55,13 +55,15 @@ def _other_lines(step: Step, mine: Mapping[str, str]) -> Iterator[str]:
 
 
 def _missing(edit: Edit, step: Step, mine: list[str]) -> list[str]:
-    """Return the lines that an edit looks for, and that the learner's file does not have."""
+    """Return the lines that an edit looks for, and that the learner's file does not have, with any indent."""
     found: list[str] = []
+    own = {line.strip() for line in mine}
     for hunk, place in zip(edit.hunks, edits.places(edit, step.before), strict=True):
-        begun = any(line[1:] in mine for line in hunk.lines if line[0] == "+" and line[1:].strip())
+        begun = any(line[1:].strip() in own for line in hunk.lines if line[0] == "+" and line[1:].strip())
         # a comment is nothing to go by, and what was replaced already is not missing
         gone = [line[1:] for line in hunk.lines if line[0] == "-" and not begun and line[1:2] != "#"]
-        found += [line for line in [place.line, *gone] if line.strip() and line not in mine and line not in found]
+        wanted = [line for line in [place.line, *gone] if line.strip() and line.strip() not in own]
+        found += [line for line in wanted if line not in found]
     return found
 
 

@@ -66,9 +66,21 @@ def _names_of(node: ast.stmt) -> Iterator[tuple[str, str]]:
 
 
 def names_in(source: str) -> frozenset[str]:
-    """Return the names that a Python file binds outside of its functions; of a text that is not Python, all words."""
+    """Return the names that a Python file binds outside of its functions; of a text that is not Python, all words.
+
+    The methods of a class count, and what is set as self.NAME: the program of a class has the same under these names.
+    """
     tree = _parse(source)
-    return frozenset(_bound(tree.body) if tree else re.findall(r"\w+", source))
+    return frozenset([*_bound(tree.body), *_of_classes(tree)] if tree else re.findall(r"\w+", source))
+
+
+def _of_classes(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of the methods and attributes of a file's classes."""
+    for each in (node for one in ast.walk(tree) if isinstance(one, ast.ClassDef) for node in ast.walk(one)):
+        if isinstance(each, ast.FunctionDef):
+            yield each.name
+        elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store) and ast.unparse(each.value) == "self":
+            yield each.attr
 
 
 def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:

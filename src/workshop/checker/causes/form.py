@@ -135,14 +135,14 @@ page(
     '{"Err": "a sentence"}.',
     unsupported_post=False,
     errorhandler=True,
-    catches_all=True,
+    gets_the_error=True,
 )
 page(
     "error page in HTML",
     f"{PAGE}$errorhandler does not get this error, of status $code. @app.errorhandler(HTTPException) gets all errors.",
     unsupported_post=False,
     errorhandler=True,
-    catches_all=False,
+    gets_the_error=False,
 )
 NO_POST = (
     "Python's http.server has found no method for $method in the handler. Write one with the name do_$method, in "

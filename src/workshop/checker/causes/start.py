@@ -106,8 +106,7 @@ named(
 named("called, not named", f"{ENDED} {CALLED}", named_not_called=False, called_not_named=True)
 named(
     "starts nothing",
-    f"{ENDED} The file only makes definitions, and no line starts the server. Write at its end: "
-    'if __name__ == "__main__": serve()',
+    f"{ENDED} The file only makes definitions, and no line starts the server.$what_to_run",
     named_not_called=False,
     called_not_named=False,
     runs_nothing=True,

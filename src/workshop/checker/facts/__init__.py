@@ -2,5 +2,5 @@
 
 from importlib import import_module
 
-for module in ("stage", "exchange", "history", "log", "source", "start", "files", "words", "usual"):
+for module in ("stage", "exchange", "history", "reads", "log", "source", "serving", "start", "files", "words", "usual"):
     import_module(f"{__name__}.{module}")

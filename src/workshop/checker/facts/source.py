@@ -9,7 +9,8 @@ from typing import Literal
 
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.table import fact
-from workshop.checker.slips import parsed, string_without_f
+from workshop.checker.slips import string_without_f
+from workshop.checker.syntax import FUNCTIONS, answering, calls, dotted, last, nodes
 
 FLASKS = "requested URL was not found"
 """Flask says so of a path that it does not know, and in abort(404) without a sentence."""
@@ -71,50 +72,28 @@ def nearest_route(e: Evidence) -> str:
 
 
 @fact
-def reads_a_form(e: Evidence) -> str:
-    """Return where the file looks for what Docker sends, where it answered 400 because only browsers put it there."""
-    if e.last.status != 400:
-        return ""
-    found = re.search(r"request\.(form|args|values)", _written_as(e, r"request\.(form|args|values)\b"))
-    return found[0] if found else ""
-
-
-@fact
-def reads_with_a_type(e: Evidence) -> bool:
-    """Tell whether the file reads JSON only where a Content-Type says that it is some."""
-    return bool(_written_as(e, r"get_json\((?!.*force=True)|request\.json\b|\.is_json\b"))
-
-
-@fact
-def reads_small_key(e: Evidence) -> str:
-    """Return a key that the file looks for in small letters, and in vain: "name", where Docker sends "Name"."""
-    if not re.search(r"\b(None|null)\b", e.last.err):
-        return ""
-    line = _written_as(e, r"""(\.get\(|asked\(|\[)["'](name|id|opts)["']""")
-    found = re.search(r"""["'](name|id|opts)["']""", line)
-    return found[1] if found and found[1].capitalize() in e.last.sent else ""
-
-
-@fact
 def errorhandler(e: Evidence) -> str:
-    """Return the decorator of the first handler for errors, "@app.errorhandler(500)", "" for none."""
-    return _written_as(e, r"^@\w+\.(app_)?errorhandler\(")
+    """Return the handler for errors that may get this one, or the first one; "@app.errorhandler(500)", "" for none."""
+    found = _errorhandlers(e)
+    return next((text for text, error in found if _may_get(error, e.last.status)), found[0][0] if found else "")
 
 
 @fact
-def catches_all(e: Evidence) -> bool:
-    """Tell whether a handler for errors is for all of them."""
-    return bool(re.search(r"HTTPException|\(Exception", errorhandler(e)))
+def gets_the_error(e: Evidence) -> bool:
+    """Tell whether a handler for errors may get this one: a class of which nothing is known here may be its."""
+    return any(_may_get(error, e.last.status) for _, error in _errorhandlers(e))
 
 
-@fact
-def decimal_mode(e: Evidence) -> str:
-    """Return a mode that is written as a decimal number, "177" for 0o177, or as a string; "" for none."""
-    found = re.search(
-        r"""\b(?:umask|f?chmod|mode=)\(?(?:[^()]*,\s*)?["']?([1-7][0-7]{2})["']?\s*\)""",
-        "\n".join(t for _, t in e.code),
-    )
-    return found[1] if found else ""
+def _errorhandlers(e: Evidence) -> list[tuple[str, ast.expr]]:
+    """Return the handlers for errors as the file names them, each with what it is for."""
+    pieces = nodes(e.file)
+    above = {id(each) for node in pieces if isinstance(node, FUNCTIONS) for each in node.decorator_list}
+    found = calls(pieces, "errorhandler", "app_errorhandler", "register_error_handler")
+    return [(f"{'@' if id(each) in above else ''}{ast.unparse(each)}", each.args[0]) for each in found if each.args]
+
+
+def _may_get(error: ast.expr, status: int) -> bool:
+    return not isinstance(error, ast.Constant) or error.value == status
 
 
 @fact
@@ -124,111 +103,33 @@ def missing_f(e: Evidence) -> str:
 
 
 @fact
-def called_not_named(e: Evidence) -> str:
-    """Return a function that is called where its name has to stand: for a signal, at the exit, as a thread's target."""
-    pattern = r"(?:signal\.signal\([^,()]+,\s*|atexit\.register\(|target=)(?!lambda|partial)([\w.]+)\(.*\)"
-    found = re.search(pattern, _written_as(e, pattern))
-    return found[1] if found else ""
-
-
-@fact
-def named_not_called(e: Evidence) -> str:
-    """Return a function that is only named in a line of its own, and so is never called."""
-    line = _written_as(e, r"^(?!pass$|return$|break$|continue$|raise$|else$)[a-zA-Z_][\w.]*$")
-    return line if line.isidentifier() or "." in line else ""
-
-
-@fact
-def main_word(e: Evidence) -> str:
-    """Return what the file compares __name__ with, where that is not "__main__"."""
-    found = re.search(r"""(?<![\w.])__name__ *== *["'](\w*)["']""", _written_as(e, r"(?<![\w.])__name__ *=="))
-    return found[1] if found and found[1] != "__main__" else ""
-
-
-@fact
-def runs_nothing(e: Evidence) -> bool:
-    """Tell whether the file only makes definitions: nothing in it begins the server."""
-    tree = parsed(e.file)
-    body = tree.body if tree else []
-    quiet = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    return bool(body) and all(isinstance(each, quiet) or _is_text(each) for each in body)
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    """Tell whether a statement is a string alone, such as a docstring."""
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-
-
-@fact
 def never_serves(e: Evidence) -> bool:
     """Tell whether a file that makes Werkzeug's server does not let it serve."""
     return bool(_written_as(e, r"\bmake_server\(") and not _written_as(e, "serve_forever|handle_request"))
 
 
 @fact
-def file_test(e: Evidence) -> str:
-    """Return a sentence about a test for plain files, where the file has one: a socket is none to it."""
-    found = re.search(r"\b(isfile|is_file)\(", _written_as(e, r"\b(isfile|is_file)\("))
-    return (
-        f" {found[1]}() is false for a socket: os.path.lexists() finds one, and stat.S_ISSOCK() tells that it is one."
-        if found
-        else ""
-    )
-
-
-@fact
-def flasks_server(e: Evidence) -> str:
-    """Return what makes the socket where Werkzeug does it, which removes whatever is in its place.
-
-    Source: werkzeug serving.py (BaseWSGIServer): with a unix:// host, and no fd, what is at the path is unlinked.
-    """
-    if _written_as(e, r"\bapp\.run\("):
-        return "app.run()"
-    found = re.search(r"\b(run_simple|make_server)\(", _written_as(e, r"\b(run_simple|make_server)\("))
-    return f"{found[1]}()" if found and not _written_as(e, r"\bfd=") else ""
-
-
-@fact
-def set_too_late(e: Evidence) -> str:
-    """Return the function whose call begins to serve above the line that sets a signal's handler, "" for none."""
-    tree = parsed(e.file)
-    if not tree:
-        return ""
-    serving = {"serve_forever", "run", "run_simple"}
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    for _ in functions:  # a function that calls one that serves does not come back either
-        serving |= {function.name for function in functions if serving.intersection(_calls(function))}
-    bodies = [getattr(node, "body", None) for node in ast.walk(tree)]
-    for body in (each for each in bodies if isinstance(each, list)):
-        for at, statement in enumerate(body):
-            name = next((name for name in _calls(statement) if name in serving), "")
-            if name and isinstance(statement, ast.Expr) and "signal" in [n for each in body[at:] for n in _calls(each)]:
-                return f"{name}()"
-    return ""
-
-
-def _calls(node: ast.AST) -> list[str]:
-    """Return the names of what is called in a piece of a program, without the objects that they belong to."""
-    called = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
-    return [each.attr if isinstance(each, ast.Attribute) else each.id for each in called if isinstance(each, NAMED)]
-
-
-@fact
 def unmount_ends(e: Evidence) -> Literal["", "all in a loop", "all by a filter"]:
-    """Return how the file lets go of all entries of an ID at once: in a loop without a break, or by a filter."""
-    tree = parsed(e.file)
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(node, ast.For) and any(isinstance(each, ast.If) for each in node.body):
+    """Return how Unmount lets go of all entries of an ID at once: in a loop without a break, or by a filter."""
+    for node in answering(e.file, "VolumeDriver.Unmount"):
+        if isinstance(node, ast.For) and any(isinstance(each, ast.If) and _has_id(each.test) for each in node.body):
             inner = [each for statement in node.body for each in ast.walk(statement)]
-            deletes = {"unlink", "remove"}.intersection(_calls(node))
+            deletes = calls(inner, "unlink", "remove")
             if deletes and not any(isinstance(each, ast.Break | ast.Return) for each in inner):
                 return "all in a loop"
         if isinstance(node, ast.ListComp) and any(
-            isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotEq) and "id" in ast.unparse(test).lower()
+            isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotEq) and _has_id(test)
             for test in node.generators[0].ifs
         ):
             return "all by a filter"
     return ""
+
+
+def _has_id(test: ast.AST) -> bool:
+    """Tell whether a condition speaks of the mount's ID, by a name such as id, mount_id and mountID, or the key ID."""
+    names = [last(dotted(each)) for each in ast.walk(test) if isinstance(each, NAMED)]
+    keys = [each.value for each in ast.walk(test) if isinstance(each, ast.Constant)]
+    return "ID" in keys or any(re.search(r"(^|_)(id|ID)$|[a-z]I[dD]$", name) for name in names)
 
 
 @fact
@@ -236,9 +137,3 @@ def lock_taken(e: Evidence) -> str:
     """Return a lock that is taken with acquire(), where no finally releases it; "" for none."""
     found = re.search(r"\b([A-Za-z_][\w.]*)\.acquire\(", _written_as(e, r"\.acquire\("))
     return found[1] if found and not _written_as(e, r"^finally:") else ""
-
-
-@fact
-def datagrams(e: Evidence) -> bool:
-    """Tell whether the file makes a socket for datagrams."""
-    return bool(_written_as(e, "SOCK_DGRAM"))

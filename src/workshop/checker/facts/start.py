@@ -73,12 +73,6 @@ def mode(e: Evidence) -> str:
 
 
 @fact
-def mode_is_opposite(e: Evidence) -> bool:
-    """Tell whether the socket's owner may not use it, and others may: a umask was written as a mode."""
-    return bool(mode(e)) and not int(mode(e), 8) & 0o600 and bool(int(mode(e), 8) & 0o077)
-
-
-@fact
 def begun_with(e: Evidence) -> str:
     """Return with which umask the check has started the plugin, where it has chosen one: a Python file of a learner."""
     return " The check started the plugin with umask 0, which removes no right." if e.file else ""
