@@ -159,11 +159,11 @@ class Scripted(PluginUnderTest):
 
     def send(self, endpoint: str, sent: bytes, standstill: float | None = None) -> Exchange:
         """Answer one call: as part 3 does, or at the place otherwise."""
-        at, self.count = self.count, self.count + 1
+        at, self.count, printed = self.count, self.count + 1, self.printed()
         if at == self.place and self.there:
-            return Exchange(
-                endpoint, sent, self.there.status, body=self.there.body.encode(), failure=self.there.failure
-            )
+            self.log.write(self.there.log.encode())
+            status, body, failure = self.there.status, self.there.body.encode(), self.there.failure
+            return Exchange(endpoint, sent, status, body=body, failure=failure, printed=printed)
         body, begun = sent.partition(b"\r\n\r\n")[2], []
         environ = {"REQUEST_METHOD": sent.split()[0].decode(), "PATH_INFO": f"/{endpoint}", "wsgi.input": BytesIO(body)}
         environ |= {
@@ -173,7 +173,7 @@ class Scripted(PluginUnderTest):
             "wsgi.url_scheme": "http",
         }
         answer = b"".join(self.part.app.wsgi_app(environ, lambda *head: begun.append(head)))
-        return Exchange(endpoint, sent, int(begun[0][0][:3]), body=answer)
+        return Exchange(endpoint, sent, int(begun[0][0][:3]), body=answer, printed=printed)
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +212,11 @@ class Script:
         plugin.ends.clear()
         plugin.canaries = None
         plugin.begin_anew()
+        plugin.log.truncate(0)
         try:
             STEPS[step](plugin)
         except AssertionError as failure:
-            return gather_evidence(plugin, step, str(failure), answer.log if answer else "", None)
+            return gather_evidence(plugin, step, str(failure), 0, None)
         except SkipTest:
             pass
         return None
