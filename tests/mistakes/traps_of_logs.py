@@ -5,6 +5,9 @@ Each row names what its report never says, and what it says instead.
 
 from mistakes.mistake import Mistake
 
+CREATE = '    name = asked("Name")\n    options = request.get_json(force=True).get("Opts")\n'
+NO_DISK = "class NoDisk(Exception):\n    pass\n\n\n"
+RAISES = '    raise NoDisk("the disk is gone")\n'
 REMOVE = "        gone = volume.rename("
 LOGS = ("def refuse(error):\n", 'def refuse(error):\n    app.logger.exception("refused")\n')
 """The plugin prints the traceback of an exception that it has refused, as it should."""
@@ -38,5 +41,41 @@ ROWS = [
         LOGS,
         ("def unmount():\n", "def unmount():\n    os._exit(3)\n"),
         never="raised|FileNotFoundError",
+    ),
+    # An exception whose name ends in no Error, and what is thrown in other languages.
+    Mistake(
+        "an exception of one's own at the start",
+        "part1",
+        "1.1",
+        "NoDisk: the disk is gone",
+        ("def serve():", f"{NO_DISK}def serve():"),
+        ("    server.serve_forever()", RAISES),
+        never="exited|line that serves",
+    ),
+    Mistake(
+        "an exception of one's own in Create",
+        "part3",
+        "3.1",
+        "raised NoDisk: the disk is gone",
+        ("app = Flask", f"{NO_DISK}app = Flask"),
+        (CREATE, CREATE + RAISES),
+        never="refused",
+    ),
+    Mistake(
+        "an exception of one's own, and no answer",
+        "http_server",
+        "3.1",
+        "raised NoDisk: the disk is gone",
+        ("class Refused(Exception):", f"{NO_DISK}class Refused(Exception):"),
+        ('    for option in request.get("Opts") or {}:', RAISES + '    for option in request.get("Opts") or {}:'),
+        never="returns without",
+    ),
+    Mistake(
+        "a string that is thrown in Node",
+        "node",
+        "1.1",
+        "crashed before it listened: no disk",
+        ("fs.mkdirSync(ROOT, { recursive: true });", 'throw "no disk";'),
+        never="exited|server.listen",
     ),
 ]

@@ -179,7 +179,7 @@ cause(
 )
 cause(
     "exception in a handler",
-    "The handler raised $raised after its answer had begun, so that the answer is not JSON.$known_words",
+    "The handler raised $raised, and its answer is not JSON.$known_words",
     status="200",
     said=("text", "empty", "page", "broken JSON"),
     raised=True,
