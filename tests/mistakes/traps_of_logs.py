@@ -78,4 +78,55 @@ ROWS = [
         ("fs.mkdirSync(ROOT, { recursive: true });", 'throw "no disk";'),
         never="exited|server.listen",
     ),
+    # What only Flask, or only Python, has.
+    Mistake(
+        "a socket named {SOCKET} in Node",
+        "node",
+        "1.1",
+        "backquotes",
+        (
+            'const SOCKET = process.env.DDD_SOCKET || "/run/docker/plugins/ddd.sock";',
+            'const SOCKET = path.dirname(process.env.DDD_SOCKET) + "/{SOCKET}";',
+        ),
+        never="Python|an f before",
+    ),
+    Mistake(
+        "a socket named ${name}.sock in Node",
+        "node",
+        "1.1",
+        "backquotes",
+        (
+            'const SOCKET = process.env.DDD_SOCKET || "/run/docker/plugins/ddd.sock";',
+            "const SOCKET = path.dirname(process.env.DDD_SOCKET) + '/${name}.sock';",
+        ),
+        never="Python|an f before",
+    ),
+    Mistake(
+        "status 415 in Node",
+        "node",
+        "3.1",
+        "without a Content-Type",
+        (
+            "    const call = calls[req.url];\n",
+            '    if (req.url.includes("Driver") && !req.headers["content-type"]) '
+            'return send(res, 415, { Err: "Unsupported Media Type" });\n    const call = calls[req.url];\n',
+        ),
+        never="Flask|get_json",
+    ),
+    Mistake(
+        "an empty body in Node",
+        "node",
+        "2.1",
+        "do not read it",
+        ('const request = req.url === "/Plugin.Activate" ? {} : parse(body);', "const request = parse(body);"),
+        never="Flask|get_json",
+    ),
+    Mistake(
+        "an empty body in http.server",
+        "http_server",
+        "2.1",
+        "do not read it",
+        ('json.loads(body) if body or "Driver" in self.path else {}', "json.loads(body)"),
+        never="Flask|get_json",
+    ),
 ]

@@ -48,7 +48,8 @@ def _traceback(error: str, at: int, frames: list[tuple[str, str]]) -> Traceback:
 
 def _python(log: str) -> Iterator[Traceback]:
     """Yield the exceptions of Python, which names the place where one was raised last, and then the exception."""
-    at, begun, frames = 0, "", []
+    frames: list[tuple[str, str]] = []
+    at, begun = 0, ""
     for whole in log.splitlines(keepends=True):
         line = BAR.sub("", whole.rstrip()) if begun == "group" else whole.rstrip()
         if header := HEADER.search(line):

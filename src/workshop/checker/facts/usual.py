@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from workshop.checker.evidence import Evidence
+from workshop.checker.facts.source import reads_with_a_type
 from workshop.checker.facts.table import fact
 from workshop.checker.facts.words import known_words
 
@@ -279,6 +280,14 @@ CLOSES = {
     "shell": "Give socat the mode: UNIX-LISTEN:$SOCKET,fork,mode=0600.",
 }
 """How a socket gets the mode 0600."""
+FILLS_IN = {
+    ANY: "Nothing has filled in the value: look at the string.",
+    "Python": 'Put an f before the string, so that Python fills in the value: f"…".',
+    "Node": "Node fills in ${name} only, and only between backquotes: `${name}.sock`.",
+    "Go": 'Go fills in no names: fmt.Sprintf("%s.sock", name), or name + ".sock".',
+    "shell": 'A shell fills in ${NAME} between double quotes, "${NAME}.sock", and not between single ones.',
+}
+"""How the value of a variable gets into a string."""
 
 
 def language(e: Evidence) -> Language:
@@ -390,3 +399,30 @@ def how_to_close(e: Evidence) -> str:
 def usual_page(e: Evidence) -> str:
     """Return the usual causes of a page where the advice for Flask does not help, "" for other languages."""
     return _usual(e, "page") if language(e) in USUAL["page"] else ""
+
+
+@fact
+def how_to_fill_in(e: Evidence) -> str:
+    """Return how the plugin's language puts the value of a variable into a string."""
+    return FILLS_IN.get(language(e), FILLS_IN[ANY])
+
+
+@fact
+def in_flask(e: Evidence) -> str:
+    """Return how Flask answers errors, "" where the plugin is in another language than Python."""
+    return " (app.errorhandler)" if language(e) in ("Python", "") else ""
+
+
+@fact
+def calls_get_json(e: Evidence) -> bool:
+    """Tell whether the plugin's file reads a body with what Flask has for it."""
+    return any(re.search(r"\bget_json\(|\brequest\.json\b", line) for _, line in e.code)
+
+
+@fact
+def flask_wants_a_type(e: Evidence) -> bool:
+    """Tell whether Flask has refused a body without a Content-Type: it says so, or the file lets it.
+
+    Source: werkzeug wrappers/request.py (on_json_loading_failed).
+    """
+    return "Did not attempt to load JSON data" in e.last.text or reads_with_a_type(e)
