@@ -7,6 +7,7 @@ from mistakes.mistake import Mistake
 
 CREATE = '    name = asked("Name")\n    options = request.get_json(force=True).get("Opts")\n'
 NO_DISK = "class NoDisk(Exception):\n    pass\n\n\n"
+DELETE = ('@app.post("/VolumeDriver.Remove")', '@app.post("/VolumeDriver.Delete")')
 RAISES = '    raise NoDisk("the disk is gone")\n'
 REMOVE = "        gone = volume.rename("
 LOGS = ("def refuse(error):\n", 'def refuse(error):\n    app.logger.exception("refused")\n')
@@ -128,5 +129,53 @@ ROWS = [
         "do not read it",
         ('json.loads(body) if body or "Driver" in self.path else {}', "json.loads(body)"),
         never="Flask|get_json",
+    ),
+    # A path that is in the file, and is no route there.
+    Mistake(
+        "an endpoint in a list",
+        "part3",
+        "3.9",
+        "has no route /VolumeDriver.Remove",
+        DELETE,
+        ("app = Flask", 'LOUD = ["/VolumeDriver.Create", "/VolumeDriver.Remove"]\napp = Flask'),
+        never="is in the file|LOUD",
+    ),
+    Mistake(
+        "an endpoint in a comment",
+        "part3",
+        "3.9",
+        "has no route /VolumeDriver.Remove",
+        DELETE,
+        ("app = Flask(__name__)", 'app = Flask(__name__)  # must answer "/VolumeDriver.Remove"'),
+        never="is in the file|must answer",
+    ),
+    Mistake(
+        "an endpoint among others that the path is compared with",
+        "part3",
+        "3.7",
+        "has no route /VolumeDriver.Path",
+        (
+            '@app.post("/VolumeDriver.Path")\n',
+            '@app.before_request\ndef look():\n    if request.path in ("/VolumeDriver.Mount", "/VolumeDriver.Path"):\n'
+            '        asked("Name")\n\n\n',
+        ),
+        never="is in the file|before_request",
+    ),
+    Mistake(
+        "a blueprint with a prefix that has other routes",
+        "part3",
+        "3.9",
+        "is in the file, but the server did not know it",
+        ("from flask import Flask,", "from flask import Blueprint, Flask,"),
+        (
+            "app = Flask(__name__)",
+            'app = Flask(__name__)\nview = Blueprint("view", __name__, url_prefix="/view")\n'
+            "app.register_blueprint(view)",
+        ),
+        (
+            '@app.post("/VolumeDriver.Remove")\n',
+            'def forgotten():\n    app.post("/VolumeDriver.Remove")(remove)\n\n\n',
+        ),
+        never="blueprint",
     ),
 ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workshop.checker.routes import routes
+from workshop.checker.slips import parsed
 from workshop.plugins.kernel import waits_for_lock
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import Lookup
@@ -104,6 +106,10 @@ class Evidence:
 
     def route(self, endpoint: str) -> tuple[int, str] | None:
         """Return the line of the plugin's file that has the route of an endpoint, and its number."""
+        if tree := parsed(self.file):
+            lines = dict(self.code)
+            own = (each.line for each in routes(tree) if each.path.removesuffix("/") == f"/{endpoint}")
+            return next(((line, lines[line]) for line in own if line in lines), None)
         named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}/?["']""", line)]
         # a comparison with the path is no route
         return next((found for found in named if "==" not in found[1]), None)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.table import fact
+from workshop.checker.routes import blueprint, routes
 from workshop.checker.slips import parsed, string_without_f
 
 FLASKS = "requested URL was not found"
@@ -27,14 +28,22 @@ def route(e: Evidence) -> Literal["/", "there", "not known", "not registered", "
         return "/"
     if e.last.status != 404:
         return "there"
+    by_hand = FLASKS in e.last.text and any(re.search(r"abort\(404\)|NotFound\(\)", line) for _, line in e.code)
+    if by_hand and _written_as(e, rf"""["']/{e.last.endpoint}/?["']"""):
+        return "there"
     if e.route(e.last.endpoint):
-        by_hand = FLASKS in e.last.text and any(re.search(r"abort\(404\)|NotFound\(\)", line) for _, line in e.code)
-        if by_hand or not _as_of_no_path(e):
+        of_blueprint = _blueprint(e)
+        if not _as_of_no_path(e):
             return "there"
-        if _written_as(e, r"\bBlueprint\("):
-            return "with a prefix" if _written_as(e, "url_prefix") else "not registered"
-        return "not known"
+        return of_blueprint if of_blueprint in ("not registered", "with a prefix") else "not known"
     return "missing" if _as_of_no_path(e) or not _written(e) else "there"
+
+
+def _blueprint(e: Evidence) -> Literal["", "not registered", "with a prefix", "registered"]:
+    """Return what becomes of the blueprint that has the route which was called, "" where no blueprint has it."""
+    tree = parsed(e.file)
+    own = [each.owner for each in routes(tree) if each.path == f"/{e.last.endpoint}"] if tree else []
+    return blueprint(tree, own[0]) if tree and own else ""
 
 
 def _as_of_no_path(e: Evidence) -> bool:
