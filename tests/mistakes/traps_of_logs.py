@@ -8,6 +8,8 @@ from mistakes.mistake import Mistake
 CREATE = '    name = asked("Name")\n    options = request.get_json(force=True).get("Opts")\n'
 NO_DISK = "class NoDisk(Exception):\n    pass\n\n\n"
 DELETE = ('@app.post("/VolumeDriver.Remove")', '@app.post("/VolumeDriver.Delete")')
+SLEEPS = (CREATE, f"{CREATE}    time.sleep(30)\n")
+TIME = ("import atexit", "import atexit\nimport time")
 RAISES = '    raise NoDisk("the disk is gone")\n'
 REMOVE = "        gone = volume.rename("
 LOGS = ("def refuse(error):\n", 'def refuse(error):\n    app.logger.exception("refused")\n')
@@ -177,5 +179,55 @@ ROWS = [
             'def forgotten():\n    app.post("/VolumeDriver.Remove")(remove)\n\n\n',
         ),
         never="blueprint",
+    ),
+    # A call that hangs for another reason than a lock.
+    Mistake(
+        "a lock that is taken in a comment",
+        "part3",
+        "3.1",
+        "does not answer",
+        (
+            "LOCK = threading.Lock()",
+            "LOCK = threading.RLock()  # not LOCK.acquire(), which needs a release()",
+        ),
+        TIME,
+        SLEEPS,
+        never="takes LOCK|every later call",
+    ),
+    Mistake(
+        "a pool of threads that has nothing to do",
+        "part3",
+        "3.1",
+        "does not answer",
+        ("LOCK = threading.Lock()", "LOCK = threading.Lock()\nPOOL = ThreadPoolExecutor(1)\nPOOL.submit(print)"),
+        ("import atexit", "import atexit\nimport time\nfrom concurrent.futures import ThreadPoolExecutor"),
+        SLEEPS,
+        never="waits for a lock|RLock",
+    ),
+    Mistake(
+        "a server that serves by another name",
+        "part3",
+        "3.1",
+        "does not answer",
+        ("    server.serve_forever()", '    serves = getattr(server, "serve_" + "forever")\n    serves()'),
+        TIME,
+        SLEEPS,
+        never="never starts",
+    ),
+    Mistake(
+        "logging.shutdown()",
+        "http_server",
+        "1.5",
+        "sys.exit",
+        (
+            "    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))",
+            "    signal.signal(signal.SIGTERM, lambda *_: None)",
+        ),
+        (
+            "    finally:\n        os.unlink(SOCKET)",
+            "    finally:\n        logging.shutdown()\n        os.unlink(SOCKET)",
+        ),
+        ("import json\n", "import json\nimport logging\n"),
+        never="waits until serve_forever",
     ),
 ]

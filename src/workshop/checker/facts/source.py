@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from workshop.checker.evidence import Evidence
@@ -242,9 +243,19 @@ def unmount_ends(e: Evidence) -> Literal["", "all in a loop", "all by a filter"]
 
 @fact
 def lock_taken(e: Evidence) -> str:
-    """Return a lock that is taken with acquire(), where no finally releases it; "" for none."""
-    found = re.search(r"\b([A-Za-z_][\w.]*)\.acquire\(", _written_as(e, r"\.acquire\("))
-    return found[1] if found and not _written_as(e, r"^finally:") else ""
+    """Return a lock that is taken with acquire(), where no finally releases it; "" if no thread waits for a lock."""
+    tree = parsed(e.file) if e.locked else None
+    nodes = list(ast.walk(tree)) if tree else []
+    endings = [each for node in nodes if isinstance(node, ast.Try) for each in node.finalbody]
+    released = {lock for each in endings for lock in _used(each, "release")}
+    return next((lock for node in nodes for lock in _used(node, "acquire", False) if lock not in released), "")
+
+
+def _used(node: ast.AST, method: str, inside: bool = True) -> Iterator[str]:
+    """Yield the objects whose method is called: in a piece of a program, or by this call itself."""
+    for each in ast.walk(node) if inside else [node]:
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == method:
+            yield ast.unparse(each.func.value)
 
 
 @fact
