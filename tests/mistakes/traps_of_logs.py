@@ -230,4 +230,87 @@ ROWS = [
         ("import json\n", "import json\nimport logging\n"),
         never="waits until serve_forever",
     ),
+    # What the plugin prints of other things, and its own words.
+    Mistake(
+        "another program refuses the plugin",
+        "part1",
+        "1.1",
+        "exited|ended at this call",
+        (
+            "    server.serve_forever()",
+            '    print("metrics: Connection refused, going on without", flush=True)\n    sys.exit(1)',
+        ),
+        never="crashed|leaves its socket",
+    ),
+    Mistake(
+        "SyntaxError in a file that the plugin reads",
+        "part1",
+        "1.1",
+        "exited|ended at this call",
+        ("    server.serve_forever()", '    print("SyntaxError in line 3 of ddd.conf", flush=True)\n    sys.exit(2)'),
+        never="as a program",
+    ),
+    Mistake(
+        "a port of another kind is in use",
+        "part1",
+        "1.1",
+        "exited|ended at this call",
+        (
+            "    server = make_server(",
+            '    print("metrics port: Address already in use", flush=True)\n    sys.exit(1)\n    server = make_server(',
+        ),
+        never="is taken",
+    ),
+    Mistake(
+        "a module that may be missing",
+        "part1",
+        "1.1",
+        "exited|ended at this call",
+        (
+            "    server.serve_forever()",
+            "    try:\n        import uvloopx\n    except ModuleNotFoundError as error:\n"
+            '        print("going on: ModuleNotFoundError:", error, flush=True)\n    sys.exit(2)',
+        ),
+        never="The plugin imports",
+    ),
+    Mistake(
+        "a misspelt variable that is a module's name",
+        "part3",
+        "3.1",
+        "name 'code' is not defined",
+        (CREATE, f'{CREATE}    return {{"Err": "no"}}, code\n'),
+        never="import code",
+    ),
+    Mistake(
+        "a rename beside mkdir(parents=True)",
+        "part3",
+        "3.1",
+        "FileNotFoundError",
+        (
+            '    (VOLUMES / name / "mounts").mkdir(parents=True, exist_ok=True)\n',
+            '    (VOLUMES / name / "mounts").mkdir(parents=True, exist_ok=True); os.rename("x", "y")\n',
+        ),
+        never="makes both",
+    ),
+    Mistake(
+        "the status of serve()",
+        "part1",
+        "1.1",
+        "exited|ended at this call",
+        ('__main__":\n    serve()', '__main__":\n    pass'),
+        ('if __name__ == "__main__":\n    pass', "status = serve()"),
+        ("    server.serve_forever()", "    return"),
+        never="only makes definitions",
+    ),
+    # JSON that is broken in another way than by a comma.
+    *(
+        Mistake(
+            name, "ddd-tls.json", "2.4", "cannot read", ('"https://127.0.0.1:8788",', text), never="comma is missing"
+        )
+        for name, text in (
+            ("a stray quote", '"https://127.0.0.1:8788"",'),
+            ("a ] for nothing", '"https://127.0.0.1:8788"],'),
+            ("a semicolon", '"https://127.0.0.1:8788";'),
+        )
+    ),
 ]

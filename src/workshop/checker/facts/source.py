@@ -161,6 +161,12 @@ def runs_nothing(e: Evidence) -> bool:
     tree = parsed(e.file)
     body = tree.body if tree else []
     quiet = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    # a name may get what a function returns that serves: status = serve()
+    own = {node.name for each in body for node in ast.walk(each) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    may_serve = own | {"run", "run_simple", "serve_forever"}
+    given = [each for each in body if isinstance(each, ast.Assign | ast.AnnAssign)]
+    if any(may_serve.intersection(_calls(each)) for each in given):
+        return False
     return bool(body) and all(isinstance(each, quiet) or _is_text(each) for each in body)
 
 
