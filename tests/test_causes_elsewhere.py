@@ -157,7 +157,7 @@ class Machine:
         try:
             STEPS[step](self.plugin)
         except AssertionError as failure:
-            return gather_evidence(self.plugin, step, str(failure), "", None)
+            return gather_evidence(self.plugin, step, str(failure), 0, None)
         except SkipTest:
             pass
         return None

@@ -79,11 +79,62 @@ JAVA = """Exception in thread "main" java.lang.IllegalStateException: no disk.
 \tat Plugin.create(Plugin.java:3)
 \tat Plugin.main(Plugin.java:9)
 """
+OWN = """Traceback (most recent call last):
+  File "/srv/plugin.py", line 12, in find
+    raise NoDisk("gone")
+NoDisk: gone
+"""
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "/srv/plugin.py", line 3, in create
+  |     raise ExceptionGroup("several", found)
+  | ExceptionGroup: several (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: one
+    +------------------------------------
+"""
+NODE_THROWS = """/srv/plugin.js:2
+function create() { throw "no disk"; }
+                    ^
+no disk
+(Use `node --trace-uncaught ...` to show where the exception was thrown)
+
+Node.js v20.20.2
+"""
+GO_FATAL = """fatal error: concurrent map writes
+
+goroutine 8 [running]:
+main.create()
+\t/srv/main.go:9 +0x3b
+created by net/http.(*Server).Serve
+\t/usr/lib/go-1.19/src/net/http/server.go:3102 +0x4db
+"""
 
 
 @pytest.mark.parametrize(
     ("log", "error", "frame"),
     [
+        (OWN, "NoDisk: gone", ("/srv/plugin.py", 12)),
+        (GROUP, "ExceptionGroup: several (2 sub-exceptions)", ("/srv/plugin.py", 3)),
+        (NODE_THROWS, "no disk", ("/srv/plugin.js", 2)),
+        (GO_FATAL, "fatal error: concurrent map writes", ("/srv/main.go", 9)),
+        *(
+            (OWN.replace("NoDisk: gone", line), error, ("/srv/plugin.py", 12))
+            for line, error in (
+                ("__main__.NoDisk: gone", "NoDisk: gone"),
+                (
+                    "subprocess.TimeoutExpired: Command 'df' timed out",
+                    "subprocess.TimeoutExpired: Command 'df' timed out",
+                ),
+                ("_queue.Empty", "_queue.Empty"),
+                (
+                    "werkzeug.exceptions.NotFound: 404 Not Found: none",
+                    "werkzeug.exceptions.NotFound: 404 Not Found: none",
+                ),
+                ("Exception", "Exception"),
+                ("StopIteration", "StopIteration"),
+                ("find.<locals>.NoDisk: gone", "find.<locals>.NoDisk: gone"),
+            )
+        ),
         (PYTHON, "KeyError: 'mango'", ("/srv/plugin.py", 12)),
         (NODE, "Refused: no such volume", ("/srv/plugin.js", 2)),
         (NODE_SYNTAX, "SyntaxError: Unexpected token ')'", ("/srv/plugin.js", 1)),
@@ -104,6 +155,16 @@ def test_the_exception_and_the_line_of_the_plugins_own_file_are_found(
     assert found.frames[0] == frame
 
 
-@pytest.mark.parametrize("log", ["", "ddd listens at /run/ddd.sock.\n", "No Error: all is well\n    by and large\n"])
+@pytest.mark.parametrize(
+    "log",
+    [
+        "",
+        "ddd listens at /run/ddd.sock.\n",
+        "No Error: all is well\n    by and large\n",
+        f"{OWN.partition('NoDisk:')[0]}ddd listens at /run/ddd.sock.\n",
+        '  File "/srv/plugin.py", line 12, in find\nready\n',
+        "fatal error: the disk is full\n",
+    ],
+)
 def test_what_is_no_exception_is_not_taken_for_one(log: str) -> None:
     assert last(log) is None

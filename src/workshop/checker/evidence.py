@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workshop.checker.routes import routes
+from workshop.checker.syntax import parsed
 from workshop.plugins.kernel import waits_for_lock
 from workshop.plugins.under_test import PluginUnderTest
 from workshop.protocol.discovery import Lookup
@@ -17,6 +19,8 @@ from workshop.protocol.exchange import Exchange
 NO_ENDPOINT = "Bake"
 # what app.run prints at its start
 FLASKS_OWN = "This is a development server|Press CTRL"
+UNREACHED = ("there is no socket", "nobody listens on the socket")
+"""The failures of a call that the plugin has not seen."""
 PAGE = re.compile(r"\s*<(!--|!doctype|[a-z][a-z0-9]*[\s/>])", re.IGNORECASE)
 
 
@@ -28,7 +32,7 @@ class Evidence:
     wanted: str
     exchanges: list[Exchange] = field(default_factory=list)
     log: str = ""
-    """What the plugin has printed since the check began."""
+    """What the plugin has printed since the last call began, or its start or end: what is older is of other calls."""
     trouble: str = ""
     """Why the plugin did not start; "" when it did."""
     ended: int | None = None
@@ -52,6 +56,8 @@ class Evidence:
     """A caller was not answered in time, and a thread of the plugin waits for a lock."""
     command: list[str] = field(default_factory=list)
     """The program that was started and its arguments; none for a plugin that ran already."""
+    output: str = ""
+    """All that the plugin has printed since the check began."""
 
     @property
     def demand(self) -> str:
@@ -87,9 +93,9 @@ class Evidence:
         place = re.escape(str(self.socket))
         calls = r'HTTP/1\.[01]"? \d\d\d|- - \[[^\]]+\] '
         usual = rf"{calls}|{place}.*(listen|Ctrl-C)|(listen|Running|Serving).*{place}|^ \* |{FLASKS_OWN}"
-        plain = re.sub(r"\033\[[0-9;]*m", "", self.log)
+        plain = re.sub(r"\033\[[0-9;]*m", "", self.output)
         lines = [line for line in plain.splitlines() if line.strip() and not re.search(usual, line)]
-        return bool(lines) or bool(self.trouble and self.log.strip())
+        return bool(lines) or bool(self.trouble and self.output.strip())
 
     @property
     def code(self) -> list[tuple[int, str]]:
@@ -100,13 +106,21 @@ class Evidence:
 
     def route(self, endpoint: str) -> tuple[int, str] | None:
         """Return the line of the plugin's file that has the route of an endpoint, and its number."""
+        if tree := parsed(self.file):
+            lines = dict(self.code)
+            own = (each.line for each in routes(tree) if each.path.removesuffix("/") == f"/{endpoint}")
+            return next(((line, lines[line]) for line in own if line in lines), None)
         named = [(number, line) for number, line in self.code if re.search(rf"""["']/{endpoint}/?["']""", line)]
         # a comparison with the path is no route
         return next((found for found in named if "==" not in found[1]), None)
 
 
-def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, file: Path | None) -> Evidence:
-    """Gather what is known about a failed check. Where the plugin has answered 404, it is called once more."""
+def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, printed: int, file: Path | None) -> Evidence:
+    """Gather what is known about a failed check. Where the plugin has answered 404, it is called once more.
+
+    printed is how many bytes the plugin had printed before the check.
+    """
+    output, log = plugin.output(printed), plugin.output(max(printed, _last_done(plugin)))
     last = plugin.exchanges[-1] if plugin.exchanges else None
     ended = plugin.exit_status(wait=0.3 if last and last.failure else 0)
     late = bool(last and last.failure == "no answer in time")
@@ -125,8 +139,17 @@ def gather_evidence(plugin: PluginUnderTest, step: str, failure: str, log: str, 
     waiting = late and plugin.callers_waiting() > 0
     locked = bool(late and plugin.process and waits_for_lock(plugin.process.pid))
     return Evidence(
-        step, failure, list(plugin.exchanges), log, *known, to_no_path, waiting, locked, list(plugin.command)
+        step, failure, list(plugin.exchanges), log, *known, to_no_path, waiting, locked, list(plugin.command), output
     )
+
+
+def _last_done(plugin: PluginUnderTest) -> int:
+    """Return how many bytes the plugin had printed before the last thing that the check did to it.
+
+    Why a plugin is gone at a call that did not reach it, it has printed since the call before.
+    """
+    calls = [each.printed for each in plugin.exchanges if each.failure not in UNREACHED]
+    return max(plugin.printed_before, calls[-1] if calls else 0)
 
 
 def place(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from unittest import SkipTest
 
@@ -18,6 +19,7 @@ from workshop.checker.roots import LOST, diagnose_root, root_of
 from workshop.plugins.errors import OurTrouble
 from workshop.plugins.traits import TRAITS
 from workshop.plugins.under_test import PluginUnderTest
+from workshop.protocol.exchange import Exchange
 from workshop.terminal import short_path
 
 OUTCOMES = {"": "FAIL", "must": "FAIL", "should": "warn"}
@@ -39,12 +41,12 @@ def run_case(plugin: PluginUnderTest, case: Case, file: Path | None = None) -> R
                     case.test(ready(plugin, case, shape))
             if not case.levels and plugin.not_ours in (None, ""):
                 # else Get was asked for the check's own sake, and that may be what crashed
-                _advise_of_crash(plugin, Evidence(case.id, "", log=plugin.output(printed), file=file))
+                _advise_of_crash(plugin, result.exchanges, Evidence(case.id, "", file=file))
         except SkipTest as reason:
             result.outcome, result.reason = "skip", str(reason)
         except AssertionError as failure:
             result.root = root_of(plugin, failure) if case.levels or plugin.by_others else ""
-            fail(result, plugin, case, gather_evidence(plugin, case.id, str(failure), plugin.output(printed), file))
+            fail(result, plugin, case, gather_evidence(plugin, case.id, str(failure), printed, file))
         except OurTrouble:
             raise
         except Exception as error:
@@ -133,10 +135,16 @@ def _blame_for_the_lost(result: Result, plugin: PluginUnderTest) -> None:
     result.diagnosis = Diagnosis("others lost", f"{names}: {why}. The check ends here. Look what is left.")
 
 
-def _advise_of_crash(plugin: PluginUnderTest, known: Evidence) -> None:
-    """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing."""
-    found = tracebacks.last(known.log)
-    where = line_at_fault(known) if found else None
-    if found and where:
-        line = f"{short_path(where.file)}:{where.number}"
-        plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {found.error}")
+def _advise_of_crash(plugin: PluginUnderTest, calls: list[Exchange], known: Evidence) -> None:
+    """Advise against a refusal that is none: the handler has raised an exception, and the user gets to hear nothing.
+
+    What a plugin prints of an exception that it refuses with another status, it prints on purpose.
+    """
+    for call, after in zip_longest(calls, calls[1:]):
+        known.log = plugin.output(call.printed, after.printed if after else None) if call.status >= 500 else ""
+        found = tracebacks.last(known.log)
+        where = line_at_fault(known) if found else None
+        if found and where:
+            line = f"{short_path(where.file)}:{where.number}"
+            plugin.advise(f"Step {known.step} passes, but only by a crash: {line} raised {found.error}")
+            return

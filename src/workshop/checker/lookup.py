@@ -152,6 +152,7 @@ class Discovery:
     def call(self, address: Address, server: ssl.SSLContext | None) -> Exchange:
         """Activate the plugin at an address that is made to listen for it. Raises SkipTest where that cannot be."""
         sent = request("Plugin.Activate", shape=self.plugin.shape, host=host_header(address))
+        printed = self.plugin.printed()
         with contextlib.ExitStack() as stack:
             relay = None
             near = in_memory.listeners.get(f"unix://{self.plugin.socket}")
@@ -165,6 +166,7 @@ class Discovery:
             made = attempt(address, "Plugin.Activate", sent, self.limit)
         self.lookup.met = relay.met if relay else ""
         self.explain(made.exchange, f'Post "{url(address, self.plugin.shape)}/Plugin.Activate": {made.wrong}')
+        made.exchange.printed = printed
         self.plugin.keep(made.exchange)
         return made.exchange
 

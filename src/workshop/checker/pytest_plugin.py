@@ -173,7 +173,7 @@ def _report_case(item: pytest.Item, report: pytest.TestReport, failure: Assertio
         return
     result = Result(case.id, case.title, level=case.level(plugin.profile))
     result.root = roots.root_of(plugin, failure)
-    known = evidence.gather_evidence(plugin, case.id, str(failure), plugin.output()[-4000:], None)
+    known = evidence.gather_evidence(plugin, case.id, str(failure), max(plugin.printed() - 4000, 0), None)
     judge.fail(result, plugin, case, known)
     causes = item.config.stash.setdefault(CAUSES, {})
     cause = causes.setdefault(result.root, result)

@@ -40,7 +40,7 @@ def failure_lines(known: Evidence, diagnosis: Diagnosis) -> list[str]:
     if where := line_at_fault(known):
         lines += wrap("  Look      ", f"{short_path(where.file)}:{where.number}   {where.text}")
     if known.printed:
-        lines += ["  The plugin's last lines:", *last_lines(known.log, known.file)]
+        lines += ["  The plugin's last lines:", *last_lines(known.output, known.file)]
     prints = docker_prints(known)
     if prints:
         lines += ["  Docker itself would print:", *wrap("            ", shorten(prints, 300))]

@@ -12,6 +12,13 @@ FOREIGN = re.compile(
     r"|/usr/(local/)?(lib|share)/go|/pkg/mod/|^<|/rubygems"
 )
 """Files of a language and of its libraries: what is to be changed is not in them."""
+HEADER = re.compile(r"(Exception Group )?Traceback \(most recent call last\):$")
+FRAME = re.compile(r' +File "([^"]+)", line (\d+)')
+BAR = re.compile(r"^ *[|+] ")
+"""What stands before each line of a group of exceptions."""
+EXCEPTION = re.compile(r"[A-Za-z_][\w.<>]*(:( .*)?)?$")
+"""The line below the frames: any class may be an exception, whatever its name ends in."""
+UNREADABLE = re.compile(r"(Syntax|Indentation|Tab)Error\b")
 
 
 @dataclass(frozen=True)
@@ -40,14 +47,21 @@ def _traceback(error: str, at: int, frames: list[tuple[str, str]]) -> Traceback:
 
 
 def _python(log: str) -> Iterator[Traceback]:
-    """Yield the exceptions of Python, which names the place where one was raised last."""
-    if not re.search(r'^(Traceback \(most recent call last\)| +File ".*", line \d+$)', log, re.MULTILINE):
-        return
-    before = 0
-    for found in re.finditer(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", log, re.MULTILINE):
-        frames = re.findall(r'^ *File "([^"]+)", line (\d+)', log[before : found.start()], re.MULTILINE)
-        yield _traceback(found[1], found.start(), frames[::-1])
-        before = found.end()
+    """Yield the exceptions of Python, which names the place where one was raised last, and then the exception."""
+    frames: list[tuple[str, str]] = []
+    at, begun = 0, ""
+    for whole in log.splitlines(keepends=True):
+        line = BAR.sub("", whole.rstrip()) if begun == "group" else whole.rstrip()
+        if header := HEADER.search(line):
+            begun, frames = "group" if header[1] else "one", []
+        elif frame := FRAME.match(line):
+            frames.append((frame[1], frame[2]))
+        elif not line.startswith("  "):
+            # a file that cannot be read as a program has no header
+            if frames and (EXCEPTION if begun else UNREADABLE).match(line):
+                yield _traceback(line.removeprefix("__main__."), at, frames[::-1])
+            begun, frames = "", []
+        at += len(whole)
 
 
 def _node(log: str) -> Iterator[Traceback]:
@@ -62,6 +76,10 @@ def _node(log: str) -> Iterator[Traceback]:
         own = [(place[1], place[2])] if place and found[1].startswith("SyntaxError") else []
         if frames:
             yield _traceback(re.sub(r" \[\w+\]", "", found[1]), found.start(), own + frames)
+    # what is thrown may be any value: then the line is shown that throws it, and no frame
+    thrown = r"^(/[^\n:]+):(\d+)\n[^\n]*\n *\^+\n([^\n]+)\n(?:\([^\n]*\)\n)?\nNode\.js v"
+    for found in re.finditer(thrown, log, re.MULTILINE):
+        yield _traceback(found[3], found.start(), [(found[1], found[2])])
 
 
 def _go(log: str) -> Iterator[Traceback]:
@@ -69,6 +87,10 @@ def _go(log: str) -> Iterator[Traceback]:
     for found in re.finditer(r"(?:^|: )(panic: |panic serving [^:\n]*(?::\d+)?: )([^\n]+)", log, re.MULTILINE):
         frames = re.findall(r"^\t([^\s:]+\.go):(\d+)", log[found.end() :], re.MULTILINE)
         yield _traceback(f"panic: {found[2]}", found.start(), frames)
+    # what Go cannot go on after is no panic
+    for found in re.finditer(r"^(fatal error: [^\n]+)\n(?=[\s\S]*^goroutine \d+)", log, re.MULTILINE):
+        frames = re.findall(r"^\t([^\s:]+\.go):(\d+)", log[found.end() :], re.MULTILINE)
+        yield _traceback(found[1], found.start(), frames)
 
 
 def _ruby(log: str) -> Iterator[Traceback]:

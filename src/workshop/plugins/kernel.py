@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import subprocess
 import time
@@ -134,17 +135,23 @@ def callers_waiting(path: Path) -> int:
     return sum(line.split(maxsplit=7)[6:] == ["0", str(path)] for line in lines)
 
 
-def waits_for_lock(leader: int) -> bool:
-    """Tell whether a thread of a session waits for a lock of its program: it sleeps in the kernel's futex.
+WAITS_FOR_CALLS = "poll|select|accept|skb_wait_for_more_packets|sig|pause"
+"""The functions of the kernel in which a thread sleeps until a caller or a signal comes."""
 
+
+def waits_for_lock(leader: int) -> bool:
+    """Tell whether a session waits for a lock of its program: threads sleep in the kernel's futex, and none elsewhere.
+
+    A thread of a pool sleeps there, too, while it has nothing to do. So no other thread may be at work, or sleep for
+    another reason than that nobody calls.
     Source: proc(5), /proc/PID/task/TID/wchan, the function of the kernel in which a thread sleeps; futex(2).
     """
+    sleeps = set()
     for pid in session_processes(leader):
         with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                if (task / "wchan").read_text().startswith("futex"):
-                    return True
-    return False
+            sleeps |= {(task / "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()}
+    elsewhere = {each for each in sleeps if not re.match("futex", each)}
+    return sleeps != elsewhere and all(re.search(WAITS_FOR_CALLS, each) for each in elsewhere)
 
 
 def listening_sockets() -> dict[str, str]:

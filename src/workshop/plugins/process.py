@@ -72,6 +72,8 @@ class Plugin:
         """When the case that is run has to be at its end, by time.monotonic(); None for no limit."""
         self.prepared: Path | None = None
         """The root for which prepare has run, and cleanup has not."""
+        self.printed_before = 0
+        """How many bytes the plugin had printed when it was last started, or asked to end."""
         self.ending = at_end(self.end)
 
     @property
@@ -103,6 +105,7 @@ class Plugin:
         """Start the program. Raises NotReady; OurTrouble where this machine has no room for one more process."""
         try:
             with deferred():
+                self.printed_before = self.printed()
                 process = self._popen(self.command, self.environment())
                 self.launched.append(process)
                 return process
@@ -265,10 +268,11 @@ class Plugin:
         """Return how many bytes the plugin has printed so far."""
         return os.fstat(self.log.fileno()).st_size
 
-    def output(self, since: int = 0) -> str:
-        """Return what the plugin has printed so far, or since so many bytes; at most the last 4 MiB of it."""
-        begin = max(since, self.printed() - 2**22)
-        return os.pread(self.log.fileno(), 2**22, begin).decode(errors="replace")
+    def output(self, since: int = 0, until: int | None = None) -> str:
+        """Return what the plugin has printed so far, or from one number of bytes to another; at most the last 4 MiB."""
+        end = self.printed() if until is None else until
+        begin = max(since, end - 2**22)
+        return os.pread(self.log.fileno(), max(end - begin, 0), begin).decode(errors="replace")
 
     def our_trouble(self) -> str:
         """Return why the check itself cannot go on, "" if it can: what a plugin does without room is not its fault.
@@ -300,11 +304,12 @@ class Plugin:
 
         After a call without an answer the wait is shorter: the next calls, those that clean up too, will hang as well.
         """
-        over = None
+        over, printed = None, self.printed()
         if self.process and self.standstill:
             still = min(filter(None, (self.standstill, standstill, AGAIN if self.silent else None)))
             over = Wait(self.process.pid, self.limit, still).over
         answer = exchange(self.address(), endpoint, sent, self.limit, over)
+        answer.printed = printed
         self.silent = self.silent or answer.failure == "no answer in time"
         return answer
 

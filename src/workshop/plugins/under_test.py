@@ -205,6 +205,7 @@ class PluginUnderTest(GuardedPlugin):
     def signal(self, number: int) -> int:
         """Send a signal to the plugin, and note that."""
         self.ends.append((len(self.exchanges), number))
+        self.printed_before = self.printed()
         return super().signal(number)
 
     def ready_for(self, check: Check) -> PluginUnderTest:

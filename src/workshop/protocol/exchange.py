@@ -97,6 +97,8 @@ class Exchange:
     """The plugin was connected, and the request is spent."""
     error: Exception | None = None
     """Why there is no answer."""
+    printed: int = field(default=0, repr=False)
+    """How many bytes the plugin had printed before the call."""
     broke_off: int = 0
     """The status of an answer that broke off in its body, which has what came: Docker may need no more of it."""
 

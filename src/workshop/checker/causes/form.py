@@ -13,17 +13,33 @@ WITHOUT_ACTIVATION = (LIST_OF_MANY, "success", "an error status", "an Err", "suc
 
 # What the status says
 
+EMPTY_BODY = "Docker sends Plugin.Activate with an empty body and no Content-Type."
+DO_NOT_READ = "Activate needs nothing from the body: do not read it."
 cause(
     "reads an empty body",
-    "Docker sends Plugin.Activate with an empty body and no Content-Type. request.get_json() refuses that, even "
-    "with force=True. Activate needs nothing from the body: do not read it.",
+    f"{EMPTY_BODY} The plugin refused that with status $code. {DO_NOT_READ}",
     status="empty body",
+    calls_get_json=False,
+)
+cause(
+    "reads an empty body",
+    f"{EMPTY_BODY} request.get_json() refuses that, even with force=True. {DO_NOT_READ}",
+    status="empty body",
+    calls_get_json=True,
+)
+cause(
+    "get_json without force",
+    "Docker sends JSON without a Content-Type header, and the plugin refuses that with status 415. Read the body as "
+    "JSON, whatever the header says.",
+    status="415",
+    flask_wants_a_type=False,
 )
 cause(
     "get_json without force",
     "Docker sends JSON without a Content-Type header, so Flask's request.get_json() refuses it. Let "
     "Flask ignore the header: request.get_json(force=True).",
     status="415",
+    flask_wants_a_type=True,
 )
 RAISED = "The handler raised $raised."
 GLOBAL = (
@@ -125,7 +141,7 @@ page = partial(cause, status=PLAIN, said="page", reads_a_form=False)
 PAGE = "The error is a page of HTML. Docker gets all of the page$is_printed. "
 page(
     "error page in HTML",
-    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path (app.errorhandler).$usual_page',
+    f'{PAGE}Answer errors as JSON, {{"Err": "a sentence"}}, for every path$in_flask.$usual_page',
     unsupported_post=False,
     errorhandler=False,
 )
@@ -179,7 +195,7 @@ cause(
 )
 cause(
     "exception in a handler",
-    "The handler raised $raised after its answer had begun, so that the answer is not JSON.$known_words",
+    "The handler raised $raised, and its answer is not JSON.$known_words",
     status="200",
     said=("text", "empty", "page", "broken JSON"),
     raised=True,

@@ -138,6 +138,7 @@ cause(
     "server.serve_forever().",
     failure="no answer in time",
     never_serves=True,
+    not_taken=True,
     wants=HANGING,
 )
 cause(

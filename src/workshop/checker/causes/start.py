@@ -145,8 +145,8 @@ for runs in (running, not_stale, was_refused):
     )
     runs(
         "an f is missing before the path",
-        "The plugin listens at $other_socket, with the braces in the name. Put an f before the string, so that Python "
-        "fills in the value: f\"…\". Then remove the file: rm '$other_socket'",
+        "The plugin listens at $other_socket, with the braces in the name. $how_to_fill_in "
+        "Then remove the file: rm '$other_socket'",
         listens=("beside", "elsewhere"),
         braces=True,
     )

@@ -317,7 +317,9 @@ class Candidate(PluginUnderTest):
 
     def on(self, connection: socket.socket, endpoint: str, body: Body | None = None) -> Exchange:
         """Call an endpoint on a connection that is open."""
+        printed = self.printed()
         result = exchange(self.address(), endpoint, self.bytes_of(endpoint, body), self.limit, connection=connection)
+        result.printed = printed
         self.hangs = self.hangs or result.failure == "no answer in time"
         self.keep(result)
         return result

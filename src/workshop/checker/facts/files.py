@@ -88,11 +88,20 @@ def json_hint(e: Evidence) -> str:
     if comma := _trailing_comma(e.lookup.text) if e.lookup else 0:
         return f" Nothing follows the comma in line {comma}: remove the comma."
     error = json_error(e)
-    if re.search("after (object key:value pair|array element)", error):
+    if e.lookup and _lacks_a_comma(e.lookup.text):
         return " A comma is missing before this character, perhaps at the end of the line above."
     if error.startswith("invalid character '\\''"):
         return " JSON has double quotes, not single ones."
     return " JSON writes true, false and null in small letters." if re.match("invalid character '[TFN]'", error) else ""
+
+
+def _lacks_a_comma(text: str) -> bool:
+    """Tell whether a key or a string stands where JSON wants a comma. Other signs need another change."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return "',' delimiter" in error.msg and bool(re.match(r'"[^"\\\n]*"\s*[:,\]]', text[error.pos :]))
+    return False
 
 
 @fact

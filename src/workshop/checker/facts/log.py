@@ -10,6 +10,7 @@ from typing import Literal
 from workshop.checker import tracebacks
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.reads import looks_up
+from workshop.checker.facts.start import stale
 from workshop.checker.facts.table import fact
 from workshop.terminal import printable, shorten
 
@@ -69,8 +70,18 @@ def complaint(e: Evidence) -> Complaint:
     found = tracebacks.last(e.log)
     since = found.at if found else 0
     at = {kind: _last(pattern, e.log) for kind, pattern in COMPLAINTS.items()}
-    later = [kind for kind in COMPLAINTS if at[kind] >= since]
+    later = [kind for kind in COMPLAINTS if at[kind] >= since and _counts(e, kind, at[kind], found)]
     return max(later, key=lambda kind: at[kind]) if later else "exception" if found else "none"
+
+
+def _counts(e: Evidence, kind: Complaint, at: int, found: tracebacks.Traceback | None) -> bool:
+    """Tell whether a complaint is about the socket or the program: a plugin prints of other things, too."""
+    if found and re.search(COMPLAINTS[kind], found.error):
+        return True
+    line = e.log[e.log.rfind("\n", 0, at) + 1 :].partition("\n")[0]
+    about_a_port = re.search(r"\bport\b|:\d{4,5}\b", line, re.IGNORECASE) and str(e.socket) not in line
+    of_its_own = {"in use": not about_a_port, "refused": stale(e) != "no", "no host": True}
+    return of_its_own.get(kind, False)
 
 
 def _last(pattern: str, text: str) -> int:
@@ -116,7 +127,7 @@ def exception(e: Evidence) -> ExceptionKind:
         return "wrong case of a key"
     if e.name is not None and text == f"KeyError: {e.name!r}":
         return "the volume"
-    if text.startswith("FileNotFoundError") and "mkdir(" in raised_in(e):
+    if text.startswith("FileNotFoundError") and re.search(r"mkdir\((?!.*parents)", raised_in(e)) and " -> " not in text:
         return "no parents"
     if text.startswith("NameError") and not import_line(e):
         return "other"
@@ -137,7 +148,8 @@ def import_line(e: Evidence) -> str:
     found = re.search(r"NameError: name '(\w+)' is not defined", raised(e))
     if not found:
         return ""
-    if found[1] in sys.stdlib_module_names:
+    # else it may be a variable that is misspelt: code, token
+    if found[1] in sys.stdlib_module_names and any(re.search(rf"\b{found[1]}\.\w", line) for _, line in e.code):
         return f"import {found[1]}"
     module = next((module for module, names in EXPORTS.items() if found[1] in names), "")
     return f"from {module} import {found[1]}" if module else ""

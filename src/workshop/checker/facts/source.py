@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.table import fact
+from workshop.checker.routes import blueprint, routes
 from workshop.checker.slips import string_without_f
-from workshop.checker.syntax import FUNCTIONS, answering, calls, dotted, last, nodes
+from workshop.checker.syntax import FUNCTIONS, answering, calls, dotted, last, nodes, parsed
 
 FLASKS = "requested URL was not found"
 """Flask says so of a path that it does not know, and in abort(404) without a sentence."""
@@ -28,14 +30,22 @@ def route(e: Evidence) -> Literal["/", "there", "not known", "not registered", "
         return "/"
     if e.last.status != 404:
         return "there"
+    by_hand = FLASKS in e.last.text and any(re.search(r"abort\(404\)|NotFound\(\)", line) for _, line in e.code)
+    if by_hand and _written_as(e, rf"""["']/{e.last.endpoint}/?["']"""):
+        return "there"
     if e.route(e.last.endpoint):
-        by_hand = FLASKS in e.last.text and any(re.search(r"abort\(404\)|NotFound\(\)", line) for _, line in e.code)
-        if by_hand or not _as_of_no_path(e):
+        of_blueprint = _blueprint(e)
+        if not _as_of_no_path(e):
             return "there"
-        if _written_as(e, r"\bBlueprint\("):
-            return "with a prefix" if _written_as(e, "url_prefix") else "not registered"
-        return "not known"
+        return of_blueprint if of_blueprint in ("not registered", "with a prefix") else "not known"
     return "missing" if _as_of_no_path(e) or not _written(e) else "there"
+
+
+def _blueprint(e: Evidence) -> Literal["", "not registered", "with a prefix", "registered"]:
+    """Return what becomes of the blueprint that has the route which was called, "" where no blueprint has it."""
+    tree = parsed(e.file)
+    own = [each.owner for each in routes(tree) if each.path == f"/{e.last.endpoint}"] if tree else []
+    return blueprint(tree, own[0]) if tree and own else ""
 
 
 def _as_of_no_path(e: Evidence) -> bool:
@@ -134,6 +144,15 @@ def _has_id(test: ast.AST) -> bool:
 
 @fact
 def lock_taken(e: Evidence) -> str:
-    """Return a lock that is taken with acquire(), where no finally releases it; "" for none."""
-    found = re.search(r"\b([A-Za-z_][\w.]*)\.acquire\(", _written_as(e, r"\.acquire\("))
-    return found[1] if found and not _written_as(e, r"^finally:") else ""
+    """Return a lock that is taken with acquire(), where no finally releases it; "" if no thread waits for a lock."""
+    pieces = nodes(e.file) if e.locked else []
+    endings = [each for node in pieces if isinstance(node, ast.Try) for each in node.finalbody]
+    released = {lock for each in endings for lock in _used(each, "release")}
+    return next((lock for node in pieces for lock in _used(node, "acquire", False) if lock not in released), "")
+
+
+def _used(node: ast.AST, method: str, inside: bool = True) -> Iterator[str]:
+    """Yield the objects whose method is called: in a piece of a program, or by this call itself."""
+    for each in ast.walk(node) if inside else [node]:
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == method:
+            yield ast.unparse(each.func.value)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from workshop.checker.evidence import Evidence
+from workshop.checker.facts.reads import reads_with_a_type
 from workshop.checker.facts.table import fact
 from workshop.checker.facts.words import known_words
+from workshop.checker.syntax import parsed
 
 Language = Literal["Python", "Node", "Go", "shell", ""]
 PROGRAMS: dict[Language, str] = {
@@ -279,6 +282,14 @@ CLOSES = {
     "shell": "Give socat the mode: UNIX-LISTEN:$SOCKET,fork,mode=0600.",
 }
 """How a socket gets the mode 0600."""
+FILLS_IN = {
+    ANY: "Nothing has filled in the value: look at the string.",
+    "Python": 'Put an f before the string, so that Python fills in the value: f"…".',
+    "Node": "Node fills in ${name} only, and only between backquotes: `${name}.sock`.",
+    "Go": 'Go fills in no names: fmt.Sprintf("%s.sock", name), or name + ".sock".',
+    "shell": 'A shell fills in ${NAME} between double quotes, "${NAME}.sock", and not between single ones.',
+}
+"""How the value of a variable gets into a string."""
 
 
 def language(e: Evidence) -> Language:
@@ -370,8 +381,25 @@ def waits_for_lock(e: Evidence) -> bool:
 @fact
 def how_to_end(e: Evidence) -> str:
     """Return how a program in the plugin's language ends when it gets a signal."""
-    calls_shutdown = any(".shutdown()" in line for _, line in e.code)
-    return f"{ENDS.get(language(e), ENDS[ANY])}{SHUTDOWN if calls_shutdown else ''}"
+    return f"{ENDS.get(language(e), ENDS[ANY])}{SHUTDOWN if _shuts_down_in_handler(e) else ''}"
+
+
+def _shuts_down_in_handler(e: Evidence) -> bool:
+    """Tell whether a signal's handler calls shutdown() of a server, in the thread in which that serves."""
+    tree = parsed(e.file)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
+    given = [call.args[1] for call in calls if _ends_in(call.func, "signal") and len(call.args) == 2]
+    named = [ast.unparse(each).rpartition(".")[2] for each in given]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)] if tree else []
+    handlers = [*given, *(function for function in functions if function.name in named)]
+    in_them = [call for each in handlers for call in ast.walk(each) if isinstance(call, ast.Call) and not call.args]
+    shuts_down = any(_ends_in(call.func, "shutdown") and ast.unparse(call) != "logging.shutdown()" for call in in_them)
+    return shuts_down and any(_ends_in(call.func, "serve_forever") for call in calls)
+
+
+def _ends_in(function: ast.AST, method: str) -> bool:
+    """Tell whether a function that is called is a method of this name."""
+    return isinstance(function, ast.Attribute) and function.attr == method
 
 
 @fact
@@ -390,3 +418,30 @@ def how_to_close(e: Evidence) -> str:
 def usual_page(e: Evidence) -> str:
     """Return the usual causes of a page where the advice for Flask does not help, "" for other languages."""
     return _usual(e, "page") if language(e) in USUAL["page"] else ""
+
+
+@fact
+def how_to_fill_in(e: Evidence) -> str:
+    """Return how the plugin's language puts the value of a variable into a string."""
+    return FILLS_IN.get(language(e), FILLS_IN[ANY])
+
+
+@fact
+def in_flask(e: Evidence) -> str:
+    """Return how Flask answers errors, "" where the plugin is in another language than Python."""
+    return " (app.errorhandler)" if language(e) in ("Python", "") else ""
+
+
+@fact
+def calls_get_json(e: Evidence) -> bool:
+    """Tell whether the plugin's file reads a body with what Flask has for it."""
+    return any(re.search(r"\bget_json\(|\brequest\.json\b", line) for _, line in e.code)
+
+
+@fact
+def flask_wants_a_type(e: Evidence) -> bool:
+    """Tell whether Flask has refused a body without a Content-Type: it says so, or the file lets it.
+
+    Source: werkzeug wrappers/request.py (on_json_loading_failed).
+    """
+    return "Did not attempt to load JSON data" in e.last.text or reads_with_a_type(e)
