@@ -29,6 +29,7 @@ from workshop.course.site import pages as maker
 ROOT = Path(__file__).parent.parent
 FRONT = "---\ntitle: Fruit\nminutes: 5\n---\n"
 PARTS = (1, 2, 3)
+PAGES = [(path, number) for path in course.files() for number, _ in enumerate(contents.pages(path), start=1)]
 
 
 def needs(mark: str, *modules: str) -> pytest.MarkDecorator:
@@ -281,6 +282,21 @@ def test_a_page_is_for_one_sitting() -> None:
     assert [page.name for page in pages][3:7] == ["part3", "part3-2", "part3-3", "part3-4"]
 
 
+@needs_pygments
+@pytest.mark.parametrize(("path", "number"), PAGES, ids=lambda each: each.stem if isinstance(each, Path) else each)
+def test_a_page_without_an_introduction_is_described_by_a_sentence(path: Path, number: int) -> None:
+    said = re.findall(r"^description: (.*)$", maker.page(path, number), re.MULTILINE)
+    assert len(said) == (number > 1)
+    for about in map(json.loads, said):
+        assert "?." not in about and re.fullmatch(r"[A-Z][^.?]{39,}\.", about) and len(about) <= events.DESCRIPTION
+
+
+def test_a_page_that_is_not_described_fails_the_build(slides: Path) -> None:
+    add(slides, "!SUB\n!PAGE Peel it\n!MINUTES 3\n## With a knife\n")
+    with pytest.raises(CourseError, match=r"fruit\.md:\d+: say below !PAGE what the page is about: !ABOUT a sentence$"):
+        contents.pages(slides)
+
+
 def test_the_first_slide_begins_no_page_of_its_own(slides: Path) -> None:
     slides.write_text(slides.read_text().replace("!MINUTES", "!PAGE Peel it\n!MINUTES"))
     with pytest.raises(CourseError, match=r"fruit\.md:5: the first page begins here already: remove the line !PAGE\."):
@@ -289,7 +305,10 @@ def test_the_first_slide_begins_no_page_of_its_own(slides: Path) -> None:
 
 @needs_pygments
 def test_a_file_makes_a_page_more_at_each_mark(slides: Path) -> None:
-    add(slides, "!SUB\n!PAGE Peel it\n!MINUTES 3\n## With a knife\n!SUB\n!MINUTES 4\n## Or not\n")
+    add(
+        slides,
+        "!SUB\n!PAGE Peel it\n!ABOUT How to peel it.\n!MINUTES 3\n## With a knife\n!SUB\n!MINUTES 4\n## Or not\n",
+    )
     first, second = maker.page(slides), maker.page(slides, 2)
     assert "Sweet." in first and "With a knife" not in first and "**5 minutes**" in first
     assert "Sweet." not in second and "\n# Peel it\n" in second and "**7 minutes**" in second
