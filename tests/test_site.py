@@ -9,13 +9,16 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -503,17 +506,32 @@ def test_a_hole_in_a_page_fails_the_build(tmp_path: Path, spoilt: str, said: str
 
 @pytest.mark.slow
 @needs_mkdocs
-def test_the_site_is_served_where_it_says_until_ctrl_c() -> None:
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (lambda pid: os.killpg(pid, signal.SIGINT), 0),  # as a terminal does
+        (lambda pid: os.kill(pid, signal.SIGINT), 0),
+        (lambda pid: os.kill(pid, signal.SIGTERM), 128 + signal.SIGTERM),
+    ],
+    ids=["ctrl-c", "SIGINT", "SIGTERM"],
+)
+def test_the_site_is_served_where_it_says_until_a_signal(
+    end: Callable[[int], None], status: int, tmp_path: Path
+) -> None:
     command = [sys.executable, "-P", "-c", "from workshop.course.site import build; raise SystemExit(build.serve())"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as serving:
+    place = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=place, start_new_session=True) as serving:
         assert serving.stdout
         address = re.search(r"http://127\.0\.0\.1:\d+/", serving.stdout.readline())
         assert address
         try:
             assert "What do Docker and a plugin say" in fetched(address[0] + "index.html")
         finally:
-            os.killpg(serving.pid, signal.SIGINT)  # as a terminal does
-        assert serving.wait(10) == 0
+            end(serving.pid)
+        assert serving.wait(10) == status
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((urlsplit(address[0]).hostname, urlsplit(address[0]).port))
+    assert list(tmp_path.iterdir()) == []
 
 
 def fetched(address: str, seconds: float = 60, wanted: str = "") -> str:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from string import Template
@@ -243,10 +244,15 @@ def _function_listing(reference: str) -> Listing:
 
 def markdown(text: str, where: str) -> str:
     """Return Markdown as HTML. Raises CourseError for a picture that is not there, or has no text."""
-    converter: Any = importlib.import_module("markdown").Markdown(
+    return str(_converter().reset().convert(consoles(pictures.inline(text, where))))
+
+
+@cache
+def _converter() -> Any:
+    """Return what converts Markdown. To make one takes longer than to convert most slides."""
+    return importlib.import_module("markdown").Markdown(
         extensions=["tables", "pymdownx.superfences", "pymdownx.highlight"]
     )
-    return str(converter.convert(consoles(pictures.inline(text, where))))
 
 
 def consoles(text: str) -> str:

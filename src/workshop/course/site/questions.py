@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
+from typing import Any
 
 from workshop.course.course import Exercise
 from workshop.course.questions import Question
@@ -49,5 +51,11 @@ def exercise(exercise: Exercise) -> str:
 
 def inline(text: str) -> str:
     """Return a paragraph of Markdown as HTML, without the paragraph around it, in one line."""
-    shown = str(importlib.import_module("markdown").markdown(text))
+    shown = str(_converter().reset().convert(text))
     return shown.removeprefix("<p>").removesuffix("</p>").replace("\n", " ")
+
+
+@cache
+def _converter() -> Any:
+    """Return what converts Markdown. To make one takes longer than to convert a paragraph."""
+    return importlib.import_module("markdown").Markdown()
