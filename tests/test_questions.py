@@ -184,12 +184,15 @@ def test_a_page_tells_the_answer_after_a_click(slides: Path) -> None:
 
 
 @needs_markdown
-def test_a_deck_tells_the_answer_in_the_next_fragment_and_the_misconceptions_in_the_notes(slides: Path) -> None:
+def test_a_deck_tells_what_is_right_and_wrong_in_one_fragment_and_in_the_notes(slides: Path) -> None:
     shown, _, rest = deck.page(slides).partition('<aside class="notes">')
     notes = rest.partition("</aside>")[0]
-    assert "<li>an <code>apple</code></li>" in shown
-    assert '<p class="answer fragment"><strong>B.</strong> It has a stone.</p>' in shown
-    assert "Takes green for unripe." in notes and "Takes green" not in shown
+    fragment = '<span class="{}" data-fragment-index="0">{}</span>'
+    assert f"<li>an <code>apple</code> {fragment.format('reason fragment', 'Takes green for unripe.')}</li>" in shown
+    right = fragment.format("reason right fragment", "<strong>Right.</strong> It has a stone.")
+    assert f"<li>a mango {right}</li>" in shown
+    assert shown.count('class="reason fragment"') == 3
+    assert "Takes green for unripe." in notes and "<strong>B.</strong> It has a stone." in notes
 
 
 @needs_markdown

@@ -6,7 +6,7 @@ import importlib
 from functools import cache
 from typing import Any
 
-from workshop.course.course import Exercise
+from workshop.course.course import Exercise, Option
 from workshop.course.questions import Question
 
 
@@ -14,6 +14,17 @@ def options(question: Question) -> str:
     """Return the options of a question as a list with letters."""
     rows = "\n".join(f"<li>{inline(option.text)}</li>" for _, option in question.options)
     return f'<ol class="options" type="A">\n{rows}\n</ol>'
+
+
+def with_reasons(question: Question) -> str:
+    """Return the options for a slide: one key shows below each why it is right, or the misconception behind it."""
+    rows = "\n".join(f"<li>{inline(option.text)} {_reason(option)}</li>" for _, option in question.options)
+    return f'<ol class="options" type="A">\n{rows}\n</ol>'
+
+
+def _reason(option: Option) -> str:
+    kind, begin = ("reason right", "<strong>Right.</strong> ") if option.right else ("reason", "")
+    return f'<span class="{kind} fragment" data-fragment-index="0">{begin}{inline(option.reason)}</span>'
 
 
 def answer(question: Question) -> str:
