@@ -282,7 +282,11 @@ def test_a_page_is_for_one_sitting() -> None:
     pages = [page for path in course.files() for page in contents.pages(path)]
     assert [page.name for page in pages if sum(bool(slide.step) for _, slide in page.slides) > 8] == []
     assert len({page.title for page in pages}) == len(pages)
-    assert [page.name for page in pages][3:7] == ["part3", "part3-2", "part3-3", "part3-4"]
+    names = [page.name for page in pages if page.name.startswith("part")]
+    assert names == [
+        *("part1", "part1-2", "part2", "part2-2", "part2-3"),
+        *("part3", "part3-2", "part3-3", "part3-4"),
+    ]
 
 
 @needs_pygments
