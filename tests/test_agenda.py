@@ -164,17 +164,6 @@ def test_a_break_inside_a_part_comes_before_a_slide_to_the_right(slides: Path) -
     assert [each.minutes for each in agenda.day(13 * 60) if each.file == "part3"] == [40, 60]
 
 
-def test_a_question_is_asked_with_the_slides_around_it(slides: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = ["Kept", "First?", "Too", "Second?", "Third?", "!CUT\n## Gone", "Fourth?", "There", "Fifth?"]
-    below = "".join(f"!SUB\n!MINUTES 1\n{each if '!' in each else f'## {each}'}\n" for each in first)
-    text = f"---\ntitle: Asked\nminutes: 10\n---\n{below}!SLIDE\n!MINUTES 1\n!CUT\n## To the right\n"
-    (slides / "part1.md").write_text(text)
-    monkeypatch.setattr(agenda, "_is_question", lambda slide: slide.text.endswith("?"))
-    evening = agenda.sittings(PLANS["two-evenings"], 0)[0]
-    shown = [course.heading(slide) for each in evening for slide in each.slides if each.file == "part1"]
-    assert shown == ["Kept", "First?", "Too", "There", "Fifth?"]
-
-
 @each_plan
 def test_the_steps_of_a_plan_need_none_that_it_leaves_out(plan: Plan) -> None:
     cut = agenda.skipped(plan)

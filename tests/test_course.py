@@ -118,6 +118,8 @@ def test_text_before_the_first_mark_is_a_slide(tmp_path: Path) -> None:
         ("!STEP 2.1 A title\n!STEP 2.2 Another\n", 6, "one line !STEP"),
         ("!PAGE\n", 5, "one line !PAGE"),
         ("!PAGE One\n!PAGE Two\n", 6, "one line !PAGE"),
+        ("!ABOUT A fruit.\n", 5, "one line !ABOUT"),
+        ("!PAGE One\n!ABOUT\n", 6, "one line !ABOUT"),
         ("!WHY\n", 5, "one line !WHY"),
         ("!WHY One.\n!WHY Two.\n", 6, "one line !WHY"),
         ("!MINUTES some\n", 5, "whole number over 0"),

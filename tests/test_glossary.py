@@ -13,6 +13,13 @@ from workshop.course.site import events, glossary
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\(glossary\.md#([^)]+)\)")
+TERMS = [
+    *("activation", "atomic rename", "bind", "certificate authority", "daemon", "discovery", "driver", "endpoint"),
+    *("engine", "flock", "gunicorn", "kernel", "live-restore", "lock", "managed plugin", "media type", "mode"),
+    *("mount ID", "mountpoint", "mutual TLS", "plugin", "Podman", "registry", "reverse proxy", "scope", "SIGKILL"),
+    *("SIGTERM", "stale socket", "thread", "umask", "Unix socket", "volume"),
+]
+"""What somebody may not know who reads the slides for the first time."""
 PLACES = {"umask": "umask", "Unix socket": "unix-socket", "mount ID": "id", "ID": "id"}
 
 
@@ -29,6 +36,13 @@ def test_each_entry_is_used_and_each_link_leads_to_one() -> None:
     linked = [LINK.findall(prose(path)) for path in course.files()]
     assert {place for places in linked for place in places} == set(glossary.terms().values())
     assert not [places for places in linked if len(places) != len(set(places))], "only the first use is a link"
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_term_of_the_slides_has_an_entry_to_which_its_first_use_leads(term: str) -> None:
+    place = glossary.terms().get(term)
+    assert place, f"no entry in docs/glossary.md is called {term}"
+    assert any(f"](glossary.md#{place})" in prose(path) for path in course.files())
 
 
 def test_the_entries_stand_in_the_order_of_the_alphabet() -> None:

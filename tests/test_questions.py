@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from test_site import needs_markdown
 
-from workshop.course import course, questions
+from workshop.course import agenda, course, questions
 from workshop.course.course import CourseError, Slide
 from workshop.course.site import deck
 from workshop.course.site import pages as maker
 
 LONGEST = 20
-"""How many minutes of slides may pass without a question for everybody."""
+"""How many minutes of slides may pass in a sitting without a question for everybody. Breaks do not count."""
+NEAREST = 5
+"""How many minutes of slides are at least between two questions."""
 FRONT = "---\ntitle: Fruit\nminutes: 5\n---\n"
 QUESTION = """!SLIDE
 !MINUTES 2
@@ -55,6 +57,7 @@ Note: no hurry.
 """
 
 each_file = pytest.mark.parametrize("path", course.files(), ids=lambda path: path.stem)
+each_plan = pytest.mark.parametrize("plan", agenda.PLANS.values(), ids=agenda.PLANS)
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def slides(tmp_path: Path) -> Path:
     return path
 
 
-def stretches(slides: list[Slide]) -> Iterator[int]:
+def waits(slides: Iterable[Slide]) -> Iterator[int]:
     """Yield the minutes of slides before, between and after the questions."""
     since = 0
     for slide in slides:
@@ -77,9 +80,31 @@ def stretches(slides: list[Slide]) -> Iterator[int]:
     yield since
 
 
-@each_file
-def test_nobody_waits_long_for_a_question(path: Path) -> None:
-    assert max(stretches(course.slides(path))) <= LONGEST
+def taught(plan: agenda.Plan) -> list[list[Slide]]:
+    """Return the slides of each sitting of a plan, as they are taught, one file after the other."""
+    sittings = agenda.sittings(plan, agenda.minutes_of(plan.start))
+    return [[slide for stretch in sitting for slide in stretch.slides] for sitting in sittings]
+
+
+@each_plan
+def test_in_no_sitting_anybody_waits_long_for_a_question(plan: agenda.Plan) -> None:
+    found = [list(waits(slides)) for slides in taught(plan)]
+    assert [each for each in found if max(each) > LONGEST] == []
+
+
+@each_plan
+def test_no_question_follows_soon_on_another(plan: agenda.Plan) -> None:
+    between = [list(waits(slides))[1:-1] for slides in taught(plan)]
+    assert all(between) and [each for each in between if min(each) < NEAREST] == []
+
+
+@each_plan
+def test_a_plan_asks_what_it_does_not_leave_out(plan: agenda.Plan) -> None:
+    """The notes in the speaker view say so by is_in()."""
+    asked = [slide.where for slides in taught(plan) for slide in slides if slide.options]
+    files = [course.folder() / f"{name}.md" for sitting in plan.sittings for name in sitting]
+    slides = [slide for path in files for slide in course.slides(path)]
+    assert asked == [slide.where for slide in slides if slide.options and slide.is_in(plan.name)]
 
 
 @each_file
@@ -159,12 +184,15 @@ def test_a_page_tells_the_answer_after_a_click(slides: Path) -> None:
 
 
 @needs_markdown
-def test_a_deck_tells_the_answer_in_the_next_fragment_and_the_misconceptions_in_the_notes(slides: Path) -> None:
+def test_a_deck_tells_what_is_right_and_wrong_in_one_fragment_and_in_the_notes(slides: Path) -> None:
     shown, _, rest = deck.page(slides).partition('<aside class="notes">')
     notes = rest.partition("</aside>")[0]
-    assert "<li>an <code>apple</code></li>" in shown
-    assert '<p class="answer fragment"><strong>B.</strong> It has a stone.</p>' in shown
-    assert "Takes green for unripe." in notes and "Takes green" not in shown
+    fragment = '<span class="{}" data-fragment-index="0">{}</span>'
+    assert f"<li>an <code>apple</code> {fragment.format('reason fragment', 'Takes green for unripe.')}</li>" in shown
+    right = fragment.format("reason right fragment", "<strong>Right.</strong> It has a stone.")
+    assert f"<li>a mango {right}</li>" in shown
+    assert shown.count('class="reason fragment"') == 3
+    assert "Takes green for unripe." in notes and "<strong>B.</strong> It has a stone." in notes
 
 
 @needs_markdown

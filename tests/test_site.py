@@ -9,13 +9,16 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,6 +32,7 @@ from workshop.course.site import pages as maker
 ROOT = Path(__file__).parent.parent
 FRONT = "---\ntitle: Fruit\nminutes: 5\n---\n"
 PARTS = (1, 2, 3)
+PAGES = [(path, number) for path in course.files() for number, _ in enumerate(contents.pages(path), start=1)]
 
 
 def needs(mark: str, *modules: str) -> pytest.MarkDecorator:
@@ -284,7 +288,26 @@ def test_a_page_is_for_one_sitting() -> None:
     pages = [page for path in course.files() for page in contents.pages(path)]
     assert [page.name for page in pages if sum(bool(slide.step) for _, slide in page.slides) > 8] == []
     assert len({page.title for page in pages}) == len(pages)
-    assert [page.name for page in pages][3:7] == ["part3", "part3-2", "part3-3", "part3-4"]
+    names = [page.name for page in pages if page.name.startswith("part")]
+    assert names == [
+        *("part1", "part1-2", "part2", "part2-2", "part2-3"),
+        *("part3", "part3-2", "part3-3", "part3-4"),
+    ]
+
+
+@needs_pygments
+@pytest.mark.parametrize(("path", "number"), PAGES, ids=lambda each: each.stem if isinstance(each, Path) else each)
+def test_a_page_without_an_introduction_is_described_by_a_sentence(path: Path, number: int) -> None:
+    said = re.findall(r"^description: (.*)$", maker.page(path, number), re.MULTILINE)
+    assert len(said) == (number > 1)
+    for about in map(json.loads, said):
+        assert "?." not in about and re.fullmatch(r"[A-Z][^.?]{39,}\.", about) and len(about) <= events.DESCRIPTION
+
+
+def test_a_page_that_is_not_described_fails_the_build(slides: Path) -> None:
+    add(slides, "!SUB\n!PAGE Peel it\n!MINUTES 3\n## With a knife\n")
+    with pytest.raises(CourseError, match=r"fruit\.md:\d+: say below !PAGE what the page is about: !ABOUT a sentence$"):
+        contents.pages(slides)
 
 
 def test_the_first_slide_begins_no_page_of_its_own(slides: Path) -> None:
@@ -295,7 +318,10 @@ def test_the_first_slide_begins_no_page_of_its_own(slides: Path) -> None:
 
 @needs_pygments
 def test_a_file_makes_a_page_more_at_each_mark(slides: Path) -> None:
-    add(slides, "!SUB\n!PAGE Peel it\n!MINUTES 3\n## With a knife\n!SUB\n!MINUTES 4\n## Or not\n")
+    add(
+        slides,
+        "!SUB\n!PAGE Peel it\n!ABOUT How to peel it.\n!MINUTES 3\n## With a knife\n!SUB\n!MINUTES 4\n## Or not\n",
+    )
     first, second = maker.page(slides), maker.page(slides, 2)
     assert "Sweet." in first and "With a knife" not in first and "**5 minutes**" in first
     assert "Sweet." not in second and "\n# Peel it\n" in second and "**7 minutes**" in second
@@ -490,17 +516,32 @@ def test_a_hole_in_a_page_fails_the_build(tmp_path: Path, spoilt: str, said: str
 
 @pytest.mark.slow
 @needs_mkdocs
-def test_the_site_is_served_where_it_says_until_ctrl_c() -> None:
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (lambda pid: os.killpg(pid, signal.SIGINT), 0),  # as a terminal does
+        (lambda pid: os.kill(pid, signal.SIGINT), 0),
+        (lambda pid: os.kill(pid, signal.SIGTERM), 128 + signal.SIGTERM),
+    ],
+    ids=["ctrl-c", "SIGINT", "SIGTERM"],
+)
+def test_the_site_is_served_where_it_says_until_a_signal(
+    end: Callable[[int], None], status: int, tmp_path: Path
+) -> None:
     command = [sys.executable, "-P", "-c", "from workshop.course.site import build; raise SystemExit(build.serve())"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as serving:
+    place = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=place, start_new_session=True) as serving:
         assert serving.stdout
         address = re.search(r"http://127\.0\.0\.1:\d+/", serving.stdout.readline())
         assert address
         try:
             assert "What do Docker and a plugin say" in fetched(address[0] + "index.html")
         finally:
-            os.killpg(serving.pid, signal.SIGINT)  # as a terminal does
-        assert serving.wait(10) == 0
+            end(serving.pid)
+        assert serving.wait(10) == status
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((urlsplit(address[0]).hostname, urlsplit(address[0]).port))
+    assert list(tmp_path.iterdir()) == []
 
 
 def fetched(address: str, seconds: float = 60, wanted: str = "") -> str:

@@ -59,6 +59,8 @@ BROKEN = """
 """
 """Returns the lines of an edit that have no room on one line of a slide, and the slides whose edit is cut below."""
 
+FULL = 0.5
+"""How far down a slide is filled at least, but for a title: half of what is above the link at its foot."""
 each_deck = pytest.mark.parametrize("name", course.ORDER)
 each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
@@ -100,6 +102,32 @@ def test_text_can_be_read_from_the_last_row(chromium: Chromium, site: Path, name
         weak += [(slide, text) for text in page.evaluate(CONTRASTS, f"#{slide}") if not readable(text)]
     page.context.close()
     assert not weak
+
+
+@each_deck
+def test_no_slide_is_half_empty(chromium: Chromium, site: Path, name: str) -> None:
+    page = chromium.open(site / "decks" / f"{name}.html")
+    low = {}
+    for slide in slides(page):
+        if page.locator(f"#{slide}.title").count():
+            continue
+        show(page, slide)
+        edges = page.eval_on_selector(f"#{slide}", LOWEST)
+        if edges["down"] < FULL * edges["link"]:
+            low[slide] = round(edges["down"] / edges["link"], 2)
+    page.context.close()
+    assert low == {}
+
+
+def test_one_key_shows_the_answer_and_every_misconception(chromium: Chromium, site: Path) -> None:
+    page = chromium.open(site / "decks" / "intro.html")
+    show(page, next(slide for slide in slides(page) if page.query_selector(f"#{slide}.question")))
+    reasons = page.locator(".question.present .reason")
+    before = reasons.locator("visible=true").count()
+    page.keyboard.press("Space")
+    after = reasons.locator("visible=true").count()
+    page.context.close()
+    assert (before, after) == (0, 4)
 
 
 def readable(text: dict[str, Any]) -> bool:
@@ -171,18 +199,18 @@ def test_on_paper_and_on_a_phone_a_conversation_is_whole(
 
 
 def test_code_is_pointed_at_stretch_by_stretch(chromium: Chromium, site: Path) -> None:
-    page = chromium.open(site / "decks" / "part1.html", "#/step-1-5")
+    page = chromium.open(site / "decks" / "part1.html", "#/step-1-5-edit-2")
     seen = []
-    steps = page.locator("#step-1-5 .fragment").count()
+    steps = page.locator("#step-1-5-edit-2 .fragment").count()
     for _ in range(steps):
         page.keyboard.press("Space")
-        lines = page.locator("#step-1-5 .spoken")
+        lines = page.locator("#step-1-5-edit-2 .spoken")
         assert lines.count() and lines.last.is_visible()
         seen += lines.all_inner_texts()
     page.context.close()
     assert steps > 1
     (edit,) = course.step("1.5").edits
-    shown = [line[1:] for hunk in edit.hunks[:steps] for line in hunk.shown]
+    shown = [line[1:] for hunk in edit.hunks[-steps:] for line in hunk.shown]
     assert "".join(seen).split() == "\n".join(shown).split()
 
 

@@ -95,7 +95,7 @@ def test_the_palette_can_be_changed_by_keyboard(chromium: Chromium, site: Path) 
 
 
 def test_what_is_copied_is_what_is_typed(chromium: Chromium, site: Path) -> None:
-    page = chromium.open(site / "part1.html")
+    page = chromium.open(site / "part1-2.html")
     block = page.locator("code", has_text="--user 1000").first
     assert block.inner_text().startswith("$ ") and "\n> " in block.inner_text() and "curl: (7)" in block.inner_text()
     # how Material's button marks a block while it reads it
@@ -171,10 +171,27 @@ def test_the_chart_of_the_costs_has_the_colours_of_its_page(
     assert len(seen) == 2 and all(paper == background for paper, background in seen.items())
 
 
-def test_an_address_that_people_have_kept_leads_on(chromium: Chromium, site: Path) -> None:
-    page = chromium.open(site / "part3.html", "#step-3-12")
-    page.wait_for_url("**/part3-3.html#step-3-12")
+@pytest.mark.parametrize(
+    ("name", "step", "now"),
+    [("part3", "step-3-12", "part3-3"), ("part2", "step-2-4", "part2-2"), ("part1", "slide-18", "part1-2")],
+)
+def test_an_address_that_people_have_kept_leads_on(
+    chromium: Chromium, site: Path, name: str, step: str, now: str
+) -> None:
+    page = chromium.open(site / f"{name}.html", f"#{step}")
+    page.wait_for_url(f"**/{now}.html#{step}")
     page.context.close()
+
+
+@pytest.mark.parametrize(("width", "tallest"), [(1280, 12_000), (390, 15_000)], ids=["screen", "phone"])
+def test_a_page_of_the_course_is_for_one_sitting(chromium: Chromium, site: Path, width: int, tallest: int) -> None:
+    heights = {}
+    for path in course.files():
+        for each in contents.pages(path):
+            page = chromium.open(site / f"{each.name}.html", width=width, height=800)
+            heights[each.name] = page.evaluate("document.documentElement.scrollHeight")
+            page.context.close()
+    assert {name: height for name, height in heights.items() if height > tallest} == {}
 
 
 def test_a_name_in_a_table_is_not_broken(chromium: Chromium, site: Path) -> None:

@@ -102,7 +102,7 @@ def sittings(plan: Plan, start: int) -> list[list[Stretch]]:
 
 def _sitting(plan: Plan, files: Sequence[str], start: int) -> list[Stretch]:
     taught = [path for path in course.files() if path.stem in files]
-    slides = [(path, slide) for path in taught for slide in _shown(plan, path)]
+    slides = [(path, slide) for path in taught for slide in course.slides(path) if slide.is_in(plan.name)]
     found: list[Stretch] = []
     begin = 0
     for end in _breaks(slides, plan.longest):
@@ -118,27 +118,6 @@ def _sitting(plan: Plan, files: Sequence[str], start: int) -> list[Stretch]:
             found.append(Stretch(now, minutes, course.full_title(path), shown, path.stem))
         begin = end
     return found
-
-
-def _shown(plan: Plan, path: Path) -> list[Slide]:
-    """Return the slides of a file that a plan shows: a question only with the slides around it. Raises CourseError."""
-    slides = course.slides(path)
-    found = []
-    for number, slide in enumerate(slides):
-        around = [slide]
-        if _is_question(slide):
-            before = next((each for each in reversed(slides[:number]) if not _is_question(each)), None)
-            after = next((each for each in slides[number:] if not _is_question(each)), None)
-            # a slide to the right begins something else
-            around += [each for each in (before, after if after and after.vertical else None) if each]
-        if all(each.is_in(plan.name) for each in around):
-            found.append(slide)
-    return found
-
-
-def _is_question(slide: Slide) -> bool:
-    """Tell whether a slide is a question for everybody: it follows from the slide before, or prepares the next."""
-    return bool(slide.options)
 
 
 def _breaks(slides: Sequence[tuple[Path, Slide]], longest: int) -> tuple[int, ...]:
@@ -228,11 +207,8 @@ def cut_first() -> list[tuple[Path, Slide]]:
 def left_out(plan: Plan) -> list[tuple[Path, Slide]]:
     """Return the slides that a plan does not show, in the order of the day. Raises CourseError."""
     taught = [name for files in plan.sittings for name in files]
-    found = []
-    for path in course.files():
-        shown = [slide.where for slide in _shown(plan, path)] if path.stem in taught else []
-        found += [(path, slide) for slide in course.slides(path) if slide.where not in shown]
-    return found
+    slides = [(path, slide) for path in course.files() for slide in course.slides(path)]
+    return [(path, slide) for path, slide in slides if path.stem not in taught or not slide.is_in(plan.name)]
 
 
 def skipped(plan: Plan) -> list[str]:

@@ -17,6 +17,8 @@ class Page:
     name: str
     """Its address without .html: "part3" for the first page of that file, then "part3-2", "part3-3"."""
     title: str
+    about: str = ""
+    """What it is about, in a sentence; "" for the first page of a file, which begins with an introduction."""
     slides: list[tuple[str, Slide]] = field(default_factory=list)
     """Its slides, each with the name of its place on the page and in the deck."""
 
@@ -38,7 +40,9 @@ def pages(path: Path) -> list[Page]:
         if slide.page and number == 1:
             raise CourseError(f"{slide.where}: the first page begins here already: remove the line !PAGE.")
         if slide.page:
-            found.append(Page(f"{path.stem}-{len(found) + 1}", slide.page))
+            if not slide.about:
+                raise CourseError(f"{slide.where}: say below !PAGE what the page is about: !ABOUT a sentence")
+            found.append(Page(f"{path.stem}-{len(found) + 1}", slide.page, slide.about))
         found[-1].slides.append((anchor(slide, number), slide))
     return found
 

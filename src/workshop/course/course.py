@@ -8,7 +8,8 @@ that lasts to the next such line. `!RIGHT an option` and `!WRONG an option` make
 the block below each says why it is right, or which misconception it stands for. `!EXERCISE 10 title` begins an
 exercise for those who are fast, with its minutes, and `!SOLUTION` its solution. `!EDIT plugin.py` and the fence below
 it are what the step changes (see edits.py); an edit on a slide that is no step is what the learner is given. `!PAGE
-title` begins another page of the site (see contents.py). Inside a code fence no mark counts.
+title` begins another page of the site (see contents.py), and `!ABOUT` says in a sentence what that page is about.
+Inside a code fence no mark counts.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class Slide:
     """The title of the step."""
     page: str = ""
     """The title of the page of the site that begins with this slide; "" where the page goes on."""
+    about: str = ""
+    """What that page is about, in a sentence."""
     why: str = ""
     """Why Docker needs the step, in a sentence."""
     options: list[Option] = field(default_factory=list)
@@ -338,6 +341,7 @@ class Reader:
         self.first = 0
         self.single: dict[str, Callable[[str, str, str], None]] = {
             "PAGE": self.page,
+            "ABOUT": self.about,
             "STEP": self.step,
             "MINUTES": self.minutes,
             "WHY": self.why,
@@ -367,13 +371,20 @@ class Reader:
             self.block = "more" if self.block == "more" else "text"
             self.single[name](where, argument, text)
         else:
-            known = "SLIDE SUB PAGE STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE RIGHT WRONG EXERCISE SOLUTION"
+            known = (
+                "SLIDE SUB PAGE ABOUT STEP MINUTES WHY CUT CODE EDIT TRACE HINT MORE NOTE RIGHT WRONG EXERCISE SOLUTION"
+            )
             raise CourseError(f"{where}: !{name} means nothing. What does: {known}.")
 
     def page(self, where: str, argument: str, _text: str) -> None:
         if not argument or self.slides[-1].page:
             raise CourseError(f"{where}: a slide begins a page with one line !PAGE and a title behind it.")
         self.slides[-1].page = argument
+
+    def about(self, where: str, argument: str, _text: str) -> None:
+        if not argument or not self.slides[-1].page or self.slides[-1].about:
+            raise CourseError(f"{where}: below !PAGE stands one line !ABOUT, with a sentence behind it.")
+        self.slides[-1].about = argument
 
     def step(self, where: str, argument: str, _text: str) -> None:
         found = re.fullmatch(r"(\d+\.\d+)[ \t]+(\S.*)", argument)

@@ -160,7 +160,7 @@ def _write_archive(path: Path, files: Mapping[str, bytes]) -> None:
     """Write an archive of these files."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(name, DATE), content, zipfile.ZIP_DEFLATED, 9)
+            archive.writestr(zipfile.ZipInfo(name, DATE), content, zipfile.ZIP_DEFLATED)
 
 
 def _clone_files() -> Iterator[tuple[str, Path]]:

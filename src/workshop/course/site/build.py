@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from workshop import interpreter, repository
+from workshop import interpreter, interrupt, repository
 from workshop.course import course
 from workshop.course.course import CourseError
 from workshop.course.site import handout
@@ -103,11 +104,20 @@ def serve() -> int:
     """Serve the site until Ctrl-C, building it anew at every change; say where. Returns mkdocs' exit status."""
     port = free_port()
     print(f"The course is at http://127.0.0.1:{port}/ as soon as it is built. Ctrl-C ends it.", flush=True)
-    with suppress(KeyboardInterrupt):
-        return subprocess.call(
-            [*_mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"], **_process_options(False)
-        )
+    command = [*_mkdocs("serve"), "--quiet", "--dev-addr", f"127.0.0.1:{port}"]
+    with interrupt.handled(), suppress(KeyboardInterrupt):
+        with interrupt.deferred():
+            # in a group of its own mkdocs gets one signal, whether a terminal sends it or kill
+            serving = subprocess.Popen(command, process_group=0, **_process_options(False))
+            interrupt.at_end(lambda: _end(serving))
+        return serving.wait()
     return 0
+
+
+def _end(serving: subprocess.Popen[str]) -> None:
+    """End mkdocs as Ctrl-C does: at SIGTERM it would leave its folder of the site in /tmp."""
+    serving.send_signal(signal.SIGINT)
+    serving.wait()
 
 
 def free_port(wanted: int = 8000) -> int:

@@ -9,7 +9,8 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cache
+from itertools import combinations, groupby, pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -34,8 +35,10 @@ COLUMNS = 76
 """How many characters of code a line of a slide has."""
 ROWS = 13
 """How many lines of code a slide has, below the reason of its step."""
-HEIGHT = 505
-"""How many pixels text and code have on the slide of a step, below its heading: see .step in theme.css."""
+HEIGHT, ROW = 505, 31
+"""How many pixels text and code have on the slide of a step, below its heading, and a line of code: see theme.css."""
+LINES = HEIGHT // ROW
+"""How many lines of code a slide would have without a text."""
 
 
 @dataclass(frozen=True)
@@ -143,18 +146,22 @@ def listings(slide: Slide) -> list[Listing]:
 
 
 def _grouped(edit: Edit, room: int) -> list[list[tuple[str, ...]]]:
-    """Return the hunks of an edit as they stand on slides: several on one, as long as there is room.
+    """Return the hunks of an edit as they stand on slides: on as few as can be, and none of them nearly empty.
 
     The first slide has the text of the step, and room for that many lines below it.
     """
-    groups: list[list[tuple[str, ...]]] = []
-    for hunk in edit.hunks:
-        most = room if len(groups) == 1 and len(edit.hunks[0].shown) <= room else ROWS
-        if groups and sum(len(each) + 1 for each in [*groups[-1], hunk.shown]) <= most + 1:
-            groups[-1].append(hunk.shown)
-        else:
-            groups.append([hunk.shown])
-    return groups
+    hunks = [hunk.shown for hunk in edit.hunks]
+    cuts = [cut for number in range(len(hunks)) for cut in combinations(range(1, len(hunks)), number)]
+    divisions = [[hunks[begin:end] for begin, end in pairwise((0, *cut, len(hunks)))] for cut in cuts]
+    return max(divisions, key=lambda groups: _worth(groups, room))
+
+
+def _worth(groups: list[list[tuple[str, ...]]], room: int) -> tuple[int, int, int]:
+    """Return how well hunks stand on slides; more is better: lines without room, slides, lines of the emptiest one."""
+    rows = [sum(len(hunk) + 1 for hunk in group) - 1 for group in groups]
+    beside = rows.pop(0) if rows[0] <= room else 0
+    filled = [LINES - room + beside, *(LINES - ROWS + row for row in rows)]
+    return -sum(max(0, row - ROWS) for row in rows), -len(filled), min(filled)
 
 
 def _edit_listing(slide: Slide, file: str, hunks: list[tuple[str, ...]], number: int) -> Listing:
@@ -201,19 +208,16 @@ def _occasion() -> str:
 
 
 def _choices(slide: Slide) -> str:
-    """Return what follows the text of a slide: options, with the answer as a fragment, and exercises."""
+    """Return what follows the text of a slide: options, with what is right and wrong as a fragment, and exercises."""
     tasks = "".join(markdown(questions.task(each), slide.where) for each in slide.exercises)
-    if not slide.options:
-        return tasks
-    asked = question(slide)
-    return questions.options(asked) + f'<p class="answer fragment">{questions.answer(asked)}</p>'
+    return questions.with_reasons(question(slide)) if slide.options else tasks
 
 
 def _room(words: str) -> int:
     """Return how many lines of code there is room for below a text, by the heights in theme.css."""
     if pictures.LINE.search(words):
         return 0
-    return int((HEIGHT - sum(map(_height, words.split("\n\n")[1:]))) // 31)
+    return int((HEIGHT - sum(map(_height, words.split("\n\n")[1:]))) // ROW)
 
 
 def _height(block: str) -> int:
@@ -243,10 +247,15 @@ def _function_listing(reference: str) -> Listing:
 
 def markdown(text: str, where: str) -> str:
     """Return Markdown as HTML. Raises CourseError for a picture that is not there, or has no text."""
-    converter: Any = importlib.import_module("markdown").Markdown(
+    return str(_converter().reset().convert(consoles(pictures.inline(text, where))))
+
+
+@cache
+def _converter() -> Any:
+    """Return what converts Markdown. To make one takes longer than to convert most slides."""
+    return importlib.import_module("markdown").Markdown(
         extensions=["tables", "pymdownx.superfences", "pymdownx.highlight"]
     )
-    return str(converter.convert(consoles(pictures.inline(text, where))))
 
 
 def consoles(text: str) -> str:

@@ -41,8 +41,7 @@ def page(path: Path, number: int = 1) -> str:
 
 def _front_matter(path: Path, page: Page, next_step: str) -> str:
     """Return title, next step and, where no introduction says it, what a page is about, as YAML: JSON is YAML, too."""
-    about = ". ".join(heading(slide) for _, slide in page.slides) + "."
-    description = f"description: {json.dumps(about)}\n" if page.name != path.stem else ""
+    description = f"description: {json.dumps(page.about)}\n" if page.about else ""
     return f"title: {json.dumps(course.with_part(path, page.title))}\n{description}next: {json.dumps(next_step)}\n"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
+from typing import Any
 
-from workshop.course.course import Exercise
+from workshop.course.course import Exercise, Option
 from workshop.course.questions import Question
 
 
@@ -12,6 +14,17 @@ def options(question: Question) -> str:
     """Return the options of a question as a list with letters."""
     rows = "\n".join(f"<li>{inline(option.text)}</li>" for _, option in question.options)
     return f'<ol class="options" type="A">\n{rows}\n</ol>'
+
+
+def with_reasons(question: Question) -> str:
+    """Return the options for a slide: one key shows below each why it is right, or the misconception behind it."""
+    rows = "\n".join(f"<li>{inline(option.text)} {_reason(option)}</li>" for _, option in question.options)
+    return f'<ol class="options" type="A">\n{rows}\n</ol>'
+
+
+def _reason(option: Option) -> str:
+    kind, begin = ("reason right", "<strong>Right.</strong> ") if option.right else ("reason", "")
+    return f'<span class="{kind} fragment" data-fragment-index="0">{begin}{inline(option.reason)}</span>'
 
 
 def answer(question: Question) -> str:
@@ -49,5 +62,11 @@ def exercise(exercise: Exercise) -> str:
 
 def inline(text: str) -> str:
     """Return a paragraph of Markdown as HTML, without the paragraph around it, in one line."""
-    shown = str(importlib.import_module("markdown").markdown(text))
+    shown = str(_converter().reset().convert(text))
     return shown.removeprefix("<p>").removesuffix("</p>").replace("\n", " ")
+
+
+@cache
+def _converter() -> Any:
+    """Return what converts Markdown. To make one takes longer than to convert a paragraph."""
+    return importlib.import_module("markdown").Markdown()
