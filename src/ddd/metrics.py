@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
+from typing import Any
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler, disable_created_metrics
@@ -22,6 +23,8 @@ from ddd import log
 from ddd.app import volumes
 
 SOCKET = "metrics.sock"  # in the root: only root can connect to it
+MOST = 16
+"""How many connections a socket serves at once, each in its own thread."""
 BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.1, 1, 5, 15, 60]  # in seconds: Podman waits 5, Docker 60
 
 disable_created_metrics()
@@ -91,16 +94,25 @@ class Handler(MetricsHandler):
 
     registry = registry
     timeout = 10  # in seconds, for a request that never comes to its end
+    error_content_type, error_message_format = (
+        "text/plain",
+        "%(message)s.\n",
+    )  # of Python's own errors, in HTML if unset
 
     def do_GET(self) -> None:
         """Answer with the metrics, or say whether the plugin can work."""
-        if self.path == "/metrics":
+        path = self.path.partition("?")[0]
+        if (path, self.command) == ("/metrics", "GET"):
             super().do_GET()
             return
-        fault = trouble() if self.path == "/health" else "Here are /metrics and /health."
-        self.send_response(200 if not fault else 503 if self.path == "/health" else 404)
+        fault = trouble() if path == "/health" else "" if path == "/metrics" else "Here are /metrics and /health."
+        self.send_response(200 if not fault else 503 if path == "/health" else 404)
+        self.send_header("Content-Type", "text/plain")
         self.end_headers()
-        self.wfile.write(f"{fault or 'ok'}\n".encode())
+        if self.command == "GET":
+            self.wfile.write(f"{fault or 'ok'}\n".encode())
+
+    do_HEAD = do_GET
 
 
 class Server(ThreadingHTTPServer):
@@ -112,6 +124,23 @@ class Server(ThreadingHTTPServer):
         super().__init__(("", 0), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
+        self.room = threading.BoundedSemaphore(MOST)
+        self.taken: list[socket.socket] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread. If there is no room, end the oldest connection: most often it is idle."""
+        if not self.room.acquire(blocking=False):
+            with contextlib.suppress(OSError, IndexError):  # it has just ended
+                self.taken[0].shutdown(socket.SHUT_RDWR)
+            self.room.acquire()
+        self.taken.append(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, and make room for another one."""
+        self.taken.remove(request)
+        super().shutdown_request(request)
+        self.room.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing about a caller that has hung up."""
