@@ -245,14 +245,34 @@ def test_a_stranger_s_lock_is_told_and_stops_nothing(folder: Path, ddd: Plugin, 
     root.mkdir(mode=0o755)
     with locked(root, script, *NOBODY) as pid:
         assert create(ddd.start()).ok
-        told = re.search(r"Process (\d+) of user (.*) has locked (.*)\. Any user", ddd.output())
-        assert told and told[3] == str(root), ddd.output()
-        known = Path(f"/proc/{told[1]}").exists()
-        assert (told[1], told[2]) == (pid, "65534") if known else told[2] == "unknown, which has exited,"
+        told = re.findall(r"Process (\d+) of user (.*) has locked (.*)\. Any user", ddd.output())
+        assert {each[1:] for each in told} == {("65534", str(root))}, ddd.output()
+        found = [number for number, _, _ in told]
+        assert pid in found and all(Path(f"/proc/{number}").exists() for number in found), (pid, found)
     lock = root / "lock"
     assert f"{stat.S_IMODE(lock.stat().st_mode):o}" == "600"
     done = subprocess.run([*NOBODY, "flock", "--nonblock", str(lock), "true"], capture_output=True, text=True)
     assert done.returncode and "Permission denied" in done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("script", LOCKS.values(), ids=LOCKS)
+@pytest.mark.parametrize("before", [["--pid", "--fork", "--kill-child", "--mount-proc"], []], ids=["hidden", "seen"])
+def test_where_the_stranger_cannot_be_seen_the_lock_stops_nothing_either(
+    folder: Path, script: str, before: list[str]
+) -> None:
+    folder.chmod(0o711)
+    (folder / "root").mkdir(mode=0o755)
+    without = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+    plugin = plugin_of([*(["unshare", *before] if before else without), *SERVERS["gunicorn"]], folder)
+    with locked(folder / "root", script, *NOBODY) as pid:
+        try:
+            assert create(plugin.start()).ok
+            said = plugin.output()
+            known = f"Process {pid} of user 65534" if not before and script == LOCKS["the one who locked"] else ""
+            assert f"{known or 'A process that cannot be seen'} has locked {folder / 'root'}. Any user" in said, said
+        finally:
+            plugin.close()
 
 
 @needs_root
