@@ -411,6 +411,35 @@ def test_a_thousand_connections_without_a_call_stop_nobody(folder: Path) -> None
         assert create(plugin).ok
 
 
+IDLE = """
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+idle = [socket.socket(socket.AF_UNIX) for _ in range(550)]
+for each in idle:
+    each.connect(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("files", [1024, 256])
+def test_nor_do_they_where_no_more_files_may_be_opened(folder: Path, files: int) -> None:
+    plugin = plugin_of(["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *SERVERS["gunicorn"]], folder)
+    with contextlib.ExitStack() as idle:
+        idle.callback(plugin.close)
+        assert create(plugin.start()).ok
+        before = worker(plugin)
+        for _ in range(2):
+            command, pipe = [sys.executable, "-c", IDLE, str(plugin.socket)], subprocess.PIPE
+            callers = idle.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe))
+            idle.callback(callers.communicate)
+            assert callers.stdout and callers.stdout.readline() == b"ready\n"
+        for _ in range(10):
+            assert plugin.call("VolumeDriver.Get", {"Name": "mango"}).ok
+        assert worker(plugin) == before
+        assert ("may open only 256 files" in plugin.output()) == (files < 1024)
+
+
 IMPATIENT = "import runpy; from ddd import worker; worker.SENDING = 1; runpy.run_module('ddd', run_name='__main__')"
 
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import time
+from collections import deque
 from functools import partial
 from http import HTTPStatus
 from selectors import EVENT_READ
@@ -91,10 +92,26 @@ class OneThreadEach(ThreadWorker):
         for conn in list(self.pending_conns):
             if not self.alive or conn.timeout < time.monotonic():
                 self.log.warning("A call had not arrived whole after %s seconds: its connection is closed.", ARRIVAL)
-                self.poller.unregister(conn.sock)
-                self.pending_conns.remove(conn)
-                self.nr_conns -= 1
-                conn.close()
+                self.drop(conn, self.pending_conns)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close the connections that were idle for too long; when no more can be accepted, the first of the idle ones.
+
+        Otherwise the calls of others would wait in the socket.
+        """
+        super().murder_keepalived(force)
+        if self.nr_conns >= self.worker_connections:
+            idle = next((conn for conn in self.keepalived_conns if not readable(conn, 0)), None)
+            if idle:
+                self.log.warning("There are %s connections: the one that was idle longest is closed.", self.nr_conns)
+                self.drop(idle, self.keepalived_conns)
+
+    def drop(self, conn: Any, among: deque[Any]) -> None:
+        """Close a connection that waits for its next bytes among others."""
+        self.poller.unregister(conn.sock)
+        among.remove(conn)
+        self.nr_conns -= 1
+        conn.close()
 
     def handle(self, conn: Any) -> Any:
         """Answer a call, and those that follow it at once on the same connection."""
