@@ -212,7 +212,7 @@ def test_a_name_that_is_none_is_refused_with_a_sentence(ddd: Plugin, kind: str, 
 
 ROOMS = (
     *("listener", "locks", "kernel", "folders", "holders", "users", "trash", "options", "volumes"),
-    *("app", "log", "metrics", "worker", "server", "doctor"),
+    *("app", "log", "metrics", "exporter", "worker", "server", "doctor"),
 )
 
 OUTSIDE = {"flask", "werkzeug", "gunicorn", "prometheus_client", "workshop"}
@@ -220,6 +220,7 @@ MAY_IMPORT = {
     "app": {"flask", "werkzeug"},
     "log": {"flask"},
     "metrics": {"flask", "prometheus_client"},
+    "exporter": {"prometheus_client"},
     "worker": {"gunicorn"},
     "server": {"gunicorn"},
 }

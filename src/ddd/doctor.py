@@ -45,9 +45,6 @@ def doctor() -> int:
             records = records_of(name)
         except NoSuchVolume:  # it has just been removed
             continue
-        except Refused as busy:
-            faults.append(str(busy))
-            continue
         except OSError as error:
             faults.append(f"Volume {name} cannot be used: {error}.")
             continue
@@ -101,10 +98,10 @@ def attach() -> None:
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[int]:
-    """Open a volume and lock it. Raises NoSuchVolume, OSError, or Refused if a call does not let go of the volume."""
+    """Open a volume and lock it. Raises NoSuchVolume, OSError; TimeoutError if a call does not let go of it."""
 
     def give_up(*_: object) -> None:
-        raise Refused(f"A call holds volume {name}. When the log shows the end of that call, try again.", 1)
+        raise TimeoutError("a call holds it. When the log shows the end of that call, try again")
 
     signal.signal(signal.SIGALRM, give_up)
     with contextlib.ExitStack() as opened_one:
@@ -161,7 +158,7 @@ def agreed() -> bool:
 
 
 def records_of(name: str) -> list[users.Record]:
-    """Return the records of a volume. Raises NoSuchVolume, OSError, Refused."""
+    """Return the records of a volume. Raises NoSuchVolume, OSError."""
     with locked(name) as volume:
         if found_at("mounts", volume) == "nothing":  # the next Mount or Remove makes it
             return []

@@ -20,7 +20,7 @@ from ddd.folders import to_install
 from ddd.worker import ENDING, OneThreadEach
 
 try:
-    from ddd import metrics
+    from ddd import exporter, metrics
 except ModuleNotFoundError:  # prometheus_client: an earlier version was installed without it
     metrics = None  # type: ignore[assignment]
 
@@ -135,8 +135,8 @@ def run() -> None:
     log.install(app)
     if metrics:
         metrics.install(app)
-        sockets = metrics.listen()
-        SETTINGS["post_fork"] = lambda arbiter, worker: metrics.serve(sockets)
+        sockets = exporter.listen()
+        SETTINGS["post_fork"] = lambda arbiter, worker: exporter.serve(sockets)
     elif os.environ.get("DDD_METRICS"):
         sys.exit(f"DDD_METRICS needs prometheus_client. {to_install()}")
     # gunicorn's own sockets are open to everybody. At its end, gunicorn does not remove the file of systemd's socket
