@@ -549,9 +549,21 @@ def test_nonsense_is_refused_with_a_sentence_in_json(running: Plugin, name: str,
         read_answer(connection, answer)
     assert answer.status == status, answer
     assert answer.headers["content-type"] == MEDIA_TYPE
-    assert list(answer.json) == ["Err"] and answer.err.endswith("."), answer
+    assert list(answer.json) == ["Err"] and answer.err.endswith(".") and "browser" not in answer.err, answer
     assert running.call("VolumeDriver.List", {}).json == {"Volumes": [], "Err": ""}
     assert worker(running) == before
+
+
+def test_who_waits_for_100_continue_gets_it_and_then_the_answer(running: Plugin) -> None:
+    head = b"POST /VolumeDriver.Get HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n"
+    with running.address().connect(8) as connection:
+        connection.sendall(head)
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        for sent in (BODY, head + BODY):
+            connection.sendall(sent)
+            answer = Exchange("", sent)
+            read_answer(connection, answer)
+            assert answer.status == 404, answer
 
 
 def test_who_keeps_a_connection_open_that_is_over_holds_up_nobody(running: Plugin) -> None:

@@ -29,6 +29,7 @@ SENDING = 30
 """How long an answer waits for a caller that does not read it, in seconds."""
 LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 ENDING = {signal.SIGTERM, signal.SIGQUIT, signal.SIGINT}
 """The signals that end a worker. The master blocks them while it starts one."""
 STATUS = {
@@ -155,7 +156,21 @@ def arrived(conn: Any) -> bool:
             return True
         conn.parser.unreader.buf.seek(0, os.SEEK_END)
         conn.parser.unreader.buf.write(data)
+        invite(conn)
     return True
+
+
+def invite(conn: Any) -> None:
+    """Answer 100 Continue, once, to a caller that waits for that before it sends the body. Source: RFC 9110, 10.1.1."""
+    data = conn.parser.unreader.buf.getvalue()
+    head = data.find(b"\r\n\r\n")
+    expects = EXPECT.search(data, 0, head + 2) if head >= 0 and not whole(data) else None
+    if expects and data.partition(b"\r\n")[0].endswith(b" HTTP/1.1"):
+        with contextlib.suppress(OSError):
+            conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
+        conn.parser.unreader.buf.seek(0)
+        conn.parser.unreader.buf.truncate()
+        conn.parser.unreader.buf.write(data[: expects.start()] + data[expects.end() :])
 
 
 def whole(data: bytes) -> bool:
