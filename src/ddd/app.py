@@ -172,10 +172,8 @@ def refuse(error: HTTPException) -> Response:
     """Answer an error in the form that Docker can print: a status that is not 200, and a sentence in Err."""
     if error.code == 413 or "HTTP_TRANSFER_ENCODING" in request.environ:
         connection().shutdown(socket.SHUT_RD)  # the server would wait for what it does not read
+    said = "The body is shorter than its Content-Length." if type(error) is ClientDisconnected else error.description
     unknown = f"ddd does not answer {request.method} {request.path}."
-    said = (
-        "The body is shorter than its Content-Length." if isinstance(error, ClientDisconnected) else error.description
-    )
     return answer({"Err": said if request.url_rule else unknown}, error.code or 500)
 
 
