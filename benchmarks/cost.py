@@ -27,7 +27,7 @@ from statistics import median
 from typing import Any
 
 from caller import Caller, at_once, to_engine, to_plugin
-from cost_page import Figures, draw, number, page, table
+from cost_page import Figures, draw, number, page, table, together
 
 from workshop.plugins.folders import private_folder
 from workshop.plugins.kernel import session_processes
@@ -432,9 +432,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--docs", type=Path)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--runs", type=int, default=1)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped on the way out
-    figures = measure(QUICK if options.quick else FULL)
+    figures = together([measure(QUICK if options.quick else FULL) for _ in range(options.runs)])
     print(table(figures))
     if options.docs:
         options.docs.mkdir(exist_ok=True)

@@ -71,6 +71,30 @@ def test_growth_compares_a_plugin_with_itself(cost_page: ModuleType, figures: An
     assert found["Get, 100 000 volumes to 10"] == "met"
 
 
+def test_of_several_runs_a_ratio_is_the_median_of_theirs(cost_page: ModuleType) -> None:
+    runs = [cost_page.Figures(["2 cores"]) for _ in range(3)]
+    for run, (rounds, time) in zip(runs, ((1, 3.0), (9, 9.0), (1, 4.0)), strict=True):
+        for _ in range(rounds):
+            run.add("serial", "Get", "gunicorn", [time])
+            run.add("serial", "Get", "go", [1.0])
+    figures = cost_page.together(runs)
+    assert figures.ratio("serial", "Get", "gunicorn")[1] == 4  # of all rounds it would be 9
+    assert figures.middle("serial", "Get", "gunicorn") == 9
+    assert "Measured in 3 runs on" in cost_page.page(figures)
+    assert cost_page.together(runs[:1]) is runs[0]
+
+
+def test_the_page_says_which_target_flask_and_gunicorn_alone_miss(cost_page: ModuleType, figures: Any) -> None:
+    for kind, time in (("flask", 0.364), ("gunicorn", 0.62), ("go", 0.102)):
+        figures.add("whose", "one", kind, [time])
+    said = " ".join(cost_page.page(figures).split())
+    page = " ".join((ROOT / "docs" / "cost.md").read_text().split())
+    sentence = "alone take 3.6 times as long as Go: 0.364 ms of ddd's 0.620 ms, and Go 0.102 ms. With them, the target"
+    assert sentence in said and sentence in page
+    figures.groups["whose"]["one"]["flask"] = [[0.3]]
+    assert "cannot be met" not in cost_page.page(figures)
+
+
 def test_what_was_not_measured_is_neither_met_nor_missed(cost_page: ModuleType, figures: Any) -> None:
     del figures.groups["engine"]
     found = verdicts(cost_page, figures)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from faults.conftest import rm_held
 from test_ddd import (
     SERVERS,
     create,
@@ -199,6 +200,24 @@ def test_a_mount_that_comes_while_release_asks_keeps_its_record(ddd: Plugin) -> 
     assert len(records(ddd)) == 2
 
 
+@pytest.mark.parametrize("words", [["doctor"], ["release", "mango", "--yes"]], ids=["doctor", "release"])
+def test_a_call_that_holds_its_volume_does_not_hold_up_who_looks(ddd: Plugin, words: list[str]) -> None:
+    stuck(ddd)
+    create(ddd, "pear")
+    os.rmdir(volume(ddd, "pear") / "data")
+    held = os.open(volume(ddd), os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        done = command(ddd, *words)
+    finally:
+        os.close(held)
+    assert done.returncode == 1, done
+    assert "Volume mango cannot be used: a call holds it. When" in done.stdout + done.stderr, done
+    assert len(records(ddd)) == 1
+    if words == ["doctor"]:
+        assert "\nVolume pear cannot be used: " in done.stdout
+
+
 def test_release_waits_for_the_call_that_has_the_volume(ddd: Plugin) -> None:
     stuck(ddd)
     held = os.open(volume(ddd), os.O_RDONLY)
@@ -328,6 +347,36 @@ def test_what_is_mounted_aside_is_told_by_doctor(ddd: Plugin, tmp_path: Path) ->
         done = doctor(ddd)
     assert done.returncode == 1 and f"\n{left} is not deleted: something is mounted in it, at " in done.stdout, done
     assert doctor(ddd).returncode == 0  # what is on its way needs nobody
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a file"])
+def test_what_stays_aside_without_a_reason_is_told_by_doctor(ddd: Plugin, kind: str) -> None:
+    assert ddd.root
+    left = ddd.root / "aside" / ("1" * 32)
+    (left / "data").mkdir(parents=True) if kind == "a folder" else left.touch()
+    assert doctor(ddd).returncode == 0  # it may be on its way
+    os.utime(left, (time.time() - 2 * 24 * 3600,) * 2)
+    told = f"^{left} is not deleted: no reason is found. If no rm works on it any more, type: (rm .*)$"
+    done = doctor(ddd)
+    found = re.search(told, done.stdout, re.M)
+    assert done.returncode == 1 and found, done
+    subprocess.run(["sh", "-euc", found[1]], check=True)
+    assert doctor(ddd).returncode == 0
+
+
+def test_a_removal_that_has_just_begun_is_no_leftover(folder: Path) -> None:
+    with rm_held(folder) as (path, let_go):
+        plugin = plugin_of(["env", f"PATH={path}", *SERVERS["werkzeug"]], folder)
+        try:
+            create(plugin.start())
+            os.utime(volume(plugin), (time.time() - 2 * 24 * 3600,) * 2)  # so old is the volume
+            assert remove(plugin).ok
+            wait_for((folder / "bin" / "held").exists)
+            done = doctor(plugin)
+            assert done.returncode == 0 and os.listdir(folder / "root" / "aside"), done
+            let_go()
+        finally:
+            plugin.close()
 
 
 def test_without_the_folder_aside_doctor_says_what_that_means(ddd: Plugin) -> None:

@@ -175,10 +175,11 @@ def free_port() -> int:
         return port
 
 
-def ask(address: str, data: bytes | None = None) -> tuple[int, str]:
+def ask(address: str, data: bytes | None = None, method: str | None = None) -> tuple[int, str]:
     """Return the status and text of an answer over HTTP."""
     try:
-        with urllib.request.urlopen(f"http://{address}", data, timeout=10) as answer:
+        asked = urllib.request.Request(f"http://{address}", data, method=method)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -192,7 +193,12 @@ def test_the_address_has_the_numbers_and_the_health_and_nothing_else(folder: Pat
         create(plugin.start())
         status, text = ask(f"{address}/metrics")
         assert status == 200 and samples(text)["ddd_volumes"] == 1
-        assert ask(f"{address}/health") == (200, "ok\n")
+        assert ask(f"{address}/health") == ask(f"{address}/health?x=1") == (200, "ok\n")
+        status, text = ask(f"{address}/metrics?name[]=ddd_calls_total")
+        assert status == 200 and list(samples(text)) == [called("VolumeDriver.Create", "200")]
+        heads = [ask(f"{address}/{path}", method="HEAD") for path in ("metrics?x=1", "health", "")]
+        assert heads == [(200, ""), (200, ""), (404, "")]
+        assert ask(f"{address}/health", b"") == (501, "Unsupported method ('POST').\n")
         for path in ("", "Plugin.Activate", "VolumeDriver.List", "VolumeDriver.Create"):
             assert ask(f"{address}/{path}")[0] == 404
             assert ask(f"{address}/{path}", b'{"Name": "pear"}')[0] == 501

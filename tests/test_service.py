@@ -202,6 +202,13 @@ def test_the_units_say_when_and_for_whom() -> None:
 
 @needs_systemd
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace: ./workshop test --require slow")
+def test_whatever_runs_ddd_in_a_container_lets_it_look_at_processes() -> None:
+    folders = [PARTS.glob("*.md"), *((PARTS / folder).glob("**/*.*") for folder in ("docs", "slides", "src/ddd"))]
+    texts = [file.read_text() for folder in folders for file in folder if file.suffix in (".md", ".py")]
+    lines = re.findall(r"--cap-add[ =]SYS_PTRACE(.{,35})", " ".join(" ".join(texts).split()))
+    assert len(lines) > 6 and set(lines) == {" --security-opt apparmor=unconfined"}, lines
+
+
 def test_the_service_makes_no_system_call_that_its_unit_forbids(service: Service, folder: Path) -> None:
     trace = folder / "trace"
     plugin = service("strace", "-f", "-qq", "-o", str(trace)).start()

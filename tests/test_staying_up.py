@@ -245,14 +245,34 @@ def test_a_stranger_s_lock_is_told_and_stops_nothing(folder: Path, ddd: Plugin, 
     root.mkdir(mode=0o755)
     with locked(root, script, *NOBODY) as pid:
         assert create(ddd.start()).ok
-        told = re.search(r"Process (\d+) of user (.*) has locked (.*)\. Any user", ddd.output())
-        assert told and told[3] == str(root), ddd.output()
-        known = Path(f"/proc/{told[1]}").exists()
-        assert (told[1], told[2]) == (pid, "65534") if known else told[2] == "unknown, which has exited,"
+        told = re.findall(r"Process (\d+) of user (.*) has locked (.*)\. Any user", ddd.output())
+        assert {each[1:] for each in told} == {("65534", str(root))}, ddd.output()
+        found = [number for number, _, _ in told]
+        assert pid in found and all(Path(f"/proc/{number}").exists() for number in found), (pid, found)
     lock = root / "lock"
     assert f"{stat.S_IMODE(lock.stat().st_mode):o}" == "600"
     done = subprocess.run([*NOBODY, "flock", "--nonblock", str(lock), "true"], capture_output=True, text=True)
     assert done.returncode and "Permission denied" in done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("script", LOCKS.values(), ids=LOCKS)
+@pytest.mark.parametrize("before", [["--pid", "--fork", "--kill-child", "--mount-proc"], []], ids=["hidden", "seen"])
+def test_where_the_stranger_cannot_be_seen_the_lock_stops_nothing_either(
+    folder: Path, script: str, before: list[str]
+) -> None:
+    folder.chmod(0o711)
+    (folder / "root").mkdir(mode=0o755)
+    without = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+    plugin = plugin_of([*(["unshare", *before] if before else without), *SERVERS["gunicorn"]], folder)
+    with locked(folder / "root", script, *NOBODY) as pid:
+        try:
+            assert create(plugin.start()).ok
+            said = plugin.output()
+            known = f"Process {pid} of user 65534" if not before and script == LOCKS["the one who locked"] else ""
+            assert f"{known or 'A process that cannot be seen'} has locked {folder / 'root'}. Any user" in said, said
+        finally:
+            plugin.close()
 
 
 @needs_root
@@ -391,6 +411,35 @@ def test_a_thousand_connections_without_a_call_stop_nobody(folder: Path) -> None
         assert create(plugin).ok
 
 
+IDLE = """
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+idle = [socket.socket(socket.AF_UNIX) for _ in range(550)]
+for each in idle:
+    each.connect(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("files", [1024, 256])
+def test_nor_do_they_where_no_more_files_may_be_opened(folder: Path, files: int) -> None:
+    plugin = plugin_of(["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *SERVERS["gunicorn"]], folder)
+    with contextlib.ExitStack() as idle:
+        idle.callback(plugin.close)
+        assert create(plugin.start()).ok
+        before = worker(plugin)
+        for _ in range(2):
+            command, pipe = [sys.executable, "-c", IDLE, str(plugin.socket)], subprocess.PIPE
+            callers = idle.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe))
+            idle.callback(callers.communicate)
+            assert callers.stdout and callers.stdout.readline() == b"ready\n"
+        for _ in range(10):
+            assert plugin.call("VolumeDriver.Get", {"Name": "mango"}).ok
+        assert worker(plugin) == before
+        assert ("may open only 256 files" in plugin.output()) == (files < 1024)
+
+
 IMPATIENT = "import runpy; from ddd import worker; worker.SENDING = 1; runpy.run_module('ddd', run_name='__main__')"
 
 
@@ -500,9 +549,21 @@ def test_nonsense_is_refused_with_a_sentence_in_json(running: Plugin, name: str,
         read_answer(connection, answer)
     assert answer.status == status, answer
     assert answer.headers["content-type"] == MEDIA_TYPE
-    assert list(answer.json) == ["Err"] and answer.err.endswith("."), answer
+    assert list(answer.json) == ["Err"] and answer.err.endswith(".") and "browser" not in answer.err, answer
     assert running.call("VolumeDriver.List", {}).json == {"Volumes": [], "Err": ""}
     assert worker(running) == before
+
+
+def test_who_waits_for_100_continue_gets_it_and_then_the_answer(running: Plugin) -> None:
+    head = b"POST /VolumeDriver.Get HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n"
+    with running.address().connect(8) as connection:
+        connection.sendall(head)
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        for sent in (BODY, head + BODY):
+            connection.sendall(sent)
+            answer = Exchange("", sent)
+            read_answer(connection, answer)
+            assert answer.status == 404, answer
 
 
 def test_who_keeps_a_connection_open_that_is_over_holds_up_nobody(running: Plugin) -> None:

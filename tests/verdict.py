@@ -49,7 +49,7 @@ LACKS = [
         "A container has the volume, and no record says so",
         "Part 3 trusts its records, and the mounts in its own namespace. ddd asks the kernel which processes have the "
         "volume mounted, or have chrooted into it, also processes of other containers. In a container it needs `--pid host` and "
-        "`--cap-add SYS_PTRACE` for that.",
+        "`--cap-add SYS_PTRACE --security-opt apparmor=unconfined` for that.",
         "test_remove_is_refused_while_a_process_uses_the_volume",
         "holders.py:user_of_folder",
     ),

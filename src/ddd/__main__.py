@@ -51,10 +51,10 @@ def open_standard_descriptors() -> None:
 def show_metrics() -> None:
     """Print the metrics. If prometheus_client is not installed, say so and exit with status 1."""
     try:
-        from ddd import metrics
+        from ddd import exporter
     except ModuleNotFoundError:
         sys.exit(f"The metrics need prometheus_client. {to_install()}")
-    numbers = metrics.ask()
+    numbers = exporter.ask()
     try:
         print(numbers, end="", flush=True)
     except OSError as error:

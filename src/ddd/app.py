@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from flask import Flask, Response, abort, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from ddd import kernel, options
 from ddd.volumes import NAME, InUse, NoSuchVolume, Volumes
@@ -171,10 +171,10 @@ def hang_up() -> Response:
 def refuse(error: HTTPException) -> Response:
     """Answer an error in the form that Docker can print: a status that is not 200, and a sentence in Err."""
     if error.code == 413 or "HTTP_TRANSFER_ENCODING" in request.environ:
-        # the server would wait for what it does not read
-        connection().shutdown(socket.SHUT_RD)
+        connection().shutdown(socket.SHUT_RD)  # the server would wait for what it does not read
+    said = "The body is shorter than its Content-Length." if type(error) is ClientDisconnected else error.description
     unknown = f"ddd does not answer {request.method} {request.path}."
-    return answer({"Err": error.description if request.url_rule else unknown}, error.code or 500)
+    return answer({"Err": said if request.url_rule else unknown}, error.code or 500)
 
 
 @app.errorhandler(NoSuchVolume)

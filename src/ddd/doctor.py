@@ -5,6 +5,7 @@ doctor changes nothing. release deletes records, under the lock that the plugin 
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -17,6 +18,9 @@ from ddd.volumes import NAME, NoSuchVolume
 
 STARTING = 120
 """For so many seconds Docker waits for the answer to Mount. The kernel shows the container only afterwards."""
+
+PATIENCE = 5
+"""For so many seconds doctor and release wait for a call that holds a volume."""
 
 NOBODY = "No process uses it, as far as the kernel shows."
 
@@ -50,7 +54,7 @@ def doctor() -> int:
         if name not in in_use and any(map(users.counts, callers)) and not unseen(callers):
             faults.append(f"Only its records keep volume {name}. Type: {command()} release {name}")
     try:
-        faults += [f"{path} is not deleted: {why}" for path in volumes.left_aside() if (why := trash.why(path))]
+        faults += [f"{path} is not deleted: {why}" for path in volumes.left_aside() if (why := trash.why_stays(path))]
         volumes.check()
     except FileNotFoundError:
         cannot = "nothing can be made or removed. No container with a volume can start."
@@ -93,12 +97,29 @@ def attach() -> None:
 
 
 @contextlib.contextmanager
+def locked(name: str) -> Iterator[int]:
+    """Open a volume and lock it. Raises NoSuchVolume, OSError; TimeoutError if a call does not let go of it."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError("a call holds it. When the log shows the end of that call, try again")
+
+    signal.signal(signal.SIGALRM, give_up)
+    with contextlib.ExitStack() as opened_one:
+        signal.alarm(PATIENCE)
+        try:
+            volume = opened_one.enter_context(volumes.open_one(name))
+        finally:
+            signal.alarm(0)
+        yield volume
+
+
+@contextlib.contextmanager
 def unused(name: str) -> Iterator[int]:
     """Lock a volume that no process uses, and open the folder of its records. Raises Refused."""
     if not NAME.fullmatch(name):
         raise Refused(f"{name!r} is not a name for a volume. To see all volumes, type: {command()} doctor", 2)
     try:
-        with volumes.open_one(name) as volume, users.opened_mounts(volume) as mounts:
+        with locked(name) as volume, users.opened_mounts(volume) as mounts:
             if unseen(callers_of(users.records(mounts))):
                 raise Refused(f"Who uses volume {name} cannot be seen in this container: run this with --pid host.", 1)
             if user := holders.user_of_folder(volume) or about_to_start(mounts):
@@ -138,7 +159,7 @@ def agreed() -> bool:
 
 def records_of(name: str) -> list[users.Record]:
     """Return the records of a volume. Raises NoSuchVolume, OSError."""
-    with volumes.open_one(name) as volume:
+    with locked(name) as volume:
         if found_at("mounts", volume) == "nothing":  # the next Mount or Remove makes it
             return []
         with users.opened_mounts(volume) as mounts:

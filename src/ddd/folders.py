@@ -50,6 +50,12 @@ def found_at(name: str, inside: int) -> str:
     return "a folder" if stat.S_ISDIR(mode) else "a link" if stat.S_ISLNK(mode) else "a file"
 
 
+def require_folder(path: str, inside: int) -> None:
+    """Raise Damaged if a link or a file is at a path whose last name is looked up in an open folder."""
+    if (found := found_at(os.path.basename(path), inside)) in ("a link", "a file"):
+        raise Damaged.at(path, found)
+
+
 def quoted(path: str) -> str:
     """Return a path as bash reads it, always on one line: containers choose the names of their files."""
     if path.isprintable():

@@ -4,9 +4,10 @@
 - the folders above its root and its current folder show a thread that has chrooted into a folder of a mount, or whose
   mount was detached (umount --lazy). The kernel shows them to a process with CAP_SYS_PTRACE; see kernel.limits().
 
-Neither look shows an open file, a mount namespace that only an open file holds, the lower layer of an overlay file
-system, or a loop device over a file. Neither shows a folder of the volume that is mounted by itself, once it is
-detached, or once all its processes have chrooted below it.
+Neither look shows an open file, the file of a running program, a mount namespace that only an open file holds, a layer
+of an overlay file system (lower, upper or work) in whatever mount namespace, or a loop device over a file. Neither
+shows a folder of the volume that is mounted by itself, once it is detached, or once all its processes have chrooted
+below it.
 """
 
 import itertools

@@ -23,27 +23,29 @@ def take(root: str) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = stranger(root) if lock == folder else None
-            if not holder:
+            holders = strangers(root) if lock == folder else []
+            if not holders:
                 raise Taken(f"Another ddd works in {root}. End it, or choose another folder with DDD_ROOT=…") from None
-            told = f"{holder} has locked {root}. Any user can do that, and ddd starts anyway."
-            print(f"{told} To close the folder to others, type: chmod 700 {root}", file=sys.stderr)
+            for holder in holders:
+                told = f"{holder} has locked {root}. Any user can do that, and ddd starts anyway."
+                print(f"{told} To close the folder to others, type: chmod 700 {root}", file=sys.stderr)
     os.fsync(folder)
 
 
-def stranger(folder: str) -> str | None:
-    """Name the process that has locked a folder, if it is not a process of root. None if it is, or cannot be known.
+def strangers(folder: str) -> list[str]:
+    """Name the processes that have locked a folder; none if one of them is a process of root.
 
     Earlier versions of ddd have only this lock, and run as root. Every user who may list the folder can take the lock,
-    too, and leave it to a child. Source: proc_locks(5).
+    too, and leave it to a child: /proc/locks has only the process that took it. Source: proc_locks(5).
     """
     place = os.stat(folder)
     with open("/proc/locks") as locks:
-        held = re.findall(rf"^\d+: FLOCK +\S+ +\w+ (\d+) \w+:\w+:{place.st_ino} ", locks.read(), re.MULTILINE)
+        took = re.findall(rf"^\d+: FLOCK +\S+ +\w+ (\d+) \w+:\w+:{place.st_ino} ", locks.read(), re.MULTILINE)
     others = [pid for pid in os.listdir("/proc") if pid.isdecimal() and pid != str(os.getpid())]
-    if not held or any(user_of(pid) == "0" and has_open(pid, place, pid in held) for pid in others):
-        return None
-    return " and ".join(f"Process {pid} of user {user_of(pid) or 'unknown, which has exited,'}" for pid in held)
+    users = {pid: user_of(pid) for pid in others if has_locked(pid, place, pid in took)}
+    if "0" in users.values():
+        return []
+    return [f"Process {pid} of user {user}" for pid, user in users.items() if user] or ["A process that cannot be seen"]
 
 
 def user_of(pid: str) -> str | None:
@@ -60,13 +62,18 @@ def user_of(pid: str) -> str | None:
     return found[1] if found else None
 
 
-def has_open(pid: str, place: os.stat_result, unless_seen: bool) -> bool:
-    """Tell whether a process has this folder open; unless_seen is the answer if that cannot be seen."""
+def has_locked(pid: str, place: os.stat_result, unless_seen: bool) -> bool:
+    """Tell whether a process has this folder open and locked; unless_seen is the answer if that cannot be seen.
+
+    A child that got the descriptor has the lock, too. Source: proc_pid_fdinfo(5).
+    """
     try:
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), place):
-                    return True
+                    with open(f"/proc/{pid}/fdinfo/{descriptor}") as about:
+                        if re.search(r"^lock:.* FLOCK ", about.read(), re.MULTILINE):
+                            return True
     except PermissionError:
         return unless_seen
     except (FileNotFoundError, ProcessLookupError):

@@ -1,27 +1,21 @@
-"""Metrics for Prometheus: the calls, what is on the disk, and the log. They have their own sockets."""
+"""Metrics for Prometheus: the calls, what is on the disk, and the log."""
 # mypy: allow-subclassing-any, allow-untyped-calls
 
 import contextlib
 import functools
-import http.client
 import os
-import socket
-import stat
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 
 from flask import Flask, Response, g, request
-from prometheus_client import CollectorRegistry, Counter, Histogram, MetricsHandler, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ddd import log
 from ddd.app import volumes
 
-SOCKET = "metrics.sock"  # in the root: only root can connect to it
 BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.1, 1, 5, 15, 60]  # in seconds: Podman waits 5, Docker 60
 
 disable_created_metrics()
@@ -81,120 +75,3 @@ registry.register(OnDisk())
 def install(app: Flask) -> None:
     """Count each call that the app answers. The log notes when a call begins: install the log, too."""
     app.after_request(count)
-
-
-# the sockets
-
-
-class Handler(MetricsHandler):
-    """Answers GET /metrics and GET /health, and nothing else: no endpoint of the plugin."""
-
-    registry = registry
-    timeout = 10  # in seconds, for a request that never comes to its end
-
-    def do_GET(self) -> None:
-        """Answer with the metrics, or say whether the plugin can work."""
-        if self.path == "/metrics":
-            super().do_GET()
-            return
-        fault = trouble() if self.path == "/health" else "Here are /metrics and /health."
-        self.send_response(200 if not fault else 503 if self.path == "/health" else 404)
-        self.end_headers()
-        self.wfile.write(f"{fault or 'ok'}\n".encode())
-
-
-class Server(ThreadingHTTPServer):
-    """Serves the metrics on a socket that listens already."""
-
-    address_family = socket.AF_UNIX  # of the first socket, which is replaced: the service may make no other kind
-
-    def __init__(self, listening: socket.socket) -> None:
-        super().__init__(("", 0), Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listening
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing about a caller that has hung up."""
-
-
-def trouble() -> str:
-    """Say in a sentence why the plugin cannot work; "" if it can."""
-    try:
-        volumes.check()
-        return ""
-    except OSError as error:
-        return f"ddd is in trouble: {error}."
-
-
-def listen() -> list[socket.socket]:
-    """Return the sockets for the metrics: in the root, for `python -m ddd metrics`, and at DDD_METRICS if that is set.
-
-    If ddd cannot listen at DDD_METRICS, exit with a sentence. The plugin starts even without the socket in the root.
-    """
-    listening = [listen_at(asked)] if (asked := os.environ.get("DDD_METRICS")) else []
-    try:
-        return [*listening, listen_in_root()]
-    except OSError as error:
-        print(f"python -m ddd metrics will not work: {volumes.root}/{SOCKET}: {error.strerror}.", file=sys.stderr)
-        return listening
-
-
-def listen_in_root() -> socket.socket:
-    """Return the socket in the root. Nothing listens on an older one: the root is locked. Raises OSError."""
-    listening = socket.socket(socket.AF_UNIX)
-    with path_in_root() as path:
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISSOCK(os.lstat(path).st_mode):
-                os.unlink(path)
-        umask = os.umask(0o177)
-        try:
-            listening.bind(path)
-        finally:
-            os.umask(umask)
-    listening.listen()
-    return listening
-
-
-@contextlib.contextmanager
-def path_in_root() -> Iterator[str]:
-    """Give a path of the socket that is short enough, even if the root has a long path. Source: unix(7)."""
-    root = os.open(volumes.root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{root}/{SOCKET}"
-    finally:
-        os.close(root)
-
-
-def listen_at(address: str) -> socket.socket:
-    """Return a socket at an address and port, such as 127.0.0.1:9323 or [::1]:9323, or exit with a sentence."""
-    host, _, port = address.rpartition(":")
-    try:
-        if not (host and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError("it is not an address and a port from 1 to 65535")
-        family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-        return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, ValueError) as error:
-        sys.exit(f"DDD_METRICS={address} cannot be used: {error}. Set it to a free port, such as 127.0.0.1:9323.")
-
-
-def serve(sockets: list[socket.socket]) -> None:
-    """Serve the metrics beside the calls, until the process exits."""
-    for listening in sockets:
-        threading.Thread(target=Server(listening).serve_forever, args=[3600], daemon=True).start()
-
-
-def ask() -> str:
-    """Return the metrics of the ddd that works in the root. Exit with a sentence if none answers."""
-    asking = http.client.HTTPConnection("ddd")
-    asking.sock = socket.socket(socket.AF_UNIX)
-    asking.sock.settimeout(60)
-    try:
-        with path_in_root() as path:
-            asking.sock.connect(path)
-        asking.request("GET", "/metrics")
-        return asking.getresponse().read().decode()
-    except OSError as error:
-        how = "Run as root." if isinstance(error, PermissionError) else "Start it, or name its folder with DDD_ROOT=…"
-        sys.exit(f"No ddd answers in {volumes.root}: {error.strerror or error}. {how}")
-    finally:
-        asking.close()

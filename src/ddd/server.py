@@ -20,10 +20,11 @@ from ddd.folders import to_install
 from ddd.worker import ENDING, OneThreadEach
 
 try:
-    from ddd import metrics
+    from ddd import exporter, metrics
 except ModuleNotFoundError:  # prometheus_client: an earlier version was installed without it
     metrics = None  # type: ignore[assignment]
 
+FEWEST_FILES = 1024  # 512 connections, and as many files for the calls
 OPEN_FILES = 16384  # enough for thousands of connections, and for what 64 calls open
 
 
@@ -112,8 +113,9 @@ class Server(BaseApplication):
         for name, value in SETTINGS.items():
             self.cfg.set(name, value)
         self.cfg.set("bind", self.bind)
-        # more connections than this wait in the socket: the calls of the others need open files, too
-        self.cfg.set("worker_connections", max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 512, 256))
+        # not all of the open files: the calls need some, too
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.cfg.set("worker_connections", max(files - 512, files // 2, 128))
 
     def load(self) -> Any:
         """Return what gunicorn serves."""
@@ -133,8 +135,8 @@ def run() -> None:
     log.install(app)
     if metrics:
         metrics.install(app)
-        sockets = metrics.listen()
-        SETTINGS["post_fork"] = lambda arbiter, worker: metrics.serve(sockets)
+        sockets = exporter.listen()
+        SETTINGS["post_fork"] = lambda arbiter, worker: exporter.serve(sockets)
     elif os.environ.get("DDD_METRICS"):
         sys.exit(f"DDD_METRICS needs prometheus_client. {to_install()}")
     # gunicorn's own sockets are open to everybody. At its end, gunicorn does not remove the file of systemd's socket
@@ -148,9 +150,12 @@ def run() -> None:
 
 
 def allow_open_files() -> None:
-    """Raise the limit of open files, as far as this process may: each connection is an open file."""
+    """Raise the limit of open files, as far as this process may: each connection is an open file. Say if it is low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if 0 <= wanted < FEWEST_FILES:
+        needs = f"it needs {FEWEST_FILES} to answer 64 calls at once. Raise the limit: ulimit -n, or LimitNOFILE="
+        print(f"ddd may open only {wanted} files, and {needs}", file=sys.stderr)

@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 
 from ddd import holders
@@ -20,12 +21,17 @@ SUBVOLUME = 256
 SEARCHED = 10_000
 """How many files are searched for a reason. After an rm, only the files that it cannot delete are left."""
 
+ON_ITS_WAY = 600
+"""For so many seconds nobody asks why a path is aside: it is being made or deleted."""
+
 
 def delete(path: str) -> str:
     """Delete a file, or a folder with all that is in it, but never what somebody uses.
 
     Return why it stays, and what to type; "" if it is gone.
     """
+    with contextlib.suppress(OSError):
+        os.utime(path, follow_symlinks=False)  # since now it is on its way: see why_stays()
     try:
         return remove(path)
     except OSError as error:  # rm cannot be started, or /proc cannot be read: the call has its answer already
@@ -57,6 +63,16 @@ def why(path: str) -> str:
         if attributes(found, status) & PROTECTED:
             remedy = f"chattr -R -ia {quoted(path)} && {again(path)}"
             return f"{quoted(found)} is immutable or append-only. Type: {remedy}"
+    return ""
+
+
+def why_stays(path: str) -> str:
+    """Return why a path has not been deleted, and what to type; "" if it is gone, or may be on its way."""
+    if reason := why(path):
+        return reason
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - os.lstat(path).st_mtime > ON_ITS_WAY:
+            return f"no reason is found. If no rm works on it any more, type: {again(path)}"
     return ""
 
 

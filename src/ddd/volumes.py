@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from ddd import locks, options, trash, users
-from ddd.folders import Damaged, found_at, opened, require_writable
+from ddd.folders import Damaged, found_at, opened, require_folder, require_writable
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 """What a volume's name and a mount ID may be: nothing that leads out of the root. Docker checks neither."""
@@ -76,7 +76,7 @@ class Volumes:
     def create(self, name: str, wanted: options.Options | None = None) -> None:
         """Make a volume: first aside, so that no call ever sees half of it. An existing one stays as it is.
 
-        Raises OtherOptions if the existing one does not have what is wanted.
+        Raises Damaged if the existing one is not whole, and OtherOptions if it does not have what is wanted.
         """
         with self.open_all() as volumes:
             fresh = self.fresh()
@@ -93,19 +93,20 @@ class Volumes:
                 os.rename(fresh, name, dst_dir_fd=volumes)
             except OSError as error:
                 self.delete(fresh)
+                require_folder(f"{self.folder}/{name}", volumes)
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
-                if wanted:
-                    self.compare(name, wanted)
+                with contextlib.suppress(NoSuchVolume):  # a Remove has come meanwhile
+                    self.compare(name, wanted or {}, volumes)
             # what is answered outlasts a power cut
             os.fsync(volumes)
 
-    def compare(self, name: str, wanted: options.Options) -> None:
-        """Raise OtherOptions if the data folder of a volume does not have what is wanted. Raises NoSuchVolume, too.
+    def compare(self, name: str, wanted: options.Options, volumes: int) -> None:
+        """Raise OtherOptions if the data folder of a volume does not have what is wanted. Raises as open_one(), too.
 
         The folder has what it was made with, unless a container has changed that since.
         """
-        with self.open_one(name) as volume:
+        with self.open_one(name, volumes) as volume:
             has = options.differences(os.lstat("data", dir_fd=volume), wanted)
         if has:
             instead = "Leave out these options, or take another name."
@@ -133,7 +134,7 @@ class Volumes:
 
     def remove(self, name: str) -> str:
         """Move a volume aside, and return the path to delete. Raises NoSuchVolume, InUse."""
-        with self.open_all() as volumes, self.open_one(name) as volume:
+        with self.open_all() as volumes, self.open_one(name, volumes) as volume:
             with users.opened_mounts(volume) as mounts:
                 if user := users.user_of(volume, mounts):
                     raise InUse(f"Volume {name} is in use: {user}.")
@@ -180,9 +181,10 @@ class Volumes:
             yield volumes
 
     @contextlib.contextmanager
-    def open_one(self, name: str) -> Iterator[int]:
-        """Open the folder of a volume, and make other calls for it wait. Raises NoSuchVolume, Damaged."""
-        with self.open_all() as volumes, contextlib.ExitStack() as stack:
+    def open_one(self, name: str, inside: int | None = None) -> Iterator[int]:
+        """Open a volume, in that open folder, and make other calls for it wait. Raises NoSuchVolume, Damaged."""
+        with contextlib.ExitStack() as stack:
+            volumes = stack.enter_context(self.open_all()) if inside is None else inside
             try:
                 volume = stack.enter_context(opened(name, inside=volumes))
                 fcntl.flock(volume, fcntl.LOCK_EX)
@@ -190,9 +192,8 @@ class Volumes:
                 there = os.path.samestat(os.stat(volume), os.lstat(name, dir_fd=volumes))
             except (FileNotFoundError, NotADirectoryError):
                 there = False
-            if not there and (found := found_at(name, volumes)) in ("a link", "a file"):
-                raise Damaged.at(f"{self.folder}/{name}", found)
             if not there:
+                require_folder(f"{self.folder}/{name}", volumes)
                 raise NoSuchVolume(f"There is no volume {name}.")
             if (found := found_at("data", volume)) != "a folder":
                 raise Damaged.at(self.mountpoint(name), found)

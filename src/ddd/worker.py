@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import time
+from collections import deque
 from functools import partial
 from http import HTTPStatus
 from selectors import EVENT_READ
@@ -28,6 +29,7 @@ SENDING = 30
 """How long an answer waits for a caller that does not read it, in seconds."""
 LARGEST: int = app.config["MAX_CONTENT_LENGTH"]
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 ENDING = {signal.SIGTERM, signal.SIGQUIT, signal.SIGINT}
 """The signals that end a worker. The master blocks them while it starts one."""
 STATUS = {
@@ -91,10 +93,26 @@ class OneThreadEach(ThreadWorker):
         for conn in list(self.pending_conns):
             if not self.alive or conn.timeout < time.monotonic():
                 self.log.warning("A call had not arrived whole after %s seconds: its connection is closed.", ARRIVAL)
-                self.poller.unregister(conn.sock)
-                self.pending_conns.remove(conn)
-                self.nr_conns -= 1
-                conn.close()
+                self.drop(conn, self.pending_conns)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close the connections that were idle for too long; when no more can be accepted, the first of the idle ones.
+
+        Otherwise the calls of others would wait in the socket.
+        """
+        super().murder_keepalived(force)
+        if self.nr_conns >= self.worker_connections:
+            idle = next((conn for conn in self.keepalived_conns if not readable(conn, 0)), None)
+            if idle:
+                self.log.warning("There are %s connections: the one that was idle longest is closed.", self.nr_conns)
+                self.drop(idle, self.keepalived_conns)
+
+    def drop(self, conn: Any, among: deque[Any]) -> None:
+        """Close a connection that waits for its next bytes among others."""
+        self.poller.unregister(conn.sock)
+        among.remove(conn)
+        self.nr_conns -= 1
+        conn.close()
 
     def handle(self, conn: Any) -> Any:
         """Answer a call, and those that follow it at once on the same connection."""
@@ -138,7 +156,21 @@ def arrived(conn: Any) -> bool:
             return True
         conn.parser.unreader.buf.seek(0, os.SEEK_END)
         conn.parser.unreader.buf.write(data)
+        invite(conn)
     return True
+
+
+def invite(conn: Any) -> None:
+    """Answer 100 Continue, once, to a caller that waits for that before it sends the body. Source: RFC 9110, 10.1.1."""
+    data = conn.parser.unreader.buf.getvalue()
+    head = data.find(b"\r\n\r\n")
+    expects = EXPECT.search(data, 0, head + 2) if head >= 0 and not whole(data) else None
+    if expects and data.partition(b"\r\n")[0].endswith(b" HTTP/1.1"):
+        with contextlib.suppress(OSError):
+            conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
+        conn.parser.unreader.buf.seek(0)
+        conn.parser.unreader.buf.truncate()
+        conn.parser.unreader.buf.write(data[: expects.start()] + data[expects.end() :])
 
 
 def whole(data: bytes) -> bool:

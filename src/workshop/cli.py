@@ -320,11 +320,12 @@ def docker(arguments: tuple[str, ...]) -> int:
 @cli.command()
 @click.option("--docs", is_flag=False, flag_value="", metavar="[FOLDER]", help="Write docs/cost.md and cost.svg, too.")
 @click.option("--quick", is_flag=True, help="Measure little, and no engine: only to see that it works.")
-def bench(docs: str | None, quick: bool) -> NoReturn:
+@click.option("--runs", type=click.IntRange(1), default=1, help="So many runs: a ratio is the median of theirs.")
+def bench(docs: str | None, quick: bool, runs: int) -> NoReturn:
     """Measure what part 3 costs, beside a plugin in Go and Docker's own driver."""
     root = repository.clone_root()
     setup.extra("serve")
-    options = ["--quick"] if quick else []
+    options = [f"--runs={runs}", *(["--quick"] if quick else [])]
     if docs is not None:
         options += ["--docs", docs or str(root / "docs")]
     measure = [sys.executable, str(root / "benchmarks" / "cost.py"), *options]

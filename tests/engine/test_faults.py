@@ -19,7 +19,7 @@ from .plugins import Part, ask
 pytestmark = pytest.mark.engine
 
 Start = Callable[..., Engine]
-RIGHTS = ["--pid=host", "--cap-add=SYS_PTRACE"]
+RIGHTS = ["--pid=host", "--cap-add=SYS_PTRACE", "--security-opt=apparmor=unconfined"]
 LIVE_RESTORE = '{"live-restore": true}'
 
 
@@ -121,8 +121,7 @@ def test_doctor_and_release_work_by_docker_exec(fresh_engine: Start, image: Path
     engine = fresh_engine()
     engine.docker("load", "--input", str(image))
     folders = ["-v", "/run/docker/plugins:/run/docker/plugins", "-v", "/var/lib/ddd:/var/lib/ddd"]
-    rights = ["--pid=host", "--cap-add=SYS_PTRACE", "--security-opt=apparmor=unconfined"]
-    engine.docker("run", "-d", "--network=none", "--name=ddd", *rights, *folders, OURS)
+    engine.docker("run", "-d", "--network=none", "--name=ddd", *RIGHTS, *folders, OURS)
     wait_for(lambda: answers(engine.plugins / "ddd.sock"), "the plugin in its container")
     ddd = ["exec", "ddd", "python", "-m", "ddd"]
     options = ["--detach", "--network=none", "--name=holder", "-v", f"{name}:/data", "--volume-driver=ddd"]

@@ -108,21 +108,25 @@ class Ddd(Plugin):
 
     def wipe(self) -> None:
         """Remove all volumes through the socket, whoever has them."""
-        for name, mounts in self.state().items():
-            for mount_id, count in mounts.items():
+        for volume in (self.there / "volumes").iterdir():
+            name = volume.name
+            for mount_id, count in mounts_of(volume, owner_and_mode(volume / "data")).items():
                 for _ in range(count):
                     self.succeeds("Unmount", name, ID=mount_id)
             self.succeeds("Remove", name)
         self.nothing_aside()
 
 
-def mounts_of(volume: Path) -> dict[str, int]:
-    """Return how often each ID has a volume mounted; fail when the volume is not whole."""
+def mounts_of(volume: Path, data: tuple[int, int, int] | None = None) -> dict[str, int]:
+    """Return how often each ID has a volume mounted; fail when the volume is not whole.
+
+    data is the owner, the group and the mode that its data folder has to have: those that its name tells if None.
+    """
     if os.listdir(volume) == ["data"] and (volume / "data" / "restored").exists():
         return {}  # as the test has restored it from a backup
     assert sorted(os.listdir(volume)) == ["data", "mounts"], volume
     ours = (os.geteuid(), os.getegid())
-    data = (*OWNER, 0o41770) if volume.name == "peach" else (*ours, 0o40755)
+    data = data or ((*OWNER, 0o41770) if volume.name == "peach" else (*ours, 0o40755))
     found = [owner_and_mode(path) for path in (volume, volume / "mounts", volume / "data")]
     assert found == [(*ours, 0o40700), (*ours, 0o40700), data], (volume, found)
     counts: Counter[str] = Counter()

@@ -13,13 +13,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from workshop.protocol.exchange import Exchange
 
 from .ddd import Ddd
-from .model import Call, Volume, Volumes, check, possible, seen
+from .model import Call, Volumes, check, possible, seen
 
 ENDPOINTS = ("Create", "Get", "List", "Path", "Mount", "Unmount", "Remove")
 names = strategies.sampled_from(["mango", "pear", "pear.2"])
 ids = strategies.sampled_from(["a", "b"])
-calls = strategies.builds(Call, strategies.sampled_from(ENDPOINTS), names, ids)
-changes = strategies.builds(Call, strategies.sampled_from(["Create", "Mount", "Unmount", "Remove"]), names, ids)
+OPTIONS = ((), (("uid", "4711"),), (("gid", "4712"), ("mode", "1770")), (("mode", "755"),), (("size", "1"),))
+options = strategies.just(()) | strategies.sampled_from(OPTIONS)
+calls = strategies.builds(Call, strategies.sampled_from(ENDPOINTS), names, ids, options)
+changes = strategies.builds(
+    Call, strategies.sampled_from(["Create", "Mount", "Unmount", "Remove"]), names, ids, options
+)
 seldom = strategies.integers(0, 11).map(lambda number: number == 7)
 
 
@@ -47,7 +51,7 @@ class Machine(RuleBasedStateMachine):
 
     def made(self, call: Call) -> Exchange:
         """Make a call."""
-        answer = self.ddd.ask(call.endpoint, call.name, ID=call.mount_id)
+        answer = self.ddd.ask(call.endpoint, call.name, ID=call.mount_id, Opts=dict(call.options) or None)
         self.history.append(answer)
         return answer
 
@@ -56,10 +60,10 @@ class Machine(RuleBasedStateMachine):
         """One call, of any kind."""
         self.one(call)
 
-    @rule(name=names)
-    def create(self, name: str) -> None:
+    @rule(name=names, options=options)
+    def create(self, name: str, options: tuple[tuple[str, str], ...]) -> None:
         """More volumes than chance would make."""
-        self.one(Call("Create", name, ""))
+        self.one(Call("Create", name, "", options))
 
     @rule(name=names, mount_id=ids)
     def mount(self, name: str, mount_id: str) -> None:
@@ -76,7 +80,7 @@ class Machine(RuleBasedStateMachine):
         """A container writes a file."""
         if name in self.volumes:
             (self.ddd.volume(name) / "data" / "note").write_text(note)
-            self.volumes = {**self.volumes, name: Volume(note, self.volumes[name].mounts)}
+            self.volumes = {**self.volumes, name: self.volumes[name]._replace(note=note)}
 
     @rule(at_once=strategies.sets(changes, min_size=2, max_size=3))
     def several(self, at_once: set[Call]) -> None:

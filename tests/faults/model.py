@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from workshop.protocol.exchange import Exchange
 
-from .ddd import Ddd, mounts_of
+from .ddd import Ddd, mounts_of, owner_and_mode
 
 
 class Call(NamedTuple):
@@ -18,13 +18,15 @@ class Call(NamedTuple):
     endpoint: str
     name: str
     mount_id: str
+    options: tuple[tuple[str, str], ...] = ()
 
 
 class Volume(NamedTuple):
-    """What is in a volume's file, "" when it has none; and how often each ID has it mounted."""
+    """What is in a volume's file, "" when it has none; how often each ID has it mounted; who owns it, and its mode."""
 
     note: str = ""
     mounts: Mapping[str, int] = {}
+    data: tuple[int, int, int] = (0, 0, 0o40755)
 
 
 Volumes = Mapping[str, Volume]
@@ -34,7 +36,7 @@ def made(volumes: Volumes, call: Call) -> tuple[int, Volumes]:
     """Return the status that a call is answered with, and the volumes after it."""
     there = volumes.get(call.name)
     if call.endpoint == "Create":
-        return 200, {**volumes, call.name: there or Volume()}
+        return created(volumes, call)
     if call.endpoint == "List":
         return 200, volumes
     if there is None:
@@ -47,6 +49,19 @@ def made(volumes: Volumes, call: Call) -> tuple[int, Volumes]:
     others_mounts = {each: number for each, number in there.mounts.items() if each != call.mount_id}
     mounts = {**others_mounts, call.mount_id: count} if count > 0 else others_mounts
     return 200, {**volumes, call.name: there._replace(mounts=mounts)}
+
+
+def created(volumes: Volumes, call: Call) -> tuple[int, Volumes]:
+    """Return the status of a Create, and the volumes after it."""
+    asked = {option: int(value, 8 if option == "mode" else 10) for option, value in call.options}
+    if not set(asked) <= {"uid", "gid", "mode"}:
+        return 400, volumes
+    there = volumes.get(call.name)
+    uid, gid, mode = there.data if there else Volume().data
+    wanted = (asked.get("uid", uid), asked.get("gid", gid), 0o40000 | asked.get("mode", mode))
+    if there:
+        return 200 if wanted == there.data else 409, volumes
+    return 200, {**volumes, call.name: Volume(data=wanted)}
 
 
 def possible(volumes: Volumes, calls: Mapping[Call, int | None]) -> Iterator[Volumes]:
@@ -71,8 +86,11 @@ def orders(calls: list[Call]) -> Iterable[tuple[Call, ...]]:
 
 def seen(ddd: Ddd) -> Volumes:
     """Return the volumes that stand on disk. What is there, but half, fails the test."""
-    folders = (ddd.there / "volumes").iterdir()
-    return {folder.name: Volume(note_in(folder), mounts_of(folder)) for folder in folders}
+    found = {}
+    for folder in (ddd.there / "volumes").iterdir():
+        data = owner_and_mode(folder / "data")
+        found[folder.name] = Volume(note_in(folder), mounts_of(folder, data), data)
+    return found
 
 
 def note_in(volume: Path) -> str:

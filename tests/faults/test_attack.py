@@ -13,12 +13,14 @@ import re
 import socket
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from engine.engine import wait_for
+from files import free_port
 
 from workshop.protocol.exchange import Exchange, exchange, read_answer, request
 
@@ -285,6 +287,28 @@ def test_slow_callers_keep_nobody_waiting(ddd: Ddd, half: bytes) -> None:
         for endpoint in ENDPOINTS:
             ddd.succeeds(endpoint, "pear", ID="a")
     assert "mango" not in ddd.listed(), "half a call has made a volume"
+
+
+def test_a_flood_of_the_metrics_takes_few_threads_and_they_are_still_served(start: Start) -> None:
+    pytest.importorskip("prometheus_client", reason="needs prometheus_client: ./workshop test installs it")
+    address = ("127.0.0.1", free_port())
+    ddd = start("gunicorn", "env", f"DDD_METRICS={address[0]}:{address[1]}")
+    ddd.succeeds("Create")
+    before = threads(ddd)
+    with contextlib.ExitStack() as flood:
+        for _ in range(60):
+            for half in (b"", b"G", b"GET /metrics HTTP/1.1\r\nHost: x\r\n"):
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # an older one is closed
+                    flood.enter_context(socket.create_connection(address, ddd.patience)).sendall(half)
+        with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/metrics", timeout=ddd.patience) as answer:
+            assert b"ddd_volumes 1.0" in answer.read()
+        assert threads(ddd) <= before + 16
+        ddd.succeeds("Get")
+
+
+def threads(ddd: Ddd) -> int:
+    """Return how many threads the process has that answers."""
+    return len(os.listdir(f"/proc/{ddd.worker()}/task"))
 
 
 def test_calls_that_wait_for_their_volume_keep_nobody_waiting(ddd: Ddd) -> None:

@@ -6,7 +6,9 @@ strace kills it as it enters the call: the disk is as the system call before lef
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -19,7 +21,7 @@ from engine.engine import wait_for
 from workshop.protocol.exchange import Exchange
 
 from .conftest import Start
-from .ddd import OPTIONS, Ddd, State
+from .ddd import OPTIONS, Ddd, State, command
 
 pytestmark = pytest.mark.slow
 
@@ -199,6 +201,39 @@ def test_where_the_disk_does_not_take_a_remove_the_answer_is_true(
     if after:
         assert (ddd.volume() / "data" / "file").read_text() == "kept"
         ddd.succeeds("Remove")
+
+
+def test_a_kill_inside_release_leaves_whole_records_and_the_next_one_deletes_them(
+    start: Start, folder: Path, plugin_file: Path
+) -> None:
+    ddd = start("werkzeug")
+    release = [*command("gunicorn", plugin_file), "release", "mango", "--yes"]
+
+    def released(*options: str) -> int:
+        watched = ["strace", "-f", "-y", "-o", str(folder / "log"), "-e", f"trace={WATCHED}", *options, *release]
+        return subprocess.run(watched, env=ddd.environment(), capture_output=True, timeout=60).returncode
+
+    def prepare() -> None:
+        """Leave records of this process that are old enough for release."""
+        mounted(2)(ddd)
+        for record in (ddd.volume() / "mounts").iterdir():
+            os.utime(record, (0, 0))
+
+    prepare()
+    assert released() == 0
+    changes = ("unlink", "unlinkat", "fsync")
+    made = entered(folder / "log")
+    found = [each for _, each, arguments in made if each[0] in changes and str(ddd.root) in arguments]
+    assert len(found) == 3, found
+    ddd.wipe()
+    for done, (name, number) in enumerate(found):
+        prepare()
+        assert released("-e", f"inject={name}:signal=KILL:when={number}") == -signal.SIGKILL
+        assert ddd.state()["mango"] == ({"a": 2 - done} if done < 2 else {}), (name, number)
+        assert (ddd.volume() / "data" / "file").read_text() == "kept"
+        assert released() == 0
+        ddd.succeeds("Remove")
+        ddd.wipe()
 
 
 # Runs a plugin whose first call comes at the worst time: it holds a Create that is about to move its volume into place

@@ -35,6 +35,7 @@ WAIT = "test_attack.py::test_calls_that_wait_for_their_volume_keep_nobody_waitin
 FAULTS = [
     Fault("a volume is made in place", f"{KILL}[create]", "volumes.py", "            fresh = self.fresh()\n            try:", "            fresh = os.path.join(self.folder, secrets.token_hex(16))\n            try:"),
     Fault("options come after the volume", f"{KILL}[create with options]", "app.py", "    volumes.create(name, wanted)\n", '    volumes.create(name)\n    with volumes.open_one(name):\n        folder = os.open(mountpoint(name), os.O_RDONLY)\n        options.apply(folder, wanted)\n        os.close(folder)\n'),
+    Fault("other options are taken for the same", MODEL, "volumes.py", "        if has:\n", "        if False:\n"),
     Fault("options are not on the disk", f"{ON_DISK}[werkzeug-Create with options]", "volumes.py", "                        os.fsync(data)\n", ""),
     Fault("a volume is removed in place", f"{KILL}[remove]", "volumes.py", "            os.rename(name, gone, src_dir_fd=volumes)", '            subprocess.run(["rm", "-rf", os.path.join(self.folder, name)])'),
     Fault("a record is written in place", f"{KILL}[mount]", "users.py", '    try:\n        with open(aside, "x")', '    aside = f"/proc/self/fd/{mounts}/{in_name(mount_id)}.{secrets.token_hex(8)}"\n    try:\n        with open(aside, "x")'),
@@ -44,6 +45,7 @@ FAULTS = [
     Fault("Create is not on the disk", f"{ON_DISK}[werkzeug-Create]", "volumes.py", "            # what is answered outlasts a power cut\n            os.fsync(volumes)", ""),
     Fault("Remove is not on the disk", f"{ON_DISK}[werkzeug-Remove]", "volumes.py", "                os.fsync(volumes)\n            except OSError:", "                pass\n            except OSError:"),
     Fault("a Remove that fails has removed", "test_instants.py::test_where_the_disk_does_not_take_a_remove_the_answer_is_true[it is put back]", "volumes.py", "                    os.rename(gone, name, dst_dir_fd=volumes)\n", "                    pass\n"),
+    Fault("release is not on the disk", "test_instants.py::test_a_kill_inside_release_leaves_whole_records_and_the_next_one_deletes_them", "doctor.py", "        os.fsync(mounts)\n", ""),
     Fault("a record is not on the disk", f"{ON_DISK}[werkzeug-Mount]", "users.py", "            os.fsync(file.fileno())\n", ""),
     Fault("no lock on a volume", "test_load.py::test_mounts_at_once_are_all_counted[werkzeug]", "volumes.py", "                fcntl.flock(volume, fcntl.LOCK_EX)\n", ""),
     Fault("the volume may have gone meanwhile", "test_load.py::test_of_mounts_and_a_remove_at_once_one_or_the_others_are_refused[werkzeug]", "volumes.py", "there = os.path.samestat(os.stat(volume), os.lstat(name, dir_fd=volumes))", "there = True"),
