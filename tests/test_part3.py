@@ -185,7 +185,7 @@ def takes_the_files_away(plugin: PluginUnderTest) -> None:
     canary = plugin.outside() / "canary"
     canary.write_text(WRITTEN)
     usual = (f"{name}.0", f"{name}-0", name.upper())
-    neighbours = [plugin.create(f"{name}0"), *(each for each in usual if creates_usual_name(plugin, each))]
+    neighbours = [plugin.create(f"{name}0"), *(each for each in usual if takes_name(plugin, each))]
     filled = [neighbour for neighbour in neighbours if has_files(plugin, neighbour)]
     with container(plugin, name) as folder:
         if note := plugin.fill(folder):
@@ -208,6 +208,12 @@ def takes_the_files_away(plugin: PluginUnderTest) -> None:
     plugin.prefers(
         gone, f"wanted the files of {name} deleted, so that their space comes back", "Remove keeps the files."
     )
+
+
+def takes_name(plugin: PluginUnderTest, name: str) -> bool:
+    """Make a volume of a usual name, and return whether it was made: step 3.12 wants it."""
+    plugin.made.append(name)
+    return plugin.call("VolumeDriver.Create", {"Name": name, "Opts": NO_OPTIONS[plugin.shape]}).ok
 
 
 def has_files(plugin: PluginUnderTest, name: str) -> bool:

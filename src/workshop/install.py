@@ -75,11 +75,11 @@ NEEDS = {
         ),
     ),
     "thorough": Need(
-        "with --require slow: the whole of long tables, half an hour",
+        "with --require slow, half an hour",
         packages=(("firefox-esr", "firefox-esr"),),
     ),
     "engines": Need(
-        "they run in each release of Debian, for an hour",
+        "they run in each Debian, for an hour",
         packages=(("debootstrap", "debootstrap"),),
     ),
 }
