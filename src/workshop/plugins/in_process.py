@@ -27,6 +27,8 @@ class PluginInProcess(PluginUnderTest):
 
     program: Program | None = None
     """Its last run."""
+    checked = ""
+    """What the check of now looks at, in a sentence."""
 
     def watch(self, request: str | None) -> None:
         """Hear that the plugin's code begins to run, for the first line of a request or "" for a start; None: it ended.
@@ -116,14 +118,19 @@ class PluginInProcess(PluginUnderTest):
 
     def ready_for(self, check: Check) -> PluginUnderTest:
         """Start the plugin for a check; skip one that is about the process."""
+        self.checked = (check.__doc__ or "").partition("\n")[0]
         if needs_process(check):
-            raise SkipTest(f"starts and stops the plugin as a process, and here is none. {ELSEWHERE}")
+            raise self.skipped("starts and stops the plugin as a process, and here is none")
         return super().ready_for(check)
+
+    def skipped(self, why: str) -> SkipTest:
+        """Return the skip of a check, with what it looks at, and where that can be seen."""
+        return SkipTest(f"{why}. What it looks at: {self.checked} {ELSEWHERE}")
 
     def needs_socket(self) -> None:
         """Skip the check: no other program can connect."""
-        raise SkipTest(f"connects as other programs do, and here are none. {ELSEWHERE}")
+        raise self.skipped("connects as other programs do, and here are none")
 
     def at_once(self, calls: Sequence[Call]) -> list[Exchange]:
         """Skip the check: here are no threads."""
-        raise SkipTest(f"makes {len(calls)} calls at once, and here it is one after the other. {ELSEWHERE}")
+        raise self.skipped(f"makes {len(calls)} calls at once, and here it is one after the other")
