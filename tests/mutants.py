@@ -1503,8 +1503,8 @@ app.view_functions["remove"] = busy
     Breach(
         "errors.json",
         "a page for an error",
-        '    return answer({"Err": error.description if',
-        '    return error.get_response()\n    return answer({"Err": error.description if',
+        '    return answer({"Err": said if',
+        '    return error.get_response()\n    return answer({"Err": said if',
     ),
     Breach(
         "errors.sentence",
