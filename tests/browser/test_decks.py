@@ -125,7 +125,9 @@ def test_one_key_shows_the_answer_and_every_misconception(chromium: Chromium, si
     reasons = page.locator(".question.present .reason")
     before = reasons.locator("visible=true").count()
     page.keyboard.press("Space")
-    after = reasons.locator("visible=true").count()
+    for number in range(4):
+        reasons.nth(number).wait_for()
+    after = reasons.count()
     page.context.close()
     assert (before, after) == (0, 4)
 
