@@ -41,7 +41,7 @@ def run_case(plugin: PluginUnderTest, case: Case, file: Path | None = None) -> R
                     case.test(ready(plugin, case, shape))
             if not case.levels and plugin.not_ours in (None, ""):
                 # else Get was asked for the check's own sake, and that may be what crashed
-                _advise_of_crash(plugin, result.exchanges, Evidence(case.id, "", file=file))
+                _advise_of_crash(plugin, plugin.said, Evidence(case.id, "", file=file))
         except SkipTest as reason:
             result.outcome, result.reason = "skip", str(reason)
         except AssertionError as failure:
