@@ -417,10 +417,12 @@ class PluginUnderTest(GuardedPlugin):
     def should_refuse(self, endpoint: str, body: dict[str, object] | bytes, advice: str) -> Exchange:
         """Call an endpoint and want an error that Docker can do without.
 
-        A plugin by others that answers success, or closes the connection, is advised.
+        A plugin by others that answers success, or closes the connection, is advised. One that ends is not: then all
+        later calls fail.
         """
         answer = self.call(endpoint, body)
-        if not self.by_others or (answer.status and not answer.ok):
+        ended = not answer.status and self.process is not None and self.exit_status(1.0) is not None
+        if not self.by_others or ended or (answer.status and not answer.ok):
             return self.is_refused(answer)
         self.advise(advice)
         return answer
