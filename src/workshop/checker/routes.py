@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from workshop.checker.syntax import FUNCTIONS, assigned, calls, dotted, keyword, last
+
 FUNCTION = (ast.Name, ast.Attribute, ast.Lambda)
 REGISTERS = {"add_url_rule", "add_route", "add_post", "route", "post", "Rule", "register", "handle"}
 """What the functions are called that take a path and a function, or return a decorator."""
@@ -27,12 +29,10 @@ class Route:
 def routes(tree: ast.Module) -> Iterator[Route]:
     """Yield all routes of a file."""
     for node in ast.walk(tree):
-        decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
-        calls = [each for each in decorators if isinstance(each, ast.Call) and _name(each.func) not in REGISTERS]
-        yield from map(_of_call, calls)
-        if isinstance(node, ast.Call) and _name(node.func) in REGISTERS:
-            yield _of_call(node)
-        elif isinstance(node, ast.Dict):
+        decorators = node.decorator_list if isinstance(node, FUNCTIONS) else []
+        made = [each for each in decorators if isinstance(each, ast.Call) and last(dotted(each.func)) not in REGISTERS]
+        yield from map(_of_call, [*made, *calls([node], *REGISTERS)])
+        if isinstance(node, ast.Dict):
             pairs = zip(node.keys, node.values, strict=True)
             yield from (Route(_text(key), key.lineno) for key, value in pairs if key and isinstance(value, FUNCTION))
         elif isinstance(node, ast.Tuple) and len(node.elts) > 1 and isinstance(node.elts[1], FUNCTION):
@@ -43,37 +43,27 @@ def routes(tree: ast.Module) -> Iterator[Route]:
 
 def _of_call(call: ast.Call) -> Route:
     """Return the route that a call makes; one without a path where it makes none."""
-    first = [*call.args[:1], *(each.value for each in call.keywords if each.arg == "rule")]
-    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
-    return Route(_text(first[0]) if first else "", call.lineno, owner.id if isinstance(owner, ast.Name) else "")
+    path = call.args[0] if call.args else keyword(call, "rule")
+    return Route(_text(path), call.lineno, dotted(call.func).rpartition(".")[0])
 
 
 def blueprint(tree: ast.Module, owner: str) -> Literal["", "not registered", "with a prefix", "registered"]:
     """Return what becomes of the routes of a blueprint by its name, "" where that is none."""
-    made = {
-        _name(target): node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _name(node.value.func) == "Blueprint"
-        for target in node.targets
-    }
-    if owner not in made:
+    pieces = list(ast.walk(tree))
+    if owner not in (own := assigned(pieces, "Blueprint")):
         return ""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) == "register_blueprint"]
     # of what has another name, such as the variable of a loop, it may be this one
-    others = made.keys() - {owner}
-    registers = [call for call in calls if call.args and _name(call.args[0]) not in others]
+    others = {last(name) for name in own - {owner}}
+    found = [call for call in calls(pieces, "register_blueprint") if call.args]
+    registers = [call for call in found if last(dotted(call.args[0])) not in others]
     if not registers:
         return "not registered"
+    made = [each.value for each in pieces if isinstance(each, ast.Assign) and owner in map(dotted, each.targets)]
     # the root alone is no prefix, and neither is None
-    given = [word.value for call in (made[owner], *registers) for word in call.keywords if word.arg == "url_prefix"]
+    given = [keyword(call, "url_prefix") for call in (*made, *registers) if isinstance(call, ast.Call)]
     return "with a prefix" if any(_text(value).strip("/") for value in given) else "registered"
 
 
-def _name(node: ast.AST) -> str:
-    """Return a name, without the object that it belongs to; "" for anything else."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _text(node: ast.AST) -> str:
+def _text(node: ast.AST | None) -> str:
     """Return a string, "" for anything else."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

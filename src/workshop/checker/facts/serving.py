@@ -146,6 +146,16 @@ def _handlers(pieces: list[ast.AST]) -> list[ast.Call]:
     return [each for each in calls(pieces, "signal") if dotted(each.func) in ("signal.signal", "signal")]
 
 
+def shuts_down_in_handler(e: Evidence) -> bool:
+    """Tell whether a signal's handler calls shutdown() of a server, in the thread in which that serves."""
+    pieces, own = nodes(e.file), functions(e.file)
+    given = [each.args[1] for each in _handlers(pieces) if len(each.args) == 2]
+    inside = [inner for each in given for inner in ast.walk(own.get(last(dotted(each)), each))]
+    ends = [each for each in calls(inside, "shutdown") if not each.args]
+    of_servers = [each for each in ends if dotted(each.func) not in ("shutdown", "logging.shutdown")]
+    return bool(of_servers and calls(pieces, "serve_forever"))
+
+
 @fact
 def datagrams(e: Evidence) -> bool:
     """Tell whether the file has made its listener a socket for datagrams, and listen() said no to that."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Iterator
 from typing import Literal
 
 from workshop.checker.evidence import Evidence
@@ -146,13 +145,7 @@ def _has_id(test: ast.AST) -> bool:
 def lock_taken(e: Evidence) -> str:
     """Return a lock that is taken with acquire(), where no finally releases it; "" if no thread waits for a lock."""
     pieces = nodes(e.file) if e.locked else []
-    endings = [each for node in pieces if isinstance(node, ast.Try) for each in node.finalbody]
-    released = {lock for each in endings for lock in _used(each, "release")}
-    return next((lock for node in pieces for lock in _used(node, "acquire", False) if lock not in released), "")
-
-
-def _used(node: ast.AST, method: str, inside: bool = True) -> Iterator[str]:
-    """Yield the objects whose method is called: in a piece of a program, or by this call itself."""
-    for each in ast.walk(node) if inside else [node]:
-        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == method:
-            yield ast.unparse(each.func.value)
+    endings = [each for node in pieces if isinstance(node, ast.Try) for end in node.finalbody for each in ast.walk(end)]
+    released = {dotted(each.func).rpartition(".")[0] for each in calls(endings, "release")}
+    taken = (dotted(each.func).rpartition(".")[0] for each in calls(pieces, "acquire"))
+    return next((lock for lock in taken if lock not in released), "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Literal
 
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.reads import reads_with_a_type
+from workshop.checker.facts.serving import shuts_down_in_handler
 from workshop.checker.facts.table import fact
 from workshop.checker.facts.words import known_words
-from workshop.checker.syntax import parsed
 
 Language = Literal["Python", "Node", "Go", "shell", ""]
 PROGRAMS: dict[Language, str] = {
@@ -381,25 +380,7 @@ def waits_for_lock(e: Evidence) -> bool:
 @fact
 def how_to_end(e: Evidence) -> str:
     """Return how a program in the plugin's language ends when it gets a signal."""
-    return f"{ENDS.get(language(e), ENDS[ANY])}{SHUTDOWN if _shuts_down_in_handler(e) else ''}"
-
-
-def _shuts_down_in_handler(e: Evidence) -> bool:
-    """Tell whether a signal's handler calls shutdown() of a server, in the thread in which that serves."""
-    tree = parsed(e.file)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
-    given = [call.args[1] for call in calls if _ends_in(call.func, "signal") and len(call.args) == 2]
-    named = [ast.unparse(each).rpartition(".")[2] for each in given]
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)] if tree else []
-    handlers = [*given, *(function for function in functions if function.name in named)]
-    in_them = [call for each in handlers for call in ast.walk(each) if isinstance(call, ast.Call) and not call.args]
-    shuts_down = any(_ends_in(call.func, "shutdown") and ast.unparse(call) != "logging.shutdown()" for call in in_them)
-    return shuts_down and any(_ends_in(call.func, "serve_forever") for call in calls)
-
-
-def _ends_in(function: ast.AST, method: str) -> bool:
-    """Tell whether a function that is called is a method of this name."""
-    return isinstance(function, ast.Attribute) and function.attr == method
+    return f"{ENDS.get(language(e), ENDS[ANY])}{SHUTDOWN if shuts_down_in_handler(e) else ''}"
 
 
 @fact
