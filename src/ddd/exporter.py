@@ -27,10 +27,8 @@ class Handler(MetricsHandler):
 
     registry = registry
     timeout = 10  # in seconds, for a request that never comes to its end
-    error_content_type, error_message_format = (
-        "text/plain",
-        "%(message)s.\n",
-    )  # of Python's own errors, in HTML if unset
+    error_content_type = "text/plain"  # of Python's own errors, which are pages of HTML otherwise
+    error_message_format = "%(message)s.\n"
 
     def do_GET(self) -> None:
         """Answer with the metrics, or say whether the plugin can work."""

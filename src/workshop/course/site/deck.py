@@ -210,7 +210,7 @@ def _occasion() -> str:
 def _choices(slide: Slide) -> str:
     """Return what follows the text of a slide: options, with what is right and wrong as a fragment, and exercises."""
     tasks = "".join(markdown(questions.task(each), slide.where) for each in slide.exercises)
-    return questions.with_reasons(question(slide)) if slide.options else tasks
+    return questions.options(question(slide), reasons=True) if slide.options else tasks
 
 
 def _room(words: str) -> int:

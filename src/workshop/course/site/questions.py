@@ -10,15 +10,14 @@ from workshop.course.course import Exercise, Option
 from workshop.course.questions import Question
 
 
-def options(question: Question) -> str:
-    """Return the options of a question as a list with letters."""
-    rows = "\n".join(f"<li>{inline(option.text)}</li>" for _, option in question.options)
-    return f'<ol class="options" type="A">\n{rows}\n</ol>'
+def options(question: Question, reasons: bool = False) -> str:
+    """Return the options of a question as a list with letters.
 
-
-def with_reasons(question: Question) -> str:
-    """Return the options for a slide: one key shows below each why it is right, or the misconception behind it."""
-    rows = "\n".join(f"<li>{inline(option.text)} {_reason(option)}</li>" for _, option in question.options)
+    With reasons, for a slide, one key shows below each why it is right, or the misconception behind it.
+    """
+    rows = "\n".join(
+        f"<li>{inline(option.text)}{f' {_reason(option)}' if reasons else ''}</li>" for _, option in question.options
+    )
     return f'<ol class="options" type="A">\n{rows}\n</ol>'
 
 
@@ -27,18 +26,13 @@ def _reason(option: Option) -> str:
     return f'<span class="{kind} fragment" data-fragment-index="0">{begin}{inline(option.reason)}</span>'
 
 
-def answer(question: Question) -> str:
-    """Return the letter of the right option and why it is right, in a line."""
-    letter, right = question.answer
-    return f"<strong>{letter}.</strong> {inline(right.reason)}"
-
-
 def explanation(question: Question) -> str:
     """Return the answer, and below it the misconception behind each wrong option."""
-    rows = "\n".join(
-        f"<li><strong>{letter}.</strong> {inline(option.reason)}</li>" for letter, option in question.wrong
+    right, *wrong = (
+        f"<strong>{letter}.</strong> {inline(option.reason)}" for letter, option in (question.answer, *question.wrong)
     )
-    return f'<p>{answer(question)}</p>\n<ul class="misconceptions">\n{rows}\n</ul>'
+    rows = "\n".join(f"<li>{each}</li>" for each in wrong)
+    return f'<p>{right}</p>\n<ul class="misconceptions">\n{rows}\n</ul>'
 
 
 def folded(question: Question) -> str:
