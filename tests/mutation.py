@@ -214,7 +214,9 @@ tell the two apart.
 ## The score
 
 The steps that bring the changed line into the program run first, and then all steps in their order. The first one that
-fails kills the mutant. The third column counts the mutants that fail a step of their own line.
+fails kills the mutant. The third column counts the mutants that fail a step of their own line. Some mutants pass all
+steps and get advice, such as "passes, but only by a crash". They count as killed, because their author is told: below,
+they are the row `advice`.
 """
 
 
