@@ -39,10 +39,10 @@ ROWS = [
     Mistake(
         "an older traceback, and os._exit()",
         "part3",
-        "3.8",
+        "3.7",
         "ended at this call, with exit status 3",
         LOGS,
-        ("def unmount():\n", "def unmount():\n    os._exit(3)\n"),
+        ("def path():\n", "def path():\n    os._exit(3)\n"),
         never="raised|FileNotFoundError",
     ),
     # An exception whose name ends in no Error, and what is thrown in other languages.

@@ -18,11 +18,13 @@ from workshop.interrupt import deferred
 from workshop.plugins.errors import NotReady
 from workshop.plugins.folders import mounts_below
 from workshop.plugins.process import Plugin, accepts
-from workshop.protocol.exchange import Exchange, request
+from workshop.protocol.exchange import CLOSED, Exchange, request
 
 FRUIT = ("apple", "cherry", "fig", "grape", "kiwi", "lemon", "lime", "mango", "melon", "olive", "peach", "pear", "plum")
 QUIETLY = 0.5
 """How long a call for the check's own sake waits while the plugin stands still, in seconds."""
+ENDING = 0.3
+"""How long a plugin that has hung up may take to end, in seconds."""
 NOT_SURVEYED = "it is not known whether the store is this check's own"
 ELSEWHERE = "the volumes are not in DDD_ROOT"
 ALLOW = "To try it all the same:   --allow-outside-root"
@@ -249,6 +251,8 @@ class GuardedPlugin(Plugin):
         with self.answered(endpoint, body):
             sent = request(f"VolumeDriver.{endpoint}", self.with_options(f"VolumeDriver.{endpoint}", body), self.shape)
             answer = self.send(f"VolumeDriver.{endpoint}", sent, QUIETLY)
+        if answer.failure == CLOSED:
+            self.exit_status(ENDING)  # one that ends at this call must not meet the next check
         self.note_create(f"VolumeDriver.{endpoint}", body, answer)
         return answer
 

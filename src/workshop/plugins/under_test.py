@@ -32,7 +32,7 @@ from workshop.plugins.safety import ELSEWHERE, FRUIT, GuardedPlugin
 from workshop.plugins.traits import TRAITS
 from workshop.protocol import answers, gojson
 from workshop.protocol.discovery import Lookup
-from workshop.protocol.exchange import MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
+from workshop.protocol.exchange import CLOSED, MEDIA_TYPE, NO_OPTIONS, SHAPES, Exchange
 
 FORGETS = "The plugin knows no volume of before its start"
 """What is seen of a plugin with the trait no-persistence."""
@@ -427,8 +427,7 @@ class PluginUnderTest(GuardedPlugin):
 
     def goes_on_without(self, answer: Exchange) -> bool:
         """Tell whether a plugin has closed the connection in place of an answer, and still takes calls."""
-        closed = answer.failure == "the connection was closed without an answer"
-        return closed and (not self.is_ours or bool(self.listens()))
+        return answer.failure == CLOSED and (not self.is_ours or bool(self.listens()))
 
     def prefers(self, good: bool, wanted: str, advice: str) -> bool:
         """Want what the course teaches, and return whether it is so. A plugin by others is not failed, but advised."""
@@ -502,8 +501,13 @@ class PluginUnderTest(GuardedPlugin):
 
     def traces(self) -> dict[str, tuple[int, ...]]:
         """Return what is in DDD_ROOT, and when each file and folder was changed last."""
-        found = {str(path): path.lstat() for path in self.root.rglob("*")} if self.root else {}
-        return {path: (each.st_ino, each.st_size, each.st_mtime_ns) for path, each in found.items()}
+        found: dict[str, tuple[int, ...]] = {}
+        for folder, folders, files in os.walk(self.root) if self.root else ():
+            for name in (*folders, *files):
+                with contextlib.suppress(FileNotFoundError):  # what is removed may be deleted in the background
+                    each = os.lstat(path := os.path.join(folder, name))
+                    found[path] = (each.st_ino, each.st_size, each.st_mtime_ns)
+        return found
 
     @property
     def is_seen_in_root(self) -> bool:

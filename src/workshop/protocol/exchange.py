@@ -32,6 +32,9 @@ PODMAN_TYPE = "application/vnd.docker.plugins.v1.1+json"
 # what a client passes on for a volume without options: docker 20.10 sends {}, docker 28 sends null
 NO_OPTIONS: dict[str, dict[str, str] | None] = {"20.10": {}, "28": None}
 
+CLOSED = "the connection was closed without an answer"
+"""The failure of a call to a plugin that hangs up."""
+
 # what Go leaves in a host as it is, beside letters and digits. Source: net/url url.go (shouldEscape)
 IN_A_HOST = "-_.~!$&'()*+,;=:[]<>\""
 
@@ -395,7 +398,7 @@ def failure(error: Exception) -> str:
         case BlockingIOError():
             return "the queue of its socket is full"
         case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
-            return "the connection was closed without an answer"
+            return CLOSED
         case http.client.BadStatusLine():
             return f"the answer is not HTTP: {str(error)[:60]!r}"
         case _:

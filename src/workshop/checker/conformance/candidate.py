@@ -144,6 +144,10 @@ class Candidate(PluginUnderTest):
         self.succeeds("VolumeDriver.Create", {"Name": name, **self.no_options()})
         return name
 
+    def makes(self, name: str) -> bool:
+        """Make a volume of this name, and return whether the plugin takes such a name."""
+        return self.takes(self.call("VolumeDriver.Create", {"Name": self.choose(name), **self.no_options()}))
+
     def remove(self, name: str) -> Exchange:
         """Remove a volume."""
         return self.succeeds("VolumeDriver.Remove", {"Name": name})

@@ -9,6 +9,7 @@ from typing import Literal
 
 from workshop.checker.evidence import Evidence
 from workshop.checker.facts.table import fact
+from workshop.protocol.exchange import CLOSED
 
 DOCKERS_PLACE = "/run/docker/plugins/ddd.sock"
 
@@ -125,7 +126,7 @@ def failure(
         "there is no socket": "no socket",
         "nobody listens on the socket": "nobody listens",
         "no answer in time": "no answer in time",
-        "the connection was closed without an answer": "closed",
+        CLOSED: "closed",
     }
     return kinds.get(text) or ("no HTTP" if "not HTTP: " in text else "other")
 
