@@ -218,7 +218,7 @@ OF_FILES: Claims = [
     ("begins with its scheme", lambda e: ":/" not in address(e)),
     ("Docker takes the quotes", lambda e: address(e)[0] == '"'),
     ("begins with a word, a colon", lambda e: "://" not in address(e)),
-    ("The plugin is on this", lambda e: not re.search("127|localhost", address(e))),
+    ("The plugin is on this", lambda e: not re.search(r"//(127\.|localhost)", address(e))),
     ("TLSConfig has no KeyFile", lambda e: named(e, "CertFile") and not named(e, "KeyFile")),
     ("TLSConfig has no CertFile", lambda e: named(e, "KeyFile") and not named(e, "CertFile")),
     ("The files are ca.pem", lambda e: e.lookup and re.search("pem|X509", e.lookup.error)),

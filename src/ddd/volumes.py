@@ -96,8 +96,10 @@ class Volumes:
                 require_folder(f"{self.folder}/{name}", volumes)
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
-                with contextlib.suppress(NoSuchVolume):  # a Remove has come meanwhile
+                try:
                     self.compare(name, wanted or {}, volumes)
+                except NoSuchVolume:  # a Remove has come meanwhile
+                    return self.create(name, wanted)
             # what is answered outlasts a power cut
             os.fsync(volumes)
 
