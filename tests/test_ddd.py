@@ -21,6 +21,7 @@ import pytest
 from test_our_plugins import PARTS, wait_for
 
 from ddd import listener
+from ddd.volumes import Volumes
 from workshop.plugins.folders import private_folder
 from workshop.plugins.kernel import session_processes
 from workshop.plugins.process import Plugin, accepts
@@ -143,6 +144,24 @@ def test_a_volume_that_exists_keeps_its_owner_and_mode(ddd: Plugin) -> None:
     assert data_folder(ddd) == (1000, 0, "0770")
     assert (volume(ddd) / "data" / "note").read_text() == "kept"
     assert os.listdir(volume(ddd).parent.parent / "aside") == []
+
+
+def test_a_create_that_meets_a_remove_makes_what_it_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("volumes/mango/data", "volumes/mango/mounts", "aside"):
+        (tmp_path / folder).mkdir(parents=True)
+    volumes = Volumes(str(tmp_path))
+    volumes.attach()
+    compare = volumes.compare
+
+    def removed_before(name: str, wanted: dict[str, int], inside: int) -> None:
+        monkeypatch.undo()
+        volumes.delete(volumes.remove(name))
+        compare(name, wanted, inside)
+
+    monkeypatch.setattr(volumes, "compare", removed_before)
+    volumes.create("mango", {"mode": 0o700})
+    assert stat.S_IMODE((tmp_path / "volumes/mango/data").stat().st_mode) == 0o700
+    assert os.listdir(tmp_path / "aside") == []
 
 
 @needs_root

@@ -61,7 +61,11 @@ def transcript(wrong: Wrong, folder: Path) -> tuple[str, str, str]:
     """Check a wrong plugin; return the step that it fails, its diagnosis, and the report of that step."""
     command, file = wrong.command(folder)
     target = Target(command, file=file, beside=file.parent if file else None, patience=5.0)
-    *_, last = Run(target, steps.cases_of_part(int(wrong.part))).execute().results
+    checks = steps.checks_of_part(int(wrong.part))
+    if "3.16" in checks:
+        # on a busy machine one round in seven goes wrong: with the usual thirty one check in a hundred sees none
+        checks["3.16"].__globals__["ROUNDS"] = 90
+    *_, last = Run(target, [steps.case_of(step, check) for step, check in checks.items()]).execute().results
     assert last.diagnosis, f"{wrong.name} passes"
     last.title = course.title(last.step)
     return last.step, last.diagnosis.key, masked("\n".join(report.lines_of(last))) + "\n"

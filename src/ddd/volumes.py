@@ -99,15 +99,12 @@ class Volumes:
                 try:
                     self.compare(name, wanted or {}, volumes)
                 except NoSuchVolume:  # a Remove has come meanwhile
-                    return self.create(name, wanted)
+                    self.create(name, wanted)
             # what is answered outlasts a power cut
             os.fsync(volumes)
 
     def compare(self, name: str, wanted: options.Options, volumes: int) -> None:
-        """Raise OtherOptions if the data folder of a volume does not have what is wanted. Raises as open_one(), too.
-
-        The folder has what it was made with, unless a container has changed that since.
-        """
+        """Raise OtherOptions if the data folder of a volume does not have what is wanted now: a container may change it."""
         with self.open_one(name, volumes) as volume:
             has = options.differences(os.lstat("data", dir_fd=volume), wanted)
         if has:
