@@ -108,7 +108,8 @@ def test_the_line_of_the_readme_serves_the_course_and_each_change_of_it(new_clon
     )
 
 
-@pytest.mark.parametrize("way", ["editable", pytest.param("one line", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("way", ["editable", "one line"])
 def test_each_other_way_to_install_builds_the_course_of_this_clone(new_clone: Callable[[], Path], way: str) -> None:
     clone = new_clone()
     venv, pip, _ = readme_line(clone).split(" && ")
@@ -128,6 +129,7 @@ def builds_what_it_says_now(clone: Path, imported: list[str]) -> None:
         assert "Try it in the kitchen" in (clone / "site" / "part1.html").read_text()
 
 
+@pytest.mark.thorough
 def test_the_tool_of_another_clone_makes_way(new_clone: Callable[[], Path], tmp_path: Path) -> None:
     clone = new_clone()
     source = clone / "src" / "workshop" / "course" / "site" / "pages.py"

@@ -104,7 +104,7 @@ class Volumes:
             os.fsync(volumes)
 
     def compare(self, name: str, wanted: options.Options, volumes: int) -> None:
-        """Raise OtherOptions if the data folder of a volume does not have what is wanted now: a container may change it."""
+        """Raise OtherOptions if the data folder does not have what is wanted now: a container may have changed it."""
         with self.open_one(name, volumes) as volume:
             has = options.differences(os.lstat("data", dir_fd=volume), wanted)
         if has:

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from .conftest import Start, on_a_disk
-from .ddd import SERVERS, Ddd
+from .ddd import Ddd
 from .model import Call, Volume, Volumes, check, seen
 
 pytestmark = pytest.mark.slow
 
+AS_IT_IS_RUN = ["gunicorn", pytest.param("werkzeug", marks=pytest.mark.thorough)]
 CLIENTS, CALLS, MANY = 8, 1000, 100_000
 MIX = {"Create": 2, "Get": 3, "Path": 1, "Mount": 3, "Unmount": 3, "Remove": 1}
 
@@ -40,6 +41,7 @@ def client(ddd: Ddd, number: int, seed: int) -> tuple[Volumes, int]:
     return volumes, shared
 
 
+@pytest.mark.parametrize("ddd", AS_IT_IS_RUN, indirect=True)
 def test_every_answer_to_eight_clients_is_right(ddd: Ddd, pytestconfig: pytest.Config) -> None:
     ddd.succeeds("Create", "shared")
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -73,7 +75,7 @@ def test_of_mounts_and_a_remove_at_once_one_or_the_others_are_refused(ddd: Ddd) 
     ddd.nothing_aside()
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", AS_IT_IS_RUN)
 def test_a_hundred_thousand_volumes(start: Start, server: str) -> None:
     ddd = on_a_disk(start, server, "size=1g,nr_inodes=1m")
     names = [f"mango{number:06}" for number in range(MANY)]
