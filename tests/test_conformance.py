@@ -487,6 +487,13 @@ def test_a_leak_of_one_descriptor_for_each_mount_is_found() -> None:
 
 
 @pytest.mark.slow
+def test_a_descriptor_that_is_closed_after_the_answer_is_no_leak() -> None:
+    begins = '"""Record that a container is about to use the volume, and say which folder to give it."""'
+    late = 'threading.Timer(1, os.close, [os.open("/", os.O_RDONLY)]).start()'
+    assert verdict(Breach("http.descriptors", "closes late", begins, late)).outcome == "ok"
+
+
+@pytest.mark.slow
 def test_through_a_socket_no_volume_of_a_wrong_name_is_made(running: Plugin) -> None:
     plugin = Candidate([], running.socket, None)
     for case in CASES.values():

@@ -27,7 +27,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from .engine import Engine
+from .engine import Engine, wait_for
 from .images import BUSYBOX, REPOSITORY, import_busybox
 from .plugins import Part, ask
 from .podman import Podman
@@ -266,7 +266,8 @@ def converse_podman(engine: Engine) -> Iterator[Conversation]:
         proxy.take()
         for stem, command in course(PODMAN):
             done = podman(*shlex.split(command), check=False)
-            time.sleep(1)  # what Podman leaves to a process of its own, after the command
+            # after the command, the process beside a container that has ended calls Unmount
+            wait_for(lambda: engine.run("pgrep", "conmon", check=False).returncode == 1, "the end of conmon")
             yield Conversation(stem, command, proxy.take(), done)
 
 

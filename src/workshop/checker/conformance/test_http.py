@@ -178,8 +178,10 @@ def test_http_descriptors(plugin: Candidate) -> None:
     for _ in range(40):
         live(plugin)
     plugin.exchanges[:] = plugin.exchanges[-1:]
+    # an answer may come before the plugin has closed its files
+    few = plugin.comes_true(lambda: descriptors(plugin) < before + 10, 3)
     after = descriptors(plugin)
-    assert after - before < 10, f"wanted as many open files as before 40 volumes came and went, {before}, not {after}"
+    assert few, f"wanted as many open files as before 40 volumes came and went, {before}, not {after} 3 s later"
 
 
 def live(plugin: Candidate) -> None:
