@@ -534,7 +534,8 @@ def test_pip_itself_hears_the_sources_and_nothing_else(
         "trusted_hosts": ["one.example"],
         "cert": "/etc/ssl/ours.pem",
         "client_cert": "/etc/ssl/us.pem",
-        "keyring_provider": "disabled",
+        # pip has it since 23.1
+        **({"keyring_provider": "disabled"} if "keyring_provider" in before else {}),
         "proxy": "http://proxy.example:3128",
         "timeout": 7.0,
         "retries": 9,

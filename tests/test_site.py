@@ -165,6 +165,7 @@ def test_the_first_page_leads_to_try_only_if_that_is_built(tmp_path: Path) -> No
     assert 'href="try/index.html"' in events.on_page_markdown("<!-- try -->", config=config)
 
 
+@needs_markdown
 def test_the_first_page_of_each_part_leads_to_the_page_try() -> None:
     first = {path.stem: maker.page(path) for path in course.files()}
     assert [name for name, text in first.items() if "<!-- try -->" in text] == ["part1", "part2", "part3"]

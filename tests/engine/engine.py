@@ -27,6 +27,7 @@ set -e
 mount --make-rprivate /
 mount -t proc proc /proc
 busybox ip link set lo up
+echo 1 >/proc/sys/net/ipv4/ip_forward  # without it docker run of 28.5 prints a warning
 mkdir "$1/layers"
 mount -t tmpfs tmpfs "$1/layers"
 for top in run etc var/lib; do

@@ -21,6 +21,7 @@ from .images import REPOSITORY
 from .plugins import ANSWERS, read_request
 from .record import version_of
 from .test_discovery_table import PRACTISE
+from .wording import neutral
 
 pytestmark = pytest.mark.engine
 CLONE_NEWNET = 0x40000000
@@ -265,10 +266,15 @@ def taken(found: dict[str, Plugin], words: list[str]) -> Said:
 
 
 @pytest.fixture(scope="module")
-def practised(plugins: tuple[Engine, dict[str, Plugin]], real: Said) -> Said:
+def version(plugins: tuple[Engine, dict[str, Plugin]]) -> str:
+    return version_of(plugins[0])
+
+
+@pytest.fixture(scope="module")
+def practised(plugins: tuple[Engine, dict[str, Plugin]], version: str, real: Said) -> Said:
     """What the practice daemon says of each row, and what it has sent."""
     engine, found = plugins
-    release = "20.10" if version_of(engine).startswith("20.10") else "28"
+    release = "20.10" if version.startswith("20.10") else "28"
     lines = engine.run(
         sys.executable, "-c", PRACTISE.replace('"v", name', "name, name"), release, *found, folder=REPOSITORY
     ).stdout.splitlines()
@@ -276,8 +282,12 @@ def practised(plugins: tuple[Engine, dict[str, Plugin]], real: Said) -> Said:
 
 
 @pytest.mark.parametrize("name", [*TABLE, *OVER_TCP])
-def test_both_send_the_same_and_say_the_same(name: str, real: Said, practised: Said) -> None:
-    assert practised[name][0] == real[name][0]
+def test_both_send_the_same_and_say_the_same(name: str, version: str, real: Said, practised: Said) -> None:
+    (said, _), (printed, _) = practised[name], real[name]
+    if name == "odd-nul" and not version.startswith("20.10"):
+        assert "malformed MIME header line" in printed, "newer Go does not refuse a NUL in a header"
+    else:
+        assert neutral(said, version) == neutral(printed, version)
     assert practised[name][1] == real[name][1]
     assert real[name][1] or name in GET
 

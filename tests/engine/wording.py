@@ -27,15 +27,26 @@ WORDS = (
         r"^docker: invalid spec: (\S+): too many colons",
         r"docker: Error response from daemon: invalid volume specification: '\1'",
     ),
-    # what the client of 26 and that of 28 put after an error of docker run
+    # of two names for a volume, and of an empty one for a container
+    (
+        "conflicting options: either specify --name or provide positional arg, not both",
+        "conflicting options: cannot specify a volume-name through both --name and as a positional arg",
+    ),
+    (r"\bcontainer name cannot be empty", "Container name cannot be empty"),
+    # the words of the newest Go: of a number, and of too many brackets
+    ("after decimal point in numeric literal", "in numeric literal"),
+    (r"invalid character '\[' exceeded max depth", "exceeded max depth"),
+)
+OF_CLIENTS = (
+    # an error that docker of 20.10 also logs
+    (r'(?m)^time="[^"]*" level=error msg="error waiting for container: context canceled"$\n?', ""),
+    # what docker of 20.10, 26 and 28 puts after an error of docker run
     (r"(?s)^(docker: .*?)\.?(\s+(See|Run) 'docker run --help'.*)?$", r"\1"),
 )
 
 
 def neutral(text: str, version: str) -> str:
-    """Return a message without what depends on the engine's release; on 20.10, as it is."""
-    if version.startswith("20.10"):
-        return text
-    for pattern, same in WORDS:
+    """Return a message without what depends on the client, and on an engine that is newer than 20.10."""
+    for pattern, same in OF_CLIENTS if version.startswith("20.10") else (*WORDS, *OF_CLIENTS):
         text = re.sub(pattern, same, text.strip())
     return text

@@ -48,8 +48,9 @@ def decode(data: bytes | str, whole: bool = False) -> Any:
 
 SPACE = re.compile(r"[ \t\r\n]*")  # Go skips these four only
 # as much of a string, and of a number, as is right
-STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?+(\.[0-9]*)?+([eE][+-]?[0-9]*)?+")
+# Python 3.11.2, which Debian 12 has, reads possessive quantifiers wrongly: there are none here
+STRING = re.compile(r'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]*)?")
 ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{0,3})?")
 SURROGATE = re.compile("[\ud800-\udfff]")
 LITERALS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
@@ -256,7 +257,8 @@ def _go_type(wanted: Any) -> str:
     )
 
 
-ZONED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
+# Python since 3.14 takes 24:00, which Go does not
+ZONED = re.compile(r"(\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 def _time(value: Any) -> str:
