@@ -40,6 +40,8 @@ WORDS = (
 OF_CLIENTS = (
     # an error that docker of 20.10 also logs
     (r'(?m)^time="[^"]*" level=error msg="error waiting for container: context canceled"$\n?', ""),
+    # where the engine has no such volume, docker volume inspect of 20.10 has words of its own
+    (r"^Error: No such volume: (\S+)$", r"Error response from daemon: get \1: no such volume"),
     # what docker of 20.10, 26 and 28 puts after an error of docker run
     (r"(?s)^(docker: .*?)\.?(\s+(See|Run) 'docker run --help'.*)?$", r"\1"),
 )
