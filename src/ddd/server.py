@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.http import wsgi
 
 from ddd import kernel, listener, log
 from ddd.app import app, volumes
@@ -59,6 +61,28 @@ def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return app(environ, start_response)
 
 
+class InOnePiece(wsgi.Response):
+    """An answer that leaves in one piece. gunicorn sends the head first, and then the body.
+
+    If ddd were killed in between, Docker would take the half answer of a Get for "no such volume". It would forget the
+    volume's labels, and of `docker volume rm`, which asks twice, it would say that it is done.
+    """
+
+    def __init__(self, call: Any, connection: socket.socket, settings: Any) -> None:
+        super().__init__(call, self, settings)
+        self.connection, self.parts = connection, list[bytes]()
+
+    def sendall(self, data: bytes) -> None:
+        """Keep what gunicorn would send, until it closes the answer."""
+        self.parts.append(data)
+
+    def close(self) -> None:
+        """Send all of the answer."""
+        super().close()
+        self.connection.sendall(b"".join(self.parts))
+
+
+wsgi.Response = InOnePiece
 SETTINGS = {
     # one process, so that there is no state to share; threads, because Docker calls on several connections at once;
     # and so many, because a call keeps its thread while it waits for its volume or its disk

@@ -129,6 +129,11 @@ class Recorder(socketserver.ThreadingUnixStreamServer):
             return {"Volume": {"Name": name}} if name in self.names else {"Err": "no such volume"}
         return ANSWERS.get(endpoint, {})
 
+    def written(self, request: bytes) -> bytes:
+        """Return the bytes of an answer."""
+        answer = json.dumps(self.answer(request)).encode()
+        return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer
+
 
 def read_request(stream: BufferedIOBase) -> bytes:
     """Return one whole request, b"" where the caller has gone before its end."""
@@ -151,5 +156,4 @@ class RecordingHandler(socketserver.StreamRequestHandler):
         request = read_request(self.rfile)
         if not request:
             return
-        answer = json.dumps(self.server.answer(request)).encode()
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+        self.wfile.write(self.server.written(request))

@@ -14,7 +14,7 @@ from workshop.protocol.exchange import Address, exchange, request
 
 from .engine import Engine, answers, wait_for
 from .images import BUSYBOX, OURS
-from .plugins import Part, ask
+from .plugins import Part, Recorder, ask
 
 pytestmark = pytest.mark.engine
 
@@ -223,6 +223,25 @@ def api(engine: Engine, method: str, path: str, body: dict[str, str]) -> int:
     """The status of a call that `docker volume create` or `rm` makes, without 300 starts of docker."""
     sent = request(path.removeprefix("/"), body, method=method, content_type="application/json")
     return exchange(Address(path=str(engine.socket)), path.removeprefix("/"), sent, timeout=60).status
+
+
+class Cut(Recorder):
+    """A plugin that is killed amid its answer to the second Get of a volume that is there."""
+
+    def written(self, request: bytes) -> bytes:
+        """Return an answer; this one without its last bytes."""
+        answer = super().written(request)
+        return answer[:-5] if self.endpoints()[-2:] == ["VolumeDriver.Get"] * 2 else answer
+
+
+def test_where_the_second_get_is_cut_short_docker_says_that_the_volume_is_removed(
+    fresh_engine: Start, name: str
+) -> None:
+    engine = fresh_engine()
+    with Cut(engine.plugins / "cut.sock") as plugin:
+        engine.docker("volume", "create", "--driver=cut", name)
+        assert engine.output("volume", "rm", name) == name
+        assert plugin.endpoints()[-1] == "VolumeDriver.Get" and name in plugin.names
 
 
 # The root goes away

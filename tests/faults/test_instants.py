@@ -178,6 +178,15 @@ def test_what_is_answered_is_on_the_disk_first(ddd: Ddd, folder: Path, endpoint:
     assert re.search(order, before, re.S), before
 
 
+@pytest.mark.parametrize("endpoint", ["Create", "Get", "List", "Mount", "Remove"])
+def test_an_answer_leaves_in_one_piece(start: Start, folder: Path, endpoint: str) -> None:
+    ddd = start("gunicorn")
+    with_files(ddd)
+    with strace(ddd, folder / "log"):
+        ddd.succeeds(endpoint, ID="a")
+    assert (folder / "log").read_text().count("sendto(") == 1
+
+
 @pytest.mark.parametrize(
     ("options", "status", "after"),
     [
