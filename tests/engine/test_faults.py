@@ -234,9 +234,7 @@ class Cut(Recorder):
         return answer[:-5] if self.endpoints()[-2:] == ["VolumeDriver.Get"] * 2 else answer
 
 
-def test_where_the_second_get_is_cut_short_docker_says_that_the_volume_is_removed(
-    fresh_engine: Start, name: str
-) -> None:
+def test_where_the_second_get_is_cut_short_docker_says_it_is_removed(fresh_engine: Start, name: str) -> None:
     engine = fresh_engine()
     with Cut(engine.plugins / "cut.sock") as plugin:
         engine.docker("volume", "create", "--driver=cut", name)

@@ -57,6 +57,7 @@ FAULTS = [
     Fault("an error without a sentence", FULL, "app.py", "@app.errorhandler(Exception)\n", ""),
     Fault("Get answers trouble", "test_disk.py::test_no_permission[werkzeug]", "app.py", '    if request.path == "/VolumeDriver.Get":\n        return hang_up()\n', ""),
     Fault("any folder will do", "test_disk.py::test_a_disk_that_is_away[replaced-werkzeug]", "volumes.py", "            if self.began_with is None or not os.path.samestat(os.stat(volumes), self.began_with):", "            if False:"),
+    Fault("an answer in two pieces", "test_instants.py::test_an_answer_leaves_in_one_piece[Get]", "server.py", "wsgi.Response = InOnePiece", "wsgi.Response = wsgi.Response"),
     Fault("files stay open", "test_disk.py::test_too_many_open_files[List-werkzeug]", "folders.py", "        os.close(descriptor)", "        pass"),
     Fault("what is mounted in a volume goes", "test_disk.py::test_what_is_mounted_in_a_volume_is_not_touched[werkzeug]", "holders.py", "        elif mounted.parent in table:", "        elif False:"),
     Fault("what is mounted aside goes", "test_disk.py::test_nor_what_is_mounted_in_what_a_killed_plugin_left_aside[werkzeug]", "trash.py", "    if reason := user_of(path):\n        return reason\n    # rm", "    # rm"),
