@@ -14,7 +14,7 @@ class Lack:
     shown: str
     """A case of the conformance suite, "get.root-away", or the name of a test, "test_…"."""
     code: str
-    """A file of src/ddd, and the function or method in it: "users.py:counts"."""
+    """A file of src/ddd, and the function, method or class in it: "users.py:counts"."""
 
 
 LACKS = [
@@ -72,6 +72,13 @@ LACKS = [
         "What part 3 has moved aside stays in `aside`, and takes up space on the disk. ddd deletes it when it starts.",
         "test_what_a_killed_plugin_left_aside_is_cleared_after_it_listens_again",
         "volumes.py:clear",
+    ),
+    Lack(
+        "A kill amid an answer",
+        "Part 3 sends the head of an answer, and then the body. If it is killed in between, Docker reads the half answer of "
+        "Get as a no, and can say that a volume is removed that is still there. ddd sends an answer in one piece.",
+        "test_an_answer_leaves_in_one_piece",
+        "server.py:InOnePiece",
     ),
     Lack(
         "A power cut",
