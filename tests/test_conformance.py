@@ -150,7 +150,7 @@ def test_a_broken_rule_is_caught(mutant: Mutant | Breach) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["docker", "podman"])
+@pytest.mark.parametrize("profile", ["docker", pytest.param("podman", marks=pytest.mark.thorough)])
 def test_ddd_keeps_all_rules(profile: str, tmp_path: Path) -> None:
     files = ["--json", str(tmp_path / "j"), "--junit", str(tmp_path / "x")]
     done = check("--plugin", str(DDD), "--profile", profile, *files)

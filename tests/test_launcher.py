@@ -344,7 +344,7 @@ def test_a_real_venv_runs_the_tool(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by_file", [False, True])
+@pytest.mark.parametrize("by_file", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_a_real_venv_where_all_that_is_set_was_meant_for_others(tmp_path: Path, by_file: bool) -> None:
     clone, elsewhere = tmp_path / "clone", tmp_path / "elsewhere"
     copy_clone(clone)
