@@ -560,7 +560,7 @@ def test_a_signal_at_any_line_leaves_nothing(store: Store, number: signal.Signal
 
 
 SHARES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-EVERY = 24
+EVERY = 12
 
 
 def test_a_signal_during_poll_leaves_its_lock_free(monkeypatch: pytest.MonkeyPatch) -> None:
